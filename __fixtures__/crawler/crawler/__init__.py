@@ -1,0 +1,1 @@
+"""News crawler: listing pages in, articles and assets in Postgres out."""

@@ -1,0 +1,49 @@
+/** Sites of Dockerfiles: ENV and ARG values, commands. The parser is dockerfile-ast. */
+import { DockerfileParser, type Instruction, type PropertyInstruction } from 'dockerfile-ast';
+import { lineStarts } from '../src/lines.ts';
+import { mapSlice } from '../src/mapped-text.ts';
+import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
+import { type Setting, scanBlock } from '../src/scan-block.ts';
+import type { ExtractContext } from './codemod.ts';
+import { scanShell } from './shell.ts';
+
+export function extract(text: string, context: ExtractContext): Extraction {
+  const starts = lineStarts(text);
+  const offset = (at: { line: number; character: number }) => (starts[at.line] ?? 0) + at.character;
+  const settings: Setting[] = [];
+  const sites: RawSite[] = [];
+  for (const instruction of DockerfileParser.parse(text).getInstructions()) {
+    const keyword = instruction.getKeyword();
+    if (keyword === 'ENV' || keyword === 'ARG') settings.push(...readProperties(text, instruction, offset));
+    else if (/^(?:RUN|CMD|ENTRYPOINT|HEALTHCHECK)$/.test(keyword)) {
+      const range = instruction.getArgumentsRange();
+      if (!range) continue;
+      const start = offset(range.start);
+      const mapped = mapSlice(text, start, offset(range.end));
+      const role = keyword === 'HEALTHCHECK' ? 'healthcheck' : 'command';
+      sites.push(...scanShell(mapped, { role, facts: keyword === 'RUN' ? ['build-step'] : [] }, context).sites);
+    }
+  }
+  return { sites: [...scanBlock(settings, 'env', context), ...sites], facts: noFacts() };
+}
+
+function readProperties(
+  text: string,
+  instruction: Instruction,
+  offset: (at: { line: number; character: number }) => number,
+): Setting[] {
+  const properties = (instruction as PropertyInstruction).getProperties?.() ?? [];
+  return properties.flatMap(property => {
+    const range = property.getValueRange();
+    if (!range) return [];
+    let start = offset(range.start);
+    let end = offset(range.end);
+    const quote = text[start];
+    if ((quote === '"' || quote === "'") && text[end - 1] === quote && end - start > 1) {
+      start++;
+      end--;
+    }
+    const facts = instruction.getKeyword() === 'ARG' ? ['build-argument'] : [];
+    return [{ key: property.getName(), value: mapSlice(text, start, end), scope: { role: 'environment' as const, facts } }];
+  });
+}

@@ -1,0 +1,39 @@
+/** Sites of Makefiles: assignments, and recipe lines as shell text. `$$` and `$(VAR)` read as expansions. */
+import { mapSlice } from '../src/mapped-text.ts';
+import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
+import { type Setting, scanBlock } from '../src/scan-block.ts';
+import type { ExtractContext } from './codemod.ts';
+import { scanShell } from './shell.ts';
+import { isCandidate, logicalLines } from './text.ts';
+
+const ASSIGNMENT = /^(?:export[ ]+)?([A-Za-z_][\w.-]*)[ \t]*(?:[:?+]|::)?=[ \t]*(.*?)[ \t]*\r?$/;
+
+export function extract(text: string, context: ExtractContext): Extraction {
+  const settings: Setting[] = [];
+  const sites: RawSite[] = [];
+  for (const [start, end] of logicalLines(text)) {
+    const line = text.slice(start, end);
+    const assignment = line.startsWith('\t') ? null : ASSIGNMENT.exec(line);
+    if (assignment) {
+      const [, key = '', value = ''] = assignment;
+      const at = start + line.lastIndexOf(value, line.replace(/\r$/, '').trimEnd().length - value.length);
+      const uses = usesOf(text, key);
+      const scope = { role: 'environment' as const, uses };
+      if (value !== '') settings.push({ key, value: mapSlice(text, at, at + value.length), scope });
+    } else if (line.startsWith('\t') && isCandidate(line, context)) {
+      const skip = /^\t[ \t]*[@+-]*/.exec(line)?.[0].length ?? 1;
+      if (line[skip] === '#') continue;
+      sites.push(...scanShell(mapSlice(text, start + skip, end), { role: 'command' }, context).sites);
+    }
+  }
+  return { sites: [...scanBlock(settings, 'file', context), ...sites], facts: noFacts() };
+}
+
+/** Recipe lines that expand the variable. */
+function usesOf(text: string, key: string) {
+  const reads = new RegExp(`\\$[({]${key}[)}]|\\$\\$\\{?${key}\\b`);
+  return text
+    .split('\n')
+    .filter(line => line.startsWith('\t') && reads.test(line))
+    .map(line => ({ words: line.trim().replace(/^[@+-]+/, '').split(/\s+/), service: null, image: null }));
+}

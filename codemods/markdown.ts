@@ -1,0 +1,124 @@
+/** Sites of Markdown: code blocks by their language, inline code, prose. The parser is @lezer/markdown. */
+import { parser } from '@lezer/markdown';
+import { mapSlice } from '../src/mapped-text.ts';
+import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
+import { classifyPart } from '../src/part.ts';
+import { emptySite, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan-value.ts';
+import type { ExtractContext } from './codemod.ts';
+import { readEnvLines } from './dotenv-lines.ts';
+import { scanBlock } from '../src/scan-block.ts';
+import { scanShell } from './shell.ts';
+import { isCandidate, logicalLines } from './text.ts';
+
+export function extract(text: string, context: ExtractContext): Extraction {
+  const sites: RawSite[] = [];
+  const code: [number, number][] = [];
+  parser.parse(text).iterate({
+    enter(node) {
+      if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
+        const info = node.node.getChild('CodeInfo');
+        const language = info ? text.slice(info.from, info.to).trim().split(/[\s{,]/)[0]?.toLowerCase() ?? '' : '';
+        const lines = node.node.getChildren('CodeText');
+        const first = lines[0];
+        const last = lines.at(-1);
+        if (first && last) sites.push(...scanCode(text, first.from, last.to, language, context));
+        code.push([node.from, node.to]);
+        return false;
+      }
+      if (node.name === 'InlineCode') {
+        sites.push(...scanInline(text, node.from, node.to, context));
+        code.push([node.from, node.to]);
+        return false;
+      }
+      if (node.name === 'CommentBlock' || node.name === 'HTMLBlock') code.push([node.from, node.to]);
+      return undefined;
+    },
+  });
+  const prose = scanProse(text, code, context);
+  // A pair in inline code, such as `Host=db, Port=5432`, was read as prose and as code.
+  const rest = sites.filter(site => !prose.some(other => other.span.start < site.span.end && site.span.start < other.span.end));
+  return { sites: [...prose, ...rest], facts: noFacts() };
+}
+
+const SHELL = /^(?:|sh|bash|shell|zsh|console|shellsession|terminal|text|txt|plain|plaintext|cmd|powershell|ps1)$/;
+const ASSIGNMENTS = /^(?:env|dotenv|ini|properties|toml|conf|cfg)$/;
+
+function scanCode(text: string, start: number, end: number, language: string, context: ExtractContext): RawSite[] {
+  const scope: Scope = { role: 'docs', facts: ['code-block', `language:${language || 'none'}`] };
+  const body = text.slice(start, end);
+  if (ASSIGNMENTS.test(language) || (SHELL.test(language) && isAssignments(body))) {
+    const settings = readEnvLines(body).map(line => ({
+      key: line.key,
+      value: mapSlice(text, start + line.value.runs[0]!.from, start + line.value.runs[0]!.from + line.value.text.length),
+      scope: line.commented ? { ...scope, role: 'comment' as const, facts: ['commented'] } : scope,
+    }));
+    return scanBlock(settings, `code@${start}`, context);
+  }
+  if (!SHELL.test(language)) return scanOther(text, start, end, scope, context);
+  return logicalLines(body).flatMap(([from, to]) => {
+    const prompt = /^\s*(?:[$>%]\s+)?/.exec(body.slice(from, to))?.[0].length ?? 0;
+    const line = mapSlice(text, start + from + prompt, start + to);
+    if (/^\s*#/.test(line.text) || !isCandidate(line.text, context)) return [];
+    return scanShell(line, scope, context).sites;
+  });
+}
+
+const isAssignments = (body: string): boolean =>
+  body.split('\n').every(line => /^\s*(?:#.*|(?:export\s+)?[A-Z_][A-Z0-9_]*=\S*(?:\s+#.*)?|"?[A-Z_][A-Z0-9_]*=.*"?)?\r?$/.test(line));
+
+/** Code of another language in a document: connection strings only. */
+function scanOther(text: string, start: number, end: number, scope: Scope, context: ExtractContext): RawSite[] {
+  return scanUrls(mapSlice(text, start, end), scope, context);
+}
+
+function scanInline(text: string, start: number, end: number, context: ExtractContext): RawSite[] {
+  const ticks = /^`+/.exec(text.slice(start, end))?.[0].length ?? 1;
+  const mapped = mapSlice(text, start + ticks, end - ticks);
+  const scope: Scope = { role: 'docs', facts: ['inline-code'] };
+  const assignment = /^\s*([A-Za-z_]\w*)=/.exec(mapped.text);
+  const whole = scanValue(mapped, { ...scope, key: assignment?.[1] ?? null }, context);
+  if (whole.some(site => site.form !== 'host-port')) return whole;
+  if (whole.length > 0) return whole.map(site => ({ ...site, role: 'prose' as const }));
+  return /\s-h|--host/.test(mapped.text) ? scanShell(mapped, scope, context).sites : [];
+}
+
+const PAIR = /\bhost(?:name)?(?: name\/address)?["'*_`]*\s*[:=]\s*["'*_`]*([\w.-]+)["'*_`]*[\s,;|/&]+(?:(?:and|-)\s+)?[*_`]*port["'*_`]*\s*[:=]\s*["'*_`]*(\d{2,5})\b/gi;
+const PORT = /\bport\b[^\w\n.]{0,12}(?:is |on |number )?[`*]*(\d{4,5})\b/gi;
+const LOOSE = /(?<![\w.@/-])([A-Za-z][\w.-]*):(\d{4,5})\b/g;
+
+/** URLs, full pairs such as `Host=db, Port=5432`, and mere mentions of `db:5432`. */
+function scanProse(text: string, code: [number, number][], context: ExtractContext): RawSite[] {
+  const isCode = (at: number) => code.some(([start, end]) => at >= start && at < end);
+  const mapped = mapSlice(text, 0, text.length);
+  const found = scanUrls(mapped, { role: 'prose' }, context).filter(site => !isCode(site.span.start));
+  // A pair may stand in inline code as a whole or in parts: `Host=db`, `Port=5432`.
+  for (const match of text.matchAll(PAIR)) {
+    const [whole, host = '', port = ''] = match;
+    const hostAt = match.index + whole.indexOf(host, whole.search(/[:=]/));
+    const portAt = match.index + whole.length - port.length;
+    const at = (start: number, length: number) => classifyPart(mapped, { start, end: start + length });
+    const pair = { ...emptySite({ role: 'prose' as const, facts: ['pair'] }), group: `pair@${match.index}` };
+    if (!isEndpoint(host, port, context)) continue;
+    found.push({ ...pair, form: 'host', span: at(hostAt, host.length).span, host: at(hostAt, host.length) });
+    found.push({ ...pair, form: 'port', span: at(portAt, port.length).span, port: at(portAt, port.length) });
+  }
+  for (const match of text.matchAll(LOOSE)) {
+    if (isCode(match.index)) continue;
+    const end = match.index + match[0].length;
+    if (found.some(site => site.span.start < end && match.index < site.span.end)) continue;
+    const site = scanHostPort(mapped, match.index, end, { role: 'prose', facts: ['mention'] }, context);
+    if (site) found.push(site);
+  }
+  for (const match of text.matchAll(PORT)) {
+    const port = match[1] ?? '';
+    const start = match.index + match[0].length - port.length;
+    if (!context.ports.has(port) || isCode(match.index)) continue;
+    if (found.some(site => site.span.start < start + port.length && start < site.span.end)) continue;
+    const part = classifyPart(mapped, { start, end: start + port.length });
+    found.push({ ...emptySite({ role: 'prose', facts: ['mention'] }), form: 'port', span: part.span, port: part });
+  }
+  return found;
+}
+
+const isEndpoint = (host: string, port: string, context: ExtractContext): boolean =>
+  context.names.has(host.toLowerCase()) || (/^(?:localhost|127\.0\.0\.1)$/i.test(host) && context.ports.has(port));

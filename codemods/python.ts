@@ -1,0 +1,249 @@
+/** Sites and facts of Python sources. The parser is @lezer/python. */
+import type { SyntaxNode } from '@lezer/common';
+import { parser } from '@lezer/python';
+import { indentAt, lineEndOf, lineStartOf } from '../src/lines.ts';
+import { mapSlice, type MappedText } from '../src/mapped-text.ts';
+import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
+import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
+import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
+import type { ExtractContext } from './codemod.ts';
+import { isString, readString } from './python-strings.ts';
+import { scanShell } from './shell.ts';
+import { isCandidate, logicalLines } from './text.ts';
+
+export function extract(text: string, context: ExtractContext): Extraction {
+  const sites: RawSite[] = [];
+  const facts = noFacts();
+  const done = new Set<number>();
+  const fileFacts = readsMain(text) ? ['main'] : [];
+  const state: State = { text, context, sites, facts, done, fileFacts };
+  parser.parse(text).iterate({
+    enter(ref) {
+      const node = ref.node;
+      if (node.name === 'CallExpression') visitCall(node, state);
+      else if (node.name === 'DictionaryExpression') visitDictionary(node, state);
+      else if (isString(node) && !done.has(node.from)) {
+        done.add(node.from);
+        visitString(node, state);
+        if (node.name === 'ContinuedString') return false;
+      } else if (node.name === 'MemberExpression') noteSubscript(node, state);
+      return undefined;
+    },
+  });
+  return { sites, facts };
+}
+
+interface State {
+  text: string;
+  context: ExtractContext;
+  sites: RawSite[];
+  facts: Facts;
+  /** Starts of strings that were read with their surroundings. */
+  done: Set<number>;
+  fileFacts: string[];
+}
+
+/** A script of its own, and not only a way to start a test runner. */
+const readsMain = (text: string): boolean =>
+  /^if\s+__name__\s*==\s*['"]__main__['"]/m.test(text) && !/^\s+(?:unittest|pytest)\.main\(/m.test(text);
+
+const READERS = /(?:^|\.)(?:getenv|environ\.get|environ\.setdefault|env|config|env\.(?:str|url|db|db_url|int|get)|get_env|getenv_or|decouple\.config|env_str|os_getenv)$/;
+
+const nameOf = (text: string, node: SyntaxNode | null): string => (node ? text.slice(node.from, node.to).replace(/\s/g, '') : '');
+
+interface Argument {
+  name: string | null;
+  value: SyntaxNode;
+}
+
+function argumentsOf(text: string, call: SyntaxNode): Argument[] {
+  const list = call.getChild('ArgList');
+  const found: Argument[] = [];
+  for (let child = list?.firstChild ?? null; child; child = child.nextSibling) {
+    if (/^[(),]$/.test(child.name) || child.name === 'Comment') continue;
+    if (child.name === 'VariableName' && child.nextSibling?.name === 'AssignOp') {
+      const value = child.nextSibling.nextSibling;
+      if (value) found.push({ name: text.slice(child.from, child.to), value });
+      child = value ?? child;
+    } else found.push({ name: null, value: child });
+  }
+  return found;
+}
+
+function visitCall(call: SyntaxNode, state: State): void {
+  const { text } = state;
+  const callee = nameOf(text, call.firstChild);
+  const args = argumentsOf(text, call);
+  if (READERS.test(callee)) readEnvironment(call, callee, args, state);
+  else readKeywords(call, callee, args, state);
+  noteEngine(call, callee, args, state);
+}
+
+/** `os.getenv("KEY", "default")`: the default is a site whose key is the variable. */
+function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
+  const first = args[0];
+  const fallback = args.find(arg => arg.name === 'default') ?? args.filter(arg => arg.name === null)[1];
+  if (!first || !isString(first.value)) return;
+  const key = readString(state.text, first.value).text;
+  state.facts.reads.push(key);
+  state.done.add(first.value.from);
+  const value = fallback?.value;
+  if (!value || state.done.has(value.from)) return;
+  const mapped = literalOf(state.text, value);
+  if (!mapped) return;
+  state.done.add(value.from);
+  const scope: Scope = { role: 'fallback', call: callee, facts: [...state.fileFacts, 'env-read'] };
+  const found = scanBlock([{ key, value: mapped, scope }], `read@${call.from}`, state.context);
+  // Host and port read in one call are one decision: psycopg2.connect(host=os.getenv(…), port=os.getenv(…)).
+  const group = isHostKey(key) || isPortKey(key) ? groupAround(call, state.text) : null;
+  state.sites.push(...found.map(site => ({ ...site, group: group ?? site.group })));
+  noteBypass(call, key, found, state);
+}
+
+/** A string or a whole number. */
+function literalOf(text: string, node: SyntaxNode): MappedText | null {
+  if (isString(node)) return readString(text, node);
+  return node.name === 'Number' ? mapSlice(text, node.from, node.to) : null;
+}
+
+/** The call, dictionary or block around a read, so that its host and its port share a group. */
+function groupAround(node: SyntaxNode, text: string): string | null {
+  for (let up = node.parent; up; up = up.parent) {
+    if (up.name === 'DictionaryExpression') return `dict@${up.from}`;
+    if (up.name === 'ArgList') {
+      const callee = nameOf(text, up.prevSibling);
+      if (!/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
+    }
+    if (up.name === 'Body' || up.name === 'Script') return `body@${up.from}`;
+  }
+  return null;
+}
+
+const CONNECTS = /(?:^|\.)(?:psycopg2?|psycopg_pool|asyncpg|aiopg|pg8000|pgdb|pygresql)\b|(?:PostgresHook|PostgresqlDatabase|PooledPostgresqlDatabase|AsyncConnectionPool|ConnectionPool|ThreadedConnectionPool|SimpleConnectionPool)$|URL\.create$|PostgresDsn\.build$/;
+
+/** `connect(host="db", port=5432)`: two sites of one group; other keyword arguments are values with a name. */
+function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
+  const { text } = state;
+  const scope: Scope = { role: 'argument', call: callee, facts: state.fileFacts };
+  const split: Setting[] = [];
+  for (const { name, value } of args) {
+    const mapped = literalOf(text, value);
+    if (!mapped || state.done.has(value.from)) continue;
+    if (name !== null && (isHostKey(name) || isPortKey(name))) {
+      split.push({ key: name, value: mapped, scope });
+      state.done.add(value.from);
+    } else if (isString(value)) {
+      state.done.add(value.from);
+      const found = scanValue(mapped, { ...scope, key: name }, state.context);
+      state.sites.push(...(found.length > 0 ? found : scanText(mapped, { ...scope, key: name }, state)));
+    }
+  }
+  const isPostgres = CONNECTS.test(callee) || args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
+  const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
+  state.sites.push(...found.map(site => ({ ...site, group: `call@${call.from}` })));
+}
+
+/** Django's DATABASES and other dictionaries of settings. */
+function visitDictionary(node: SyntaxNode, state: State): void {
+  const { text } = state;
+  const settings: Setting[] = [];
+  for (let key = node.firstChild; key; key = key.nextSibling) {
+    if (!isString(key) || key.nextSibling?.name !== ':') continue;
+    const value = key.nextSibling.nextSibling;
+    const mapped = value ? literalOf(text, value) : null;
+    state.done.add(key.from);
+    if (!value || !mapped || state.done.has(value.from)) continue;
+    const name = readString(text, key).text;
+    if (!isHostKey(name) && !isPortKey(name) && !isString(value)) continue;
+    state.done.add(value.from);
+    settings.push({ key: name, value: mapped, scope: { role: 'setting', facts: state.fileFacts } });
+  }
+  const isPostgres = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
+  const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres });
+  state.sites.push(...found.map(site => (site.form === 'host' || site.form === 'port' ? { ...site, group: `dict@${node.from}` } : site)));
+}
+
+function visitString(node: SyntaxNode, state: State): void {
+  const mapped = readString(state.text, node);
+  if (!mapped.text.includes('://') && !/\bhost|:\d{4}|^[\w.-]+$/i.test(mapped.text)) return;
+  const parent = node.parent;
+  const key = assignedName(node, state.text);
+  const isDocstring = parent?.name === 'ExpressionStatement';
+  const fallback = /^(?:BinaryExpression)$/.test(parent?.name ?? '') && /\bor\b/.test(state.text.slice(parent?.from, node.from));
+  const read = fallback ? environmentKey(state.text.slice(parent?.from, node.from)) : null;
+  const scope: Scope = {
+    role: isDocstring ? 'docs' : read ? 'fallback' : key ? 'setting' : 'literal',
+    key: read ?? key,
+    facts: isDocstring ? ['code-block'] : state.fileFacts,
+  };
+  if (key && !read && (isHostKey(key) || isPortKey(key))) {
+    state.sites.push(...scanBlock([{ key, value: mapped, scope }], groupAround(node, state.text) ?? 'file', state.context));
+    return;
+  }
+  const found = scanValue(mapped, scope, state.context);
+  state.sites.push(...(found.length > 0 ? found : scanText(mapped, scope, state)));
+}
+
+const environmentKey = (text: string): string | null => /(?:getenv|environ(?:\.get)?)[[(]\s*['"](\w+)['"]/.exec(text)?.[1] ?? null;
+
+/** Longer strings: commands in docstrings, URLs in help texts. */
+function scanText(mapped: MappedText, scope: Scope, state: State): RawSite[] {
+  if (scope.role !== 'docs') return scanUrls(mapped, scope, state.context);
+  return logicalLines(mapped.text).flatMap(([start, end]) => {
+    const first = mapped.runs[0];
+    if (!first || mapped.runs.length !== 1) return [];
+    const line = mapSlice(state.text, first.from + start, first.from + end);
+    return isCandidate(line.text, state.context) ? scanShell(line, scope, state.context).sites : [];
+  });
+}
+
+/** E.g.: `DATABASE_URL = "…"` and `url: str = "…"` → the name. */
+function assignedName(node: SyntaxNode, text: string): string | null {
+  const parent = node.parent;
+  if (parent?.name !== 'AssignStatement') return null;
+  const target = parent.firstChild;
+  return target && target.to < node.from ? nameOf(text, target).replace(/^self\./, '') : null;
+}
+
+function noteSubscript(node: SyntaxNode, state: State): void {
+  const key = /^(?:os\.)?environ\[\s*['"](\w+)['"]\s*\]$/.exec(nameOf(state.text, node))?.[1];
+  if (key) state.facts.reads.push(key);
+}
+
+const statementOf = (node: SyntaxNode): SyntaxNode => {
+  let up = node;
+  while (up.parent && up.parent.name !== 'Body' && up.parent.name !== 'Script') up = up.parent;
+  return up;
+};
+
+/** Engines that are built from a variable: a person reading them should know about the pooler. */
+function noteEngine(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
+  const name = callee.slice(callee.lastIndexOf('.') + 1);
+  const isEngine = /^(?:create_engine|create_async_engine)$/.test(name);
+  const backend = name === 'Celery' ? args.find(arg => arg.name === 'backend' || arg.name === 'result_backend') : undefined;
+  const url = isEngine ? (args.find(arg => arg.name === 'url') ?? args[0]) : backend;
+  if (!url || isString(url.value)) return;
+  const statement = statementOf(call);
+  const start = lineStartOf(state.text, statement.from);
+  if (!/^[ \t]*$/.test(state.text.slice(start, statement.from))) return;
+  state.facts.engines.push({ at: start, indent: indentAt(state.text, start), kind: isEngine ? 'sqlalchemy' : 'celery' });
+}
+
+/** `NAME = os.getenv(KEY, default)` as a statement of its own: a bypass can stand after it. */
+function noteBypass(call: SyntaxNode, key: string, found: RawSite[], state: State): void {
+  const statement = call.parent;
+  const target = statement?.firstChild;
+  if (found.length !== 1 || found[0]?.form !== 'url' || statement?.name !== 'AssignStatement') return;
+  if (target?.name !== 'VariableName' || statement.lastChild?.from !== call.from) return;
+  const { text } = state;
+  const end = lineEndOf(text, statement.to);
+  // Something else on the line, such as a comment, may belong to the next statement: only spaces and comments may follow.
+  if (!/^[ \t]*(?:#.*)?$/.test(text.slice(statement.to, end))) return;
+  state.facts.bypasses.push({
+    key,
+    target: text.slice(target.from, target.to),
+    at: end,
+    indent: indentAt(text, statement.from),
+    newlineBefore: true,
+  });
+}

@@ -1,0 +1,84 @@
+/** Shell text as commands whose words know where their characters stand. The parser is unbash. */
+import { type Command as CommandNode, parse, type Word, type WordPart } from 'unbash';
+import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+
+export interface ShellWord {
+  /** The word without its quotes; expansions keep their text. */
+  value: MappedText;
+  start: number;
+  end: number;
+}
+
+export interface ShellAssignment extends ShellWord {
+  name: string;
+}
+
+export interface ShellCommand {
+  start: number;
+  end: number;
+  words: ShellWord[];
+  /** `NAME=value` before the command, or alone. */
+  assignments: ShellAssignment[];
+  /** Bodies of here-documents. */
+  heredocs: ShellWord[];
+  /** Redirected input: `psql < dump.sql`. */
+  input: boolean;
+}
+
+/** Every simple command of the text, in order, those in substitutions and compound commands too. */
+export function readShell(text: string): ShellCommand[] {
+  const found: ShellCommand[] = [];
+  visit(parse(text), node => found.push(readCommand(text, node)));
+  return found.sort((a, b) => a.start - b.start);
+}
+
+/** Walks every node, because commands hide in substitutions inside words, and those in default values of expansions. */
+function visit(node: unknown, onCommand: (node: CommandNode) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) visit(item, onCommand);
+  } else if (node !== null && typeof node === 'object') {
+    if ((node as { type?: string }).type === 'Command') onCommand(node as CommandNode);
+    for (const value of Object.values(node)) if (typeof value === 'object') visit(value, onCommand);
+  }
+}
+
+function readCommand(text: string, node: CommandNode): ShellCommand {
+  const command: ShellCommand = {
+    start: node.pos,
+    end: node.end,
+    words: [],
+    assignments: [],
+    heredocs: [],
+    input: false,
+  };
+  if (node.name) command.words.push(readWord(text, node.name));
+  for (const item of [...node.prefix, ...node.suffix]) {
+    if (item.type === 'Word') command.words.push(readWord(text, item));
+    else if (item.type === 'Assignment') {
+      if (item.value.type === 'Word') command.assignments.push({ ...readWord(text, item.value), name: item.name });
+    } else if (item.type === 'HereDoc') {
+      const { pos, end } = item.body;
+      command.heredocs.push({ value: mapSlice(text, pos, end), start: pos, end });
+      command.input = true;
+    } else if (item.type === 'HereString' || item.operator === '<') command.input = true;
+  }
+  return command;
+}
+
+function readWord(text: string, word: Word): ShellWord {
+  const value = word.parts
+    ? concatMapped(word.parts.map(part => readPart(text, part)))
+    : mapEscaped(text, word.pos, word.end);
+  return { value, start: word.pos, end: word.end };
+}
+
+function readPart(text: string, part: WordPart): MappedText {
+  if (part.type === 'SingleQuoted') return mapSlice(text, part.pos + 1, closingQuote(text, part, "'"));
+  if (part.type === 'DoubleQuoted') return mapEscaped(text, part.pos + 1, closingQuote(text, part, '"'));
+  if (part.type === 'Literal') return mapEscaped(text, part.pos, part.end);
+  return mapSlice(text, part.pos, part.end);
+}
+
+/** The parser recovers from a quote that is never closed; its part then ends without one. */
+const closingQuote = (text: string, part: WordPart, quote: string): number =>
+  text[part.end - 1] === quote && part.end - part.pos > 1 ? part.end - 1 : part.end;

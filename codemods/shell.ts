@@ -1,0 +1,199 @@
+/** Endpoints in shell text: scripts, command strings of compose files, commands in documents. */
+import { composeMapped, type MappedText, sliceMapped } from '../src/mapped-text.ts';
+import type { RawSite, Use } from '../src/model.ts';
+import { classifyPart } from '../src/part.ts';
+import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan-value.ts';
+import { readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
+
+/** Programs of PostgreSQL that take `-h HOST` and `-p PORT`. Source: postgresql.org/docs/current/reference-client.html */
+const CLIENTS = new Set(
+  (
+    'psql pg_dump pg_dumpall pg_restore pg_isready pg_basebackup pg_receivewal pg_recvlogical pgbench createdb dropdb ' +
+    'createuser dropuser vacuumdb reindexdb clusterdb pgcli pg_prove'
+  ).split(' '),
+);
+const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
+
+export interface ShellResult {
+  sites: RawSite[];
+  /** Words of every command, for the flow of variables. */
+  commands: string[][];
+  reads: string[];
+}
+
+/** `scope` is the surrounding: a compose service's command, a script, a block in a document. */
+export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext, depth = 0): ShellResult {
+  const parsed = readShell(mapped.text);
+  const reads = [...mapped.text.matchAll(/\$\{?([A-Za-z_]\w*)/g)].map(match => match[1] ?? '');
+  const result: ShellResult = { sites: [], commands: [], reads };
+  for (const command of parsed) {
+    const words = plainWords(command);
+    if (words.length > 0) result.commands.push(words);
+    const commandScope: Scope = { ...scope, uses: words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []) };
+    for (const assignment of command.assignments) {
+      const commands = words.length > 0 ? [words] : commandsOf(mapped.text, parsed, assignment, command);
+      const uses = commands.map(item => useOf(item, scope));
+      result.sites.push(...scanWord(mapped, assignment, { ...scope, key: assignment.name, uses }, context));
+    }
+    result.sites.push(...scanWords(mapped, command, commandScope, context, depth, result));
+  }
+  return result;
+}
+
+/** Words for rules: quotes removed, and `< file` or a here-document shown as the word `<`. */
+function plainWords(command: ShellCommand): string[] {
+  const words = command.words.map(word => word.value.text);
+  return command.input ? [...words, '<'] : words;
+}
+
+const useOf = (words: string[], scope: Scope): Use => ({
+  words,
+  service: scope.service ?? null,
+  image: scope.uses?.[0]?.image ?? null,
+});
+
+/** Commands of the script that expand the variable; for an exported one that none expands, all that follow. */
+function commandsOf(text: string, all: ShellCommand[], assignment: ShellAssignment, at: ShellCommand): string[][] {
+  const reads = new RegExp(`\\$\\{?${assignment.name}\\b`);
+  const later = all.filter(command => command.start > at.start && command.words.length > 0);
+  const direct = later.filter(command => reads.test(text.slice(command.start, command.end)));
+  const isExported = new RegExp(`\\bexport\\s+(?:-\\w+\\s+)?${assignment.name}\\b`).test(text);
+  return (direct.length > 0 ? direct : isExported ? later : []).filter(command => !isBuiltin(command)).map(plainWords);
+}
+
+const BUILTINS = new Set(['echo', 'printf', 'export', 'test', '[', '[[', 'set', 'cd', ':', 'true', 'exit', 'unset']);
+const isBuiltin = (command: ShellCommand): boolean => BUILTINS.has(command.words[0]?.value.text ?? '');
+
+function scanWord(outer: MappedText, word: ShellWord, scope: Scope, context: ScanContext): RawSite[] {
+  return scanValue(composeMapped(outer, word.value), scope, context);
+}
+
+function scanWords(
+  outer: MappedText,
+  command: ShellCommand,
+  scope: Scope,
+  context: ScanContext,
+  depth: number,
+  result: ShellResult,
+): RawSite[] {
+  const { words } = command;
+  const found: RawSite[] = [];
+  const client = words.findIndex(word => CLIENTS.has(baseName(word.value.text)));
+  const isNested = (i: number) => words[i - 1]?.value.text === '-c' && isShellBefore(words, i - 1);
+  if (client !== -1) found.push(...clientFlags(outer, words, client, scope, `command@${command.start}`));
+  else found.push(...hostFlags(outer, words, scope, context, `command@${command.start}`));
+  words.forEach((word, i) => {
+    if (isNested(i) && depth < 5) {
+      const inner = scanShell(composeMapped(outer, word.value), scope, context, depth + 1);
+      found.push(...inner.sites);
+      result.commands.push(...inner.commands);
+      return;
+    }
+    const assigned = /^([A-Za-z_]\w*)=/.exec(word.value.text);
+    const flag = words[i - 1]?.value.text;
+    const key = assigned?.[1] ?? (flag?.startsWith('--') && !flag.includes('=') ? flag : null);
+    const value = assigned ? sliceMapped(word.value, assigned[0].length, word.value.text.length) : word.value;
+    found.push(...scanWord(outer, { ...word, value }, { ...scope, key }, context));
+  });
+  return found;
+}
+
+const baseName = (word: string): string => word.slice(word.lastIndexOf('/') + 1);
+const isShellBefore = (words: ShellWord[], i: number): boolean =>
+  words.slice(Math.max(0, i - 2), i).some(word => SHELLS.test(baseName(word.value.text)));
+
+/** `-h db -p 5432`, `-hdb`, `--host=db`. */
+function clientFlags(outer: MappedText, words: ShellWord[], from: number, scope: Scope, group: string): RawSite[] {
+  const database = words.slice(from + 1).map(word => word.value.text);
+  const option = (short: string, long: string) => {
+    const at = database.indexOf(short) === -1 ? database.indexOf(long) : database.indexOf(short);
+    return at === -1 ? null : (database[at + 1] ?? null);
+  };
+  const user = option('-U', '--username');
+  const flags = [
+    { isHost: true, value: flagValue(words, from, /^(?:-h|--host=?)(.*)$/s, ['-h', '--host']) },
+    { isHost: false, value: flagValue(words, from, /^(?:-p|--port=?)(.*)$/s, ['-p', '--port']) },
+  ];
+  return flags.flatMap(({ isHost, value }) =>
+    value ? [{ ...argumentSite(outer, value, isHost, scope, group), user, database: option('-d', '--dbname') }] : [],
+  );
+}
+
+function flagValue(words: ShellWord[], from: number, joined: RegExp, separate: string[]): MappedText | null {
+  for (let i = from + 1; i < words.length; i++) {
+    const word = words[i] as ShellWord;
+    if (separate.includes(word.value.text)) return words[i + 1]?.value ?? null;
+    const rest = joined.exec(word.value.text)?.[1];
+    if (rest && !word.value.text.startsWith('--host-') && !word.value.text.startsWith('--help')) {
+      return sliceMapped(word.value, word.value.text.length - rest.length, word.value.text.length);
+    }
+  }
+  return null;
+}
+
+/** Flags of other programs, such as `--db-host=db --db-port 5432`: only where the host is a name of a server. */
+function hostFlags(
+  outer: MappedText,
+  words: ShellWord[],
+  scope: Scope,
+  context: ScanContext,
+  group: string,
+): RawSite[] {
+  const find = (kind: 'host' | 'port') => {
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i] as ShellWord;
+      const match = new RegExp(`^--?(?:\\w+[-_])*${kind}(?:name)?(=|$)`, 'i').exec(word.value.text);
+      if (!match) continue;
+      if (match[1] === '') return words[i + 1]?.value ?? null;
+      return sliceMapped(word.value, match[0].length, word.value.text.length);
+    }
+    return null;
+  };
+  const host = find('host');
+  if (!host) return [];
+  const port = find('port');
+  const isKnown = context.names.has(host.text.toLowerCase());
+  if (!isKnown && !(isLocalName(host.text) && port && context.ports.has(port.text))) return [];
+  const site = argumentSite(outer, host, true, scope, group);
+  return port ? [site, argumentSite(outer, port, false, scope, group)] : [site];
+}
+
+function argumentSite(
+  outer: MappedText,
+  value: MappedText,
+  isHost: boolean,
+  scope: Scope,
+  group: string,
+): RawSite {
+  const part = classifyPart(composeMapped(outer, value), { start: 0, end: value.text.length });
+  return {
+    ...emptySite(scope),
+    form: 'argument',
+    span: part.span,
+    host: isHost ? part : null,
+    port: isHost ? null : part,
+    group,
+  };
+}
+
+/** The words of an exec-form command (`["sh", "-c", "…"]`), as one command or as the script that the shell gets. */
+export function scanArgv(words: MappedText[], scope: Scope, context: ScanContext): ShellResult {
+  const texts = words.map(word => word.text);
+  const script = texts.indexOf('-c');
+  if (script > 0 && SHELLS.test(baseName(texts[script - 1] ?? '')) && words[script + 1]) {
+    return scanShell(words[script + 1] as MappedText, scope, context);
+  }
+  const command: ShellCommand = {
+    start: words[0]?.runs[0]?.from ?? 0,
+    end: 0,
+    words: words.map(value => ({ value, start: 0, end: 0 })),
+    assignments: [],
+    heredocs: [],
+    input: false,
+  };
+  const result: ShellResult = { sites: [], commands: [texts], reads: [] };
+  // The words map into the source already.
+  const passThrough: MappedText = { text: '', runs: [{ at: 0, from: 0, length: Number.MAX_SAFE_INTEGER }] };
+  result.sites = scanWords(passThrough, command, { ...scope, uses: [useOf(texts, scope)] }, context, 0, result);
+  return result;
+}

@@ -1,0 +1,80 @@
+/** Sites of other YAML files: Kubernetes manifests, Helm values, application settings. */
+import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
+import { type Setting, scanBlock } from '../src/scan-block.ts';
+import { type Scope, scanValue } from '../src/scan-value.ts';
+import type { ExtractContext } from './codemod.ts';
+import { scanArgv, scanShell } from './shell.ts';
+import { getPair, isMap, isScalar, isSeq, keyOf, mapScalar, type Node, readYaml, type Scalar, startOf, textOf } from './yaml-nodes.ts';
+
+export function extract(text: string, context: ExtractContext): Extraction {
+  return extractYaml(text, context);
+}
+
+export function extractYaml(text: string, context: ExtractContext): Extraction {
+  const sites: RawSite[] = [];
+  // Helm templates are no YAML; what a lenient parse still shows is enough to report, and `template` keeps it from edits.
+  const isTemplate = /\{\{[^}]*\}\}/.test(text);
+  for (const { document, contents } of readYaml(text, true)) {
+    const facts = isTemplate ? ['template'] : document.errors.length > 0 ? ['unparsable'] : [];
+    visit(contents, { text, context, facts, sites, path: [] });
+  }
+  return { sites, facts: noFacts() };
+}
+
+interface Visit {
+  text: string;
+  context: ExtractContext;
+  facts: string[];
+  sites: RawSite[];
+  path: string[];
+}
+
+function visit(node: unknown, state: Visit): void {
+  if (isSeq(node)) {
+    if (!scanCommandList(node.items as Node[], state)) for (const item of node.items) visit(item, state);
+    return;
+  }
+  if (isScalar(node)) {
+    scanScalar(node as Scalar, state);
+    return;
+  }
+  if (!isMap(node)) return;
+  const named = namedValue(node as Node);
+  const settings: Setting[] = [];
+  for (const pair of node.items) {
+    const key = keyOf(pair);
+    if (named && key !== 'value' && key !== 'name') continue;
+    if (isScalar(pair.value) && !/^(?:command|run|script|args)$/.test(key)) {
+      const scope: Scope = { role: roleOf(state.path), facts: state.facts };
+      settings.push({ key: named && key === 'value' ? named : key, value: mapScalar(state.text, pair.value as Scalar), scope });
+    } else visit(pair.value, { ...state, path: [...state.path, key] });
+  }
+  state.sites.push(...scanBlock(settings, `map@${startOf(node)}`, state.context));
+}
+
+/** `- name: DB_URL` with `value: …` beside it is one variable. */
+function namedValue(node: Node): string | null {
+  const name = isMap(node) ? getPair(node, 'name', null as never)?.value : null;
+  const value = isMap(node) ? getPair(node, 'value', null as never)?.value : null;
+  return isScalar(name) && isScalar(value) ? textOf(name) : null;
+}
+
+const roleOf = (path: string[]): 'environment' | 'setting' =>
+  path.some(key => /^(?:env|environment|data|stringData|variables)$/.test(key)) ? 'environment' : 'setting';
+
+function scanScalar(scalar: Scalar, state: Visit): void {
+  const key = state.path.at(-1) ?? null;
+  const mapped = mapScalar(state.text, scalar);
+  const scope: Scope = { role: 'setting', key, facts: state.facts };
+  if (/^(?:command|run|script|before_script|args|entrypoint)$/.test(key ?? '')) {
+    state.sites.push(...scanShell(mapped, { ...scope, role: 'command', key: null }, state.context).sites);
+  } else state.sites.push(...scanValue(mapped, scope, state.context));
+}
+
+function scanCommandList(items: Node[], state: Visit): boolean {
+  const key = state.path.at(-1) ?? '';
+  if (!/^(?:command|args)$/.test(key) || !items.every(item => isScalar(item))) return false;
+  const words = items.map(item => mapScalar(state.text, item as Scalar));
+  state.sites.push(...scanArgv(words, { role: 'command', facts: state.facts }, state.context).sites);
+  return true;
+}

@@ -1,0 +1,44 @@
+/** Compiles the rules (validated), then TypeScript, then copies the asset templates beside the compiled code. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+process.chdir(root);
+
+const rules = [];
+for (const file of readdirSync('rules').filter(name => name.endsWith('.yml')).sort()) {
+  rules.push(...parse(readFileSync(join('rules', file), 'utf8')));
+}
+const seen = new Set();
+for (const { id } of rules) {
+  if (seen.has(id)) throw new Error(`rules: ${id} is defined twice`);
+  seen.add(id);
+}
+const normalised = rules.map(rule => ({ ...rule, when: lists(rule.when), ...(rule.not ? { not: lists(rule.not) } : {}) }));
+writeFileSync(
+  'rules/rules.generated.ts',
+  `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(normalised, null, 2)};\n`,
+);
+
+rmSync('dist', { recursive: true, force: true });
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+if (existsSync('pgbouncer/templates')) cpSync('pgbouncer/templates', 'dist/pgbouncer/templates', { recursive: true });
+chmodSync('dist/src/cli.js', 0o755);
+
+// The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
+const { rulesSchema } = await import('../dist/src/rule-schema.js');
+const result = rulesSchema.safeParse(rules);
+if (!result.success) {
+  const issue = result.error.issues[0];
+  throw new Error(`rules: ${rules[issue.path[0]]?.id}: ${issue.path.slice(1).join('.')}: ${issue.message}`);
+}
+
+/** One value or a list of them, as in the YAML; numbers become text. */
+function lists(condition) {
+  return Object.fromEntries(
+    Object.entries(condition).map(([name, value]) => [name, name === 'command' ? lists(value) : [value].flat().map(String)]),
+  );
+}

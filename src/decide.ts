@@ -1,0 +1,220 @@
+/** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
+import { createHash } from 'node:crypto';
+import { isCiPath } from '../codemods/paths.ts';
+import type { Config } from './config.ts';
+import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
+import { matchGlob } from './glob.ts';
+import type { Action, Resolution, Site, Use } from './model.ts';
+import { baseOf, dirOf } from './paths.ts';
+import { type Endpoint, resolveEndpoint } from './resolve.ts';
+import { type CompiledRule, fillReason } from './rules.ts';
+import type { Topology } from './topology.ts';
+
+export interface DecideInput {
+  sites: FileSite[];
+  /** Text of each file, for the site's own text. */
+  texts: ReadonlyMap<string, string>;
+  topology: Topology;
+  config: Config;
+  rules: readonly CompiledRule[];
+  /** Uses of a variable of an env file, by `file\0key`. */
+  received: ReadonlyMap<string, Use[]>;
+  /** Env files that CI reads. */
+  ciFiles: ReadonlySet<string>;
+  /** Words of all commands that compose runs. */
+  commands: readonly string[];
+}
+
+export function decide(input: DecideInput): Site[] {
+  const groups = groupSites(input.sites);
+  const endpoints = endpointsOf(input.sites, groups);
+  const sites = input.sites.map((fileSite, i): Site => {
+    const site = toSite(fileSite, input);
+    const endpoint = endpoints[i] as Endpoint;
+    site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, input.topology), input.topology);
+    site.facts = [...site.facts, ...derivedFacts(site, endpoint, input)];
+    return Object.assign(site, decideOne(site, input));
+  });
+  nameSites(sites, input.texts);
+  settleGroups(sites, groups);
+  return sites;
+}
+
+function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
+  const received = site.key === null ? undefined : input.received.get(`${file}\0${site.key}`);
+  const servers = serviceNames(input.topology, file);
+  // A server or a pooler that shares an anchor with the application is no use of the value.
+  const uses = (received ?? site.uses).filter(use => use.service === null || !servers.has(use.service) || site.uses.length === 1);
+  return {
+    ...site,
+    uses,
+    id: '',
+    file,
+    format,
+    decision: '',
+    resolution: { kind: 'none' },
+    action: 'review',
+    rule: '',
+    reason: '',
+    safety: 'safe',
+    replacement: null,
+  };
+}
+
+function serviceNames(topology: Topology, file: string): Map<string, 'postgres' | 'pooler' | 'other-engine'> {
+  const stack = topology.stacks.get(file);
+  const all = [...topology.servers, ...topology.poolers, ...topology.others];
+  return new Map(all.filter(server => server.stack === stack).map(server => [server.service, server.kind]));
+}
+
+/** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
+function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
+  const definitions = indexDefinitions(sites);
+  const members = new Map<number, number[]>();
+  groups.forEach((group, i) => members.set(group, [...(members.get(group) ?? []), i]));
+  return sites.map(({ file, site }, i) => {
+    const group = members.get(groups[i] ?? i) ?? [];
+    const block = group.filter(at => sites[at]?.file === file && sites[at]?.site.group === site.group && site.group !== null);
+    const find = (part: 'host' | 'port'): string | null => {
+      const own = site[part];
+      if (own?.value) return own.value;
+      const partner = own ? [] : block;
+      const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
+      const candidates = [...partner, ...named.flatMap(name => definitions.get(name) ?? []), ...(own || site.form === 'url' ? [] : group)];
+      for (const at of candidates) {
+        const value = sites[at]?.site[part]?.value;
+        if (value) return value;
+      }
+      return null;
+    };
+    const port = site.port ?? block.map(at => sites[at]?.site.port).find(part => part) ?? null;
+    return { host: find('host'), port: find('port'), portVariable: port?.variables[0] ?? null };
+  });
+}
+
+/** A compose service has a network of its own; what documents and host scripts say is about the host. */
+function isInContainer(site: Site, topology: Topology): boolean {
+  if (!topology.stacks.has(site.file)) return false;
+  const file = topology.composeFiles.find(compose => compose.path === site.file);
+  const service = file?.services.find(candidate => candidate.name === (site.service ?? site.uses[0]?.service));
+  return service !== undefined && service.networkMode !== 'host';
+}
+
+function derivedFacts(site: Site, endpoint: Endpoint, { topology, config, ciFiles, commands, texts }: DecideInput): string[] {
+  const facts: string[] = [];
+  const kinds = serviceNames(topology, site.file);
+  const services = site.service !== null ? [site.service] : site.uses.map(use => use.service ?? '');
+  if (services.length > 0 && services.every(name => kinds.get(name) === 'postgres')) facts.push('server-service');
+  if (services.some(name => kinds.get(name) === 'pooler') || isPoolerSetting(site)) facts.push('pooler-service');
+  if (isCiPath(site.file)) facts.push('ci');
+  if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
+  if (site.form === 'port' && topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))) {
+    facts.push('publishes');
+  }
+  if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file)))) facts.push('smoke-test');
+  if (ciFiles.has(site.file)) facts.push('ci-reads');
+  if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? '')) facts.push('creates-databases');
+  const canAddPort = site.form === 'url';
+  const { resolution } = site;
+  if (resolution.kind === 'server' && endpoint.port === null && !canAddPort && resolution.server.port !== config.pool.port) {
+    facts.push('host-without-port');
+  }
+  return facts;
+}
+
+const isPoolerSetting = (site: Site): boolean =>
+  /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') || /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
+
+interface Outcome {
+  action: Action;
+  rule: string;
+  reason: string;
+  safety: 'safe' | 'unsafe';
+}
+
+function decideOne(site: Site, input: DecideInput): Outcome {
+  const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];
+  const outcomes = uses.map(use => ({ use, ...applyRules(site, use, input.rules) }));
+  // What a gate or a monitor does with the value says nothing about the others who use it.
+  const active = outcomes.some(outcome => outcome.action !== 'leave') ? outcomes.filter(outcome => outcome.action !== 'leave') : outcomes;
+  const first = active[0] as (typeof active)[number];
+  const other = active.find(outcome => outcome.action !== first.action);
+  if (!other) return pick(first);
+  const review = active.find(outcome => outcome.action === 'review');
+  if (review) return pick(review);
+  const direct = active.find(outcome => outcome.action === 'direct') ?? other;
+  const services = new Set(active.map(outcome => outcome.use?.service ?? ''));
+  const command = describeUse(direct.use);
+  if (services.size === 1) {
+    return {
+      action: 'pooled',
+      rule: 'shared-with-direct-command',
+      safety: 'unsafe',
+      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${command}). Give that command the direct variable first.`,
+    };
+  }
+  return {
+    action: 'review',
+    rule: 'readers-disagree',
+    safety: 'safe',
+    reason: `${site.key ?? 'The value'} goes to an application and to one that must stay direct (${command}). Give each its own variable.`,
+  };
+}
+
+const pick = ({ action, rule, reason, safety }: Outcome): Outcome => ({ action, rule, reason, safety });
+
+const describeUse = (use: Use | null): string =>
+  [use?.service, use?.words.slice(0, 5).join(' ')].filter(Boolean).join(': ').replace(/:\/\/[^\s@]*@/g, '://…@');
+
+function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Outcome {
+  for (const rule of rules) {
+    if (!rule.matches(site, use)) continue;
+    return { action: rule.then, rule: rule.id, reason: fillReason(rule, site, use), safety: rule.safety ?? 'safe' };
+  }
+  return { action: 'review', rule: 'undecided', reason: 'No rule is certain of this place.', safety: 'safe' };
+}
+
+/** Ids that outlive edits elsewhere in the file: no line numbers, a counter only between twins. */
+function nameSites(sites: Site[], texts: ReadonlyMap<string, string>): void {
+  const counts = new Map<string, number>();
+  for (const site of sites) {
+    const text = (texts.get(site.file) ?? '').slice(site.span.start, site.span.end);
+    const base = [site.file, site.format, site.form, site.role, site.service ?? '', site.key ?? '', site.call ?? '', text].join('\0');
+    const count = counts.get(base) ?? 0;
+    counts.set(base, count + 1);
+    site.id = createHash('sha256').update(`${base}\0${count}`).digest('hex').slice(0, 12);
+  }
+}
+
+/** A group is pooled as a whole or not at all. Members without a literal follow the others. */
+function settleGroups(sites: Site[], groups: readonly number[]): void {
+  const members = new Map<number, Site[]>();
+  sites.forEach((site, i) => {
+    const group = groups[i] ?? i;
+    members.set(group, [...(members.get(group) ?? []), site]);
+  });
+  for (const group of members.values()) {
+    for (const site of group) site.decision = group[0]?.id ?? site.id;
+    const pooled = group.filter(site => site.action === 'pooled');
+    if (pooled.length === 0) continue;
+    const against = group.find(site => site.action !== 'pooled' && site.rule !== 'no-literal');
+    if (against) {
+      for (const site of pooled) {
+        site.action = 'review';
+        site.rule = 'group-disagrees';
+        site.safety = 'safe';
+        site.reason = `Belongs together with ${against.key ?? against.form} in ${against.file}, which is not pooled: ${against.reason}`;
+      }
+    } else if (pooled.some(site => site.safety === 'unsafe')) for (const site of pooled) site.safety = 'unsafe';
+  }
+}
+
+/** Env files that a compose service reads, and the template that stands for one: `.env.example` for `.env`. */
+export function isTemplateFor(template: string, file: string): boolean {
+  if (template === file) return true;
+  if (dirOf(template) !== dirOf(file)) return false;
+  const strip = (name: string) => name.replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '').replace(/^(?:example|sample|default)(?=[._-])/i, '');
+  return strip(baseOf(template)) === strip(baseOf(file));
+}
+
+export type { Resolution };

@@ -1,0 +1,68 @@
+/** The few questions put to git, hardened: nothing that the scanned repository configures may run. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, lstatSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { UsageError } from './errors.ts';
+
+const HARDENED = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.quotePath=false', '--no-optional-locks'];
+
+function git(cwd: string, args: string[]): { ok: boolean; stdout: string; stderr: string } {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
+  const result = spawnSync('git', [...HARDENED, ...args], {
+    cwd,
+    env: { ...env, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' },
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  return { ok: result.status === 0, stdout: result.stdout ?? '', stderr: result.stderr ?? String(result.error ?? '') };
+}
+
+/** True where the directory or one above it has a `.git`, so that git is the one to ask. */
+export function isInWorkTree(cwd: string): boolean {
+  for (let directory = resolve(cwd); ; directory = dirname(directory)) {
+    if (existsSync(join(directory, '.git'))) return true;
+    if (dirname(directory) === directory) return false;
+  }
+}
+
+/**
+ * Tracked and untracked files below `cwd`, ignored ones left out, relative to it.
+ * Throws a UsageError where git refuses to answer, because an empty list would look like success.
+ */
+export function listFiles(cwd: string): string[] {
+  const result = git(cwd, ['ls-files', '-co', '--exclude-standard', '--deduplicate', '-z']);
+  if (!result.ok) throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
+  return result.stdout.split('\0').filter(path => path !== '');
+}
+
+/** Which of the paths git ignores. */
+export function ignoredFiles(cwd: string, paths: string[]): Set<string> {
+  if (paths.length === 0) return new Set();
+  const result = git(cwd, ['ls-files', '-o', '-i', '--exclude-standard', '-z', '--', ...paths.map(path => `:(literal)${path}`)]);
+  return new Set(result.stdout.split('\0').filter(path => path !== ''));
+}
+
+/** Object ids of the index, for the files named. */
+export function indexEntries(cwd: string, paths: string[]): Map<string, string> {
+  const entries = new Map<string, string>();
+  if (paths.length === 0) return entries;
+  const result = git(cwd, ['ls-files', '-s', '-z', '--', ...paths.map(path => `:(literal)${path}`)]);
+  for (const line of result.stdout.split('\0')) {
+    const match = /^\d+ ([0-9a-f]+) \d\t(.*)$/s.exec(line);
+    if (match) entries.set(match[2] ?? '', match[1] ?? '');
+  }
+  return entries;
+}
+
+/** The id that git would give to the bytes. `length` of the id tells the hash: 40 SHA-1, 64 SHA-256. */
+export function blobId(bytes: Buffer, length: number): string {
+  return createHash(length === 64 ? 'sha256' : 'sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+}
+
+/** Where a run's journal goes: inside the git directory, a worktree's own one too; null outside git. */
+export function gitDirectory(cwd: string): string | null {
+  const result = git(cwd, ['rev-parse', '--absolute-git-dir']);
+  const path = result.stdout.trim();
+  return result.ok && path !== '' && lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ? path : null;
+}

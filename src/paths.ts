@@ -1,0 +1,19 @@
+/** Repository paths: relative to the root, with forward slashes; '' is the root itself. */
+import { posix } from 'node:path';
+
+export const dirOf = (path: string): string => (path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '');
+export const baseOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** Joins and normalises; a path that leaves the root keeps its `..`. */
+export function joinPath(directory: string, path: string): string {
+  const joined = posix.normalize(posix.join(directory || '.', path));
+  return joined === '.' ? '' : joined.replace(/\/$/, '');
+}
+
+/** The way from a directory to a path, starting with `./` or `../`. */
+export function relativePath(directory: string, path: string): string {
+  const way = posix.relative(`/${directory}`, `/${path}`);
+  return way.startsWith('.') ? way : `./${way}`;
+}
+
+export const isInside = (directory: string, path: string): boolean => directory === '' || path.startsWith(`${directory}/`);

@@ -1,0 +1,74 @@
+/** Where an endpoint leads. Only topology is evidence: a name that looks like a server's is none. */
+import type { Resolution, Server } from './model.ts';
+import { dirOf, isInside } from './paths.ts';
+import { isLocalName } from './scan-value.ts';
+import type { Topology } from './topology.ts';
+
+export interface Endpoint {
+  host: string | null;
+  port: string | null;
+  /** The variable that the port is written with, if any: `localhost:${HOST_POSTGRES_PORT}` follows the mapping. */
+  portVariable: string | null;
+}
+
+const PLACEHOLDER = /^(?:host|hostname|db_?host|server|address|ip|ip_address|your[-_.]?[\w.-]*|my[-_]?(?:host|server|db)|some[-_]?host|x+|\.+|(?:[\w-]+\.)*example\.(?:com|org|net)|change-?me|todo|remote[-_]?host|ep-[\w.-]*|[\w-]*placeholder[\w-]*)$/i;
+
+/** `inContainer`: the value is used inside a container, where localhost is the container itself. */
+export function resolveEndpoint(endpoint: Endpoint, file: string, inContainer: boolean, topology: Topology): Resolution {
+  const { host, port } = endpoint;
+  if (host === null) return { kind: 'none' };
+  const name = host.toLowerCase();
+  if (isLocalName(name)) return resolveLocal(endpoint, file, inContainer, topology);
+  const pooler = nearest(topology.poolers, file, topology, server => server.names.includes(name));
+  if (pooler) return { kind: 'pooler', server: pooler };
+  const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
+  if (server) {
+    if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };
+    return hasSibling(server, topology) ? { kind: 'several' } : { kind: 'server', server };
+  }
+  if (nearest(topology.others, file, topology, candidate => candidate.names.includes(name))) return { kind: 'other-engine' };
+  return PLACEHOLDER.test(name) ? { kind: 'placeholder' } : { kind: 'unknown' };
+}
+
+function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, topology: Topology): Resolution {
+  if (inContainer && endpoint.host !== 'host.docker.internal') return { kind: 'container-localhost' };
+  const port = endpoint.port ?? '5432';
+  const leadsTo = (server: Server) =>
+    server.published.some(
+      published =>
+        (endpoint.portVariable !== null && published.variable === endpoint.portVariable) || String(published.value) === port,
+    );
+  const pooler = nearest(topology.poolers, file, topology, leadsTo);
+  if (pooler) return { kind: 'pooler', server: pooler };
+  const server = nearest(topology.servers, file, topology, leadsTo);
+  if (server) return hasSibling(server, topology) ? { kind: 'several' } : { kind: 'published', server };
+  return nearest(topology.others, file, topology, leadsTo) ? { kind: 'other-engine' } : { kind: 'local' };
+}
+
+/**
+ * The server of the stack that the file belongs to: a compose file has its own, any other file the nearest above it,
+ * else whichever of the repository answers.
+ */
+function nearest(
+  servers: readonly Server[],
+  file: string,
+  topology: Topology,
+  matches: (server: Server) => boolean,
+): Server | null {
+  const found = servers.filter(matches);
+  const own = topology.stacks.get(file);
+  if (own !== undefined) return found.find(server => server.stack === own) ?? null;
+  const above = found
+    .filter(server => isInside(server.stack, file) || server.stack === dirOf(file))
+    .sort((a, b) => b.stack.length - a.stack.length);
+  return above[0] ?? found[0] ?? null;
+}
+
+/** Another server in one of the files that define this one: alternatives in files of their own don't count. */
+export const hasSibling = (server: Server, topology: Topology): boolean =>
+  topology.servers.some(
+    other =>
+      other !== server &&
+      other.stack === server.stack &&
+      other.definitions.some(({ file }) => server.definitions.some(definition => definition.file === file)),
+  );

@@ -1,0 +1,71 @@
+/** The format of rules and of the configuration, as zod schemas. Loaded only where a file of theirs is read. */
+import { z } from 'zod';
+import { ATTRIBUTES } from './rules.ts';
+
+const texts = z.union([z.string(), z.array(z.string()).min(1)]).transform(value => (Array.isArray(value) ? value : [value]));
+const attributes = Object.fromEntries(ATTRIBUTES.map(name => [name, texts.optional()])) as Record<
+  (typeof ATTRIBUTES)[number],
+  z.ZodOptional<typeof texts>
+>;
+
+export const conditionSchema = z.strictObject({
+  ...attributes,
+  command: z.strictObject({ word: texts, with: texts.optional() }).optional(),
+});
+
+const exampleSchema = z.union([z.string(), z.strictObject({ text: z.string(), file: z.string().optional() })]);
+
+export const ruleSchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'lower-case words joined by hyphens'),
+  when: conditionSchema,
+  not: conditionSchema.optional(),
+  then: z.enum(['pooled', 'direct', 'leave', 'review']),
+  safety: z.enum(['safe', 'unsafe']).optional(),
+  reason: z.string().min(10),
+  source: z.url().optional(),
+  examples: z
+    .array(z.strictObject({ match: exampleSchema.optional(), noMatch: exampleSchema.optional() }))
+    .min(1)
+    .refine(items => items.some(item => item.match !== undefined), 'at least one `match` example')
+    .refine(items => items.some(item => item.noMatch !== undefined), 'at least one `noMatch` example'),
+});
+
+export const rulesSchema = z.array(ruleSchema);
+
+const port = z.int().min(1).max(65535);
+const insidePath = z
+  .string()
+  .min(1)
+  .refine(path => !/^(?:\/|[A-Za-z]:|\\)|(?:^|[\\/])\.\.(?:[\\/]|$)|\0/.test(path), 'a path inside the repository');
+const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a host name');
+const variablePart = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name');
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  pool: z
+    .strictObject({
+      host: hostName.default('pgbouncer'),
+      port: port.default(6432),
+      publishedPort: port.default(6432),
+      mode: z.enum(['session', 'transaction', 'statement']).default('transaction'),
+      version: z.string().regex(/^\d+\.\d+$/, 'a version such as "1.26", in quotes').default('1.25'),
+      base: z.enum(['alpine', 'debian']).default('alpine'),
+    })
+    .prefault({}),
+  direct: z.strictObject({ suffix: variablePart.default('_DIRECT'), bypass: variablePart.default('PGBOUNCER_BYPASS') }).prefault({}),
+  services: z.array(z.string()).default([]),
+  keepDirect: z.array(z.string()).default([]),
+  include: z.array(z.string()).default([]),
+  exclude: z.array(z.string()).default([]),
+  annotations: z.boolean().default(true),
+  assets: z
+    .strictObject({
+      directory: insidePath.default('pgbouncer'),
+      statusScript: insidePath.default('scripts/pgbouncer_status.sh'),
+      runbook: insidePath.default('docs/pgbouncer.md'),
+      readme: z.boolean().default(true),
+      statsVolume: z.boolean().default(false),
+    })
+    .prefault({}),
+  rules: z.array(insidePath).default([]),
+});
