@@ -24,6 +24,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
     facts.reads.push(...result.reads);
     commands.set(service.name, usesOf(service, result.commands));
   }
+  facts.services = commands;
   sites.push(...scanEnvironments(file, commands, context, handled));
   sites.push(...scanRest(file, context, handled));
   facts.reads.push(...[...text.matchAll(/\$\{?(\w+)/g)].map(match => match[1] ?? ''));
@@ -158,7 +159,7 @@ function entryOf(file: ComposeFile, entry: EnvironmentEntry, siblings: string[],
   const isFlow = (owner as { flow?: boolean }).flow === true;
   if (isPair(entry.node)) {
     const { key, value } = entry.node as Pair<Scalar, Scalar>;
-    if (!value || isAlias(value) || !isScalar(value)) return null;
+    if (!value || isAlias(value) || !isScalar(value) || /^BLOCK/.test(value.type ?? '')) return null;
     const start = startOf(key);
     const span = { start, end: endOf(value) };
     const indent = text.slice(lineStartOf(text, start), start);

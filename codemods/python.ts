@@ -97,7 +97,7 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
   // Host and port read in one call are one decision: psycopg2.connect(host=os.getenv(…), port=os.getenv(…)).
   const group = isHostKey(key) || isPortKey(key) ? groupAround(call, state.text) : null;
   state.sites.push(...found.map(site => ({ ...site, group: group ?? site.group })));
-  noteBypass(call, key, found, state);
+  noteBypass(call, key, value, found, state);
 }
 
 /** A string or a whole number. */
@@ -230,7 +230,7 @@ function noteEngine(call: SyntaxNode, callee: string, args: Argument[], state: S
 }
 
 /** `NAME = os.getenv(KEY, default)` as a statement of its own: a bypass can stand after it. */
-function noteBypass(call: SyntaxNode, key: string, found: RawSite[], state: State): void {
+function noteBypass(call: SyntaxNode, key: string, fallback: SyntaxNode, found: RawSite[], state: State): void {
   const statement = call.parent;
   const target = statement?.firstChild;
   if (found.length !== 1 || found[0]?.form !== 'url' || statement?.name !== 'AssignStatement') return;
@@ -244,6 +244,7 @@ function noteBypass(call: SyntaxNode, key: string, found: RawSite[], state: Stat
     target: text.slice(target.from, target.to),
     at: end,
     indent: indentAt(text, statement.from),
-    newlineBefore: true,
+    site: found[0].span.start,
+    fallback: { start: fallback.from, end: fallback.to },
   });
 }

@@ -4,8 +4,8 @@ import { isCiPath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
 import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
 import { matchGlob } from './glob.ts';
-import type { Action, Resolution, Site, Use } from './model.ts';
-import { baseOf, dirOf } from './paths.ts';
+import type { Action, Site, Use } from './model.ts';
+import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
 import { type CompiledRule, fillReason } from './rules.ts';
 import type { Topology } from './topology.ts';
@@ -35,7 +35,7 @@ export function decide(input: DecideInput): Site[] {
     site.facts = [...site.facts, ...derivedFacts(site, endpoint, input)];
     return Object.assign(site, decideOne(site, input));
   });
-  nameSites(sites, input.texts);
+  nameSites(sites);
   settleGroups(sites, groups);
   return sites;
 }
@@ -51,6 +51,7 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     id: '',
     file,
     format,
+    text: (input.texts.get(file) ?? '').slice(site.span.start, site.span.end),
     decision: '',
     resolution: { kind: 'none' },
     action: 'review',
@@ -175,11 +176,10 @@ function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[])
 }
 
 /** Ids that outlive edits elsewhere in the file: no line numbers, a counter only between twins. */
-function nameSites(sites: Site[], texts: ReadonlyMap<string, string>): void {
+function nameSites(sites: Site[]): void {
   const counts = new Map<string, number>();
   for (const site of sites) {
-    const text = (texts.get(site.file) ?? '').slice(site.span.start, site.span.end);
-    const base = [site.file, site.format, site.form, site.role, site.service ?? '', site.key ?? '', site.call ?? '', text].join('\0');
+    const base = [site.file, site.format, site.form, site.role, site.service ?? '', site.key ?? '', site.call ?? '', site.text].join('\0');
     const count = counts.get(base) ?? 0;
     counts.set(base, count + 1);
     site.id = createHash('sha256').update(`${base}\0${count}`).digest('hex').slice(0, 12);
@@ -208,13 +208,3 @@ function settleGroups(sites: Site[], groups: readonly number[]): void {
     } else if (pooled.some(site => site.safety === 'unsafe')) for (const site of pooled) site.safety = 'unsafe';
   }
 }
-
-/** Env files that a compose service reads, and the template that stands for one: `.env.example` for `.env`. */
-export function isTemplateFor(template: string, file: string): boolean {
-  if (template === file) return true;
-  if (dirOf(template) !== dirOf(file)) return false;
-  const strip = (name: string) => name.replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '').replace(/^(?:example|sample|default)(?=[._-])/i, '');
-  return strip(baseOf(template)) === strip(baseOf(file));
-}
-
-export type { Resolution };

@@ -104,10 +104,12 @@ export interface Facts {
   /** Places where an SQLAlchemy or Celery engine is built from a variable: the start of the statement. */
   engines: { at: number; indent: string; kind: 'sqlalchemy' | 'celery' }[];
   /** Simple assignments `NAME = os.getenv(KEY, default)` that can take a bypass after them. */
-  bypasses: { key: string; target: string; at: number; indent: string; newlineBefore: boolean }[];
+  bypasses: { key: string; target: string; at: number; indent: string; site: number; fallback: Span }[];
+  /** Words of the commands that each compose service runs. */
+  services: Map<string, Use[]>;
 }
 
-export const noFacts = (): Facts => ({ reads: [], defines: [], engines: [], bypasses: [] });
+export const noFacts = (): Facts => ({ reads: [], defines: [], engines: [], bypasses: [], services: new Map() });
 
 export interface Extraction {
   sites: RawSite[];
@@ -119,6 +121,8 @@ export interface Site extends RawSite {
   id: string;
   file: string;
   format: string;
+  /** Exact slice of the file at `span`. */
+  text: string;
   decision: string;
   resolution: Resolution;
   action: Action;
@@ -136,6 +140,7 @@ export type Resolution =
   | { kind: 'other-port'; server: Server } // the server's name with a port that is not its own
   | { kind: 'container-localhost' } // localhost, in a container where it is the container itself
   | { kind: 'local' } // localhost with a port that nothing publishes
+  | { kind: 'other-engine' }
   | { kind: 'several' } // more than one server could be meant
   | { kind: 'unknown' } // a host that topology does not know
   | { kind: 'placeholder' }
@@ -170,6 +175,7 @@ export interface Published {
 
 /** One replacement. `text` replaces `span`; an insertion has an empty span. Edits of one `unit` live or die whole. */
 export interface Edit {
+  file: string;
   span: Span;
   text: string;
   unit: string;

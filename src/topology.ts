@@ -94,7 +94,7 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
   if (/cockroach|yugabyte/.test(image)) {
     return { kind: 'other-engine', port: image.includes('cockroach') ? 26257 : 5433, evidence: `image ${service.image}` };
   }
-  if (image !== '' && SERVER_IMAGE.test(image) && !HELPERS.test(image)) {
+  if (image !== '' && SERVER_IMAGE.test(image) && !HELPERS.test(image) && !runsSomethingElse(service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
   }
   const base = service.build === null ? null : dockerfileBase(service, file, input);
@@ -113,9 +113,9 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
   return null;
 }
 
-/** A service built from a Postgres image that runs a script of its own, such as a backup job. */
+/** A service with a Postgres image that runs a program of its own, such as a backup job. */
 const runsSomethingElse = (service: ComposeService): boolean =>
-  service.command !== '' && !/^(?:docker-entrypoint\.sh\s+)?(?:postgres\b|-c\b)/.test(service.command);
+  service.command !== '' && !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|\bpostgres\s+-c\b/.test(service.command);
 
 /** E.g.: `registry.local:5000/team/postgis:15-alpine@sha256:…` → `postgis`. */
 export function imageName(image: string | null): string {

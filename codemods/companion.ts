@@ -1,0 +1,76 @@
+/** The `*_DIRECT` companion of a pooled variable: the old value under a new name, right after it, in the same style. */
+import { readExpansions } from '../src/expansion.ts';
+import { lineEndOf } from '../src/lines.ts';
+import type { Entry, Newline, Span } from '../src/model.ts';
+
+export interface Companion {
+  span: Span;
+  text: string;
+}
+
+/** Variables that already serve as the direct way, most specific first. */
+export const directNames = (key: string, suffix: string): string[] => [
+  `${key}${suffix}`,
+  `DIRECT_${key}`,
+  key.replace(/_URL$/, '_DIRECT_URL'),
+  `${key}_UNPOOLED`,
+  `${key}_NON_POOLING`,
+];
+
+/**
+ * @param renamed variables that are pooled themselves: the companion reads their direct twins.
+ * E.g.: `${DATABASE_URL:-old}` → `DATABASE_URL_DIRECT: ${DATABASE_URL_DIRECT:-old}`
+ */
+export function makeCompanion(text: string, entry: Entry, suffix: string, renamed: ReadonlySet<string>, newline: Newline): Companion {
+  const name = `${entry.key}${suffix}`;
+  const value = renameVariables(text.slice(entry.value.start, entry.value.end), renamed, suffix);
+  const at = entry.style === 'flow' ? entry.span.end : lineEndOf(text, entry.span.end);
+  const span = { start: at, end: at };
+  switch (entry.style) {
+    case 'map':
+      return { span, text: `${newline}${entry.indent}${name}: ${value}` };
+    case 'dotenv': {
+      const lead = /^(?:export|set)[ \t]+/.exec(text.slice(entry.span.start))?.[0] ?? '';
+      return { span, text: `${newline}${entry.indent}${lead}${name}=${value}` };
+    }
+    case 'list':
+      return { span, text: `${newline}${entry.indent}${renameItem(value, entry.key, name)}` };
+    case 'flow':
+      return { span, text: entry.span.start === entry.value.start ? `, ${renameItem(value, entry.key, name)}` : `, ${name}: ${value}` };
+  }
+}
+
+/** `"KEY=value"` → `"KEY_DIRECT=value"`, the quote kept. */
+const renameItem = (item: string, key: string, name: string): string =>
+  item.replace(new RegExp(`^(["']?)${key.replace(/[.$]/g, '\\$&')}`), `$1${name}`);
+
+/** Renames the variables of expansions, nested ones too, and nothing else. */
+export function renameVariables(text: string, names: ReadonlySet<string>, suffix: string): string {
+  let out = '';
+  let at = 0;
+  for (const expansion of readExpansions(text, 0, text.length)) {
+    const { variable, fallback } = expansion;
+    const start = text.indexOf(variable ?? '', expansion.start);
+    if (variable === null) continue;
+    out += text.slice(at, start) + variable + (names.has(variable) ? suffix : '');
+    at = start + variable.length;
+    if (!fallback) continue;
+    out += text.slice(at, fallback.start) + renameVariables(text.slice(fallback.start, fallback.end), names, suffix);
+    at = fallback.end;
+  }
+  return out + text.slice(at);
+}
+
+/** Variables around the span: those whose default holds it. */
+export function enclosingVariables(text: string, value: Span, site: Span): string[] {
+  const found: string[] = [];
+  let { start, end } = value;
+  for (;;) {
+    const outer = readExpansions(text, start, end).find(
+      expansion => expansion.fallback && expansion.fallback.start <= site.start && site.end <= expansion.fallback.end,
+    );
+    if (!outer?.fallback || outer.variable === null) return found;
+    found.push(outer.variable);
+    ({ start, end } = outer.fallback);
+  }
+}

@@ -1,0 +1,212 @@
+/** The pooler's service in a compose file: after the Postgres service, in the file's own style. */
+import type { Document } from 'yaml';
+import { lineEndOf, lineStartOf } from '../src/lines.ts';
+import type { Newline, Span } from '../src/model.ts';
+import type { ComposeFile, ComposeService, EnvironmentEntry } from './compose-file.ts';
+import { endOf, getNode, getPair, isAlias, isMap, isPair, isScalar, isSeq, keyOf, type Node, type Pair, pairsOf, type Scalar, startOf } from './yaml-nodes.ts';
+
+export interface PoolerService {
+  name: string;
+  port: number;
+  /** `${HOST_PGBOUNCER_PORT:-6432}`; null where Postgres is not published either. */
+  published: string | null;
+  /** Address that the mapping of Postgres is bound to. */
+  address: string | null;
+  buildContext: string;
+  upstreamPort: number;
+  profiles: string[];
+  /** Further variables: tuning knobs with their defaults. */
+  settings: [name: string, value: string][];
+  /** Directory of users' own settings, seen from the compose file. */
+  confDirectory: string;
+  /** A volume for a Unix socket of the console, where asked for. */
+  statsVolume: string | null;
+}
+
+export interface Insertion {
+  span: Span;
+  text: string;
+}
+
+interface Style {
+  indent: string;
+  unit: string;
+  quote: string;
+  /** Indentation of list items below their key: '' or one unit. */
+  listIndent: string;
+  newline: Newline;
+}
+
+/** Throws an Error with the reason where the file's shape leaves no exact place. */
+export function insertService(file: ComposeFile, server: ComposeService, pooler: PoolerService, newline: Newline): Insertion {
+  const style = readStyle(file, server, newline);
+  const at = serviceEnd(file, server);
+  const gap = isSpaced(file, server) ? newline : '';
+  const lines = renderService(file, server, pooler, style);
+  return { span: { start: at, end: at }, text: newline + gap + lines.map(line => (line === '' ? '' : style.indent + line)).join(newline) };
+}
+
+function readStyle(file: ComposeFile, server: ComposeService, newline: Newline): Style {
+  const { text } = file;
+  const value = server.pair.value;
+  if (!isMap(value) || value.flow) throw new Error(`service ${server.name} is written in flow style or comes from an anchor`);
+  const indent = text.slice(lineStartOf(text, startOf(server.pair.key)), startOf(server.pair.key));
+  if (!/^ *$/.test(indent)) throw new Error(`service ${server.name} does not start on a line of its own`);
+  const first = startOf(value.items[0]?.key);
+  const inner = text.slice(lineStartOf(text, first), first);
+  if (!/^ *$/.test(inner) || inner.length <= indent.length) throw new Error(`service ${server.name} is indented in a way that can't be copied`);
+  const list = file.services
+    .flatMap(service => ['ports', 'volumes', 'depends_on', 'environment', 'networks'].map(key => ownPair(service, key)))
+    .find(pair => isSeq(pair?.value) && !pair.value.flow && pair.value.items.length > 0);
+  const item = list ? startOf((list.value as { items: Node[] }).items[0]) : -1;
+  const dash = item === -1 ? null : /^( *)-/.exec(text.slice(lineStartOf(text, item)))?.[1];
+  const keyColumn = list ? startOf(list.key) - lineStartOf(text, startOf(list.key)) : 0;
+  const unit = inner.slice(indent.length);
+  return {
+    indent,
+    unit,
+    quote: /^\s*-\s+'/m.test(text) && !/^\s*-\s+"/m.test(text) ? "'" : '"',
+    listIndent: dash === null || dash === undefined ? unit : ' '.repeat(Math.max(0, dash.length - keyColumn)),
+    newline,
+  };
+}
+
+const ownPair = (service: ComposeService, key: string): Pair | undefined =>
+  isMap(service.pair.value) ? service.pair.value.items.find(pair => keyOf(pair) === key) : undefined;
+
+/** The end of the service's last line with content; comments and blank lines after it belong to what follows. */
+function serviceEnd(file: ComposeFile, server: ComposeService): number {
+  const { text } = file;
+  const items = file.servicesNode?.items ?? [];
+  const index = items.indexOf(server.pair);
+  const next = items[index + 1];
+  const range = file.servicesNode?.range ?? [0, text.length, text.length];
+  const limit = next ? startOf(next.key) : Math.min(range[2] ?? text.length, text.length);
+  const column = startOf(server.pair.key) - lineStartOf(text, startOf(server.pair.key));
+  let end = lineEndOf(text, startOf(server.pair.key));
+  for (let at = lineStartOf(text, startOf(server.pair.key)); at < limit; ) {
+    const stop = lineEndOf(text, at);
+    const line = text.slice(at, stop);
+    const isComment = /^\s*#/.test(line);
+    const depth = line.length - line.trimStart().length;
+    if (line.trim() !== '' && stop <= Math.max(limit, 0) && (!isComment || depth > column)) end = stop;
+    const newline = text.indexOf('\n', at);
+    if (newline === -1) break;
+    at = newline + 1;
+  }
+  return end;
+}
+
+/** Services with blank lines between them get one before the new service too. */
+function isSpaced(file: ComposeFile, server: ComposeService): boolean {
+  const items = file.servicesNode?.items ?? [];
+  const other = items[items.indexOf(server.pair) + 1] ?? (items.length > 1 ? items[items.indexOf(server.pair)] : undefined);
+  return other ? /\r?\n[ \t]*\r?\n/.test(file.text.slice(Math.max(0, startOf(other.key) - 400), startOf(other.key))) : true;
+}
+
+function renderService(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
+  const { document } = file;
+  const { unit, quote } = style;
+  const lines: string[] = [];
+  const item = (text: string) => `${unit}${style.listIndent}- ${text}`;
+  const add = (key: string, value: string) => lines.push(`${unit}${key}: ${value}`);
+  const addList = (key: string, items: string[]) => lines.push(`${unit}${key}:`, ...items.map(item));
+  const quoted = (text: string) => `${quote}${text}${quote}`;
+
+  lines.push(`# Pools connections to ${server.name}. Runbook, sizing and direct access: see the PgBouncer section of the README.`);
+  lines.push(`${pooler.name}:`);
+  add('build', pooler.buildContext);
+  for (const key of ['restart', 'logging', 'env_file', 'secrets', 'platform']) lines.push(...copyPair(file, server, key, style));
+  if (pooler.profiles.length > 0) addList('profiles', pooler.profiles);
+  lines.push(...renderDependsOn(server, pooler, style));
+  lines.push(...renderEnvironment(file, server, pooler, style));
+  if (pooler.published !== null) {
+    const address = pooler.address === null ? '' : `${pooler.address}:`;
+    addList('ports', [quoted(`${address}${pooler.published}:${pooler.port}`)]);
+  }
+  addList('volumes', [
+    `${pooler.confDirectory}:/etc/pgbouncer/conf.d:ro`,
+    ...(pooler.statsVolume === null ? [] : [`${pooler.statsVolume}:/var/run/pgbouncer-stats`]),
+  ]);
+  lines.push(`${unit}healthcheck:`);
+  lines.push(`${unit}${unit}test: [${quoted('CMD')}, ${quoted('/usr/local/bin/healthcheck.sh')}]`);
+  for (const [key, value] of [['interval', '5s'], ['timeout', '10s'], ['retries', '5'], ['start_period', '10s']]) {
+    lines.push(`${unit}${unit}${key}: ${value}`);
+  }
+  add('stop_grace_period', '30s');
+  lines.push(`${unit}ulimits:`, `${unit}${unit}nofile: 65536`);
+  const networks = networkNames(file, server, document);
+  if (networks.length > 0) addList('networks', networks);
+  return lines;
+}
+
+/** Copies a setting of the Postgres service as it is written; both stand at the same depth. */
+function copyPair(file: ComposeFile, server: ComposeService, key: string, style: Style): string[] {
+  const pair = ownPair(server, key);
+  if (!pair?.value) return [];
+  const start = startOf(pair.key);
+  const value = pair.value as Node;
+  // The range of an alias ends with its name, that of a block with its last item.
+  const text = file.text.slice(start, endOf(value)).trimEnd();
+  const depth = start - lineStartOf(file.text, start);
+  return text.split(/\r?\n/).map((line, i) => (i === 0 ? style.unit + line : line.slice(Math.max(0, depth - style.unit.length))));
+}
+
+function renderDependsOn(server: ComposeService, pooler: PoolerService, { unit }: Style): string[] {
+  const condition = server.healthcheck === null ? 'service_started' : 'service_healthy';
+  const lines = [`${unit}depends_on:`, `${unit}${unit}${server.name}:`, `${unit}${unit}${unit}condition: ${condition}`];
+  // Postgres that only some profiles start must not keep the pooler of the others from starting.
+  const isOptional = server.profiles.some(profile => !pooler.profiles.includes(profile));
+  return isOptional ? [...lines, `${unit}${unit}${unit}required: false`] : lines;
+}
+
+const CREDENTIALS = /^POSTGRES_(?:USER|PASSWORD|DB)(?:_FILE)?$/;
+
+function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
+  const { unit, quote } = style;
+  const isList = isSeq(server.environmentNode);
+  const credentials = server.environment.filter(entry => CREDENTIALS.test(entry.key));
+  const own: [string, string][] = [
+    ['PGBOUNCER_UPSTREAM_HOST', server.name],
+    ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
+    ['PGBOUNCER_PORT', String(pooler.port)],
+  ];
+  if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
+  const lines = [`${unit}environment:`];
+  for (const [name, value] of own) {
+    const shown = /^\d+$/.test(value) && !isList ? `${quote}${value}${quote}` : value;
+    lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${shown}`);
+  }
+  for (const entry of credentials) {
+    const raw = rawEntry(file, entry);
+    if (raw === null) continue;
+    lines.push(isList ? `${unit}${style.listIndent}- ${raw}` : `${unit}${unit}${entry.key}:${raw === '' ? '' : ` ${raw}`}`);
+  }
+  for (const [name, value] of pooler.settings) {
+    lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${value}`);
+  }
+  return lines;
+}
+
+/** Postgres that asks for no password: then PgBouncer has none to give. */
+const isTrusting = (server: ComposeService): boolean =>
+  server.environment.some(entry => entry.key === 'POSTGRES_HOST_AUTH_METHOD' && entry.value === 'trust') &&
+  !server.environment.some(entry => /^POSTGRES_PASSWORD/.test(entry.key));
+
+/** The value (map) or the whole item (list) as written; an alias stays an alias, since its anchor stands before it. */
+function rawEntry(file: ComposeFile, entry: EnvironmentEntry): string | null {
+  if (!isPair(entry.node)) return file.text.slice(startOf(entry.node), endOf(entry.node));
+  const value = (entry.node as Pair<Scalar, Node | null>).value;
+  if (value === null || (isScalar(value) && value.value === null)) return '';
+  if (isScalar(value) && /^BLOCK/.test(value.type ?? '')) return null;
+  if (!isScalar(value) && !isAlias(value)) return null;
+  // The anchor of a value must not be defined twice.
+  return file.text.slice(startOf(value), endOf(value)).replace(/^&\S+\s+/, '');
+}
+
+/** Networks by name only: aliases and fixed addresses belong to Postgres. */
+function networkNames(file: ComposeFile, server: ComposeService, document: Document): string[] {
+  const node = getNode(server.pair.value, 'networks', document);
+  if (!node || !getPair(server.pair.value, 'networks', document)) return [];
+  return isMap(node) ? pairsOf(node, document).map(keyOf) : server.networks;
+}

@@ -1,0 +1,182 @@
+/** From decisions to edits: replacements at the sites, and all that has to come with them. */
+import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
+import { directNames, enclosingVariables, makeCompanion } from '../codemods/companion.ts';
+import type { Config } from './config.ts';
+import { insertDocuments } from './insert-documents.ts';
+import { insertIntoEnvironments } from './insert-environments.ts';
+import { insertIntoCode } from './insert-code.ts';
+import { insertPoolers } from './insert-poolers.ts';
+import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
+import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
+import type { Topology } from './topology.ts';
+
+export interface EditInput {
+  sites: Site[];
+  sources: ReadonlyMap<string, Source>;
+  extractions: ReadonlyMap<string, Extraction>;
+  topology: Topology;
+  config: Config;
+  /** Services that get a variable of an env file, by `file\0key`. */
+  receivers: ReadonlyMap<string, { file: string; service: string }[]>;
+  /** Files that were refused: nothing may be edited there. */
+  refused: ReadonlySet<string>;
+  unsafe: boolean;
+  /** Files that exist, tracked or not, to keep what is there. */
+  exists(path: string): boolean;
+}
+
+export interface Created {
+  path: string;
+  text: string;
+  executable: boolean;
+}
+
+export interface EditResult {
+  edits: Edit[];
+  created: Created[];
+  refusals: Refusal[];
+  /** What a person should know and no edit says. */
+  notes: string[];
+}
+
+/** What every insertion works with. */
+export interface EditState extends EditInput, EditResult {
+  /** Pooled sites whose edits are made in this run. */
+  pooled: Site[];
+  pools: Map<Server, Pool>;
+  newlineOf(file: string): Newline;
+}
+
+export function planEdits(input: EditInput): EditResult {
+  const state: EditState = {
+    ...input,
+    edits: [],
+    created: [],
+    refusals: [],
+    notes: [],
+    pooled: [],
+    pools: new Map(),
+    newlineOf: file => input.sources.get(file)?.newline ?? '\n',
+  };
+  keepRefusedGroups(state);
+  choosePools(state);
+  for (const site of state.pooled) replaceSite(site, state);
+  if (state.pooled.length === 0) return state;
+  addCompanions(state);
+  insertPassThroughs(state);
+  insertPoolers(state);
+  insertIntoEnvironments(state);
+  insertIntoCode(state);
+  insertDocuments(state);
+  return state;
+}
+
+/** A group with a part in a refused file is not touched anywhere. */
+function keepRefusedGroups({ sites, refused }: EditState): void {
+  const lost = new Set(sites.filter(site => refused.has(site.file)).map(site => site.decision));
+  for (const site of sites) {
+    if (site.action === 'pooled' && lost.has(site.decision)) toReview(site, 'file-refused', 'Its file, or that of a value that belongs to it, could not be changed safely.');
+  }
+}
+
+export function toReview(site: Site, rule: string, reason: string): void {
+  Object.assign(site, { action: 'review', rule, reason, safety: 'safe', replacement: null });
+}
+
+/** A pooled site needs a pooler that can be put in front of its server. */
+function choosePools(state: EditState): void {
+  const { sites, topology, config } = state;
+  const problems = new Map<Server, string | null>();
+  for (const site of sites) {
+    if (site.action !== 'pooled') continue;
+    const server = serverOf(site, sites);
+    if (!server) {
+      toReview(site, 'undecided', 'The server behind this place could not be told.');
+      continue;
+    }
+    const pool = state.pools.get(server) ?? poolFor(server, topology, config);
+    state.pools.set(server, pool);
+    if (!problems.has(server)) problems.set(server, pool.existing ? null : problemOf(server, state));
+    const problem = problems.get(server);
+    if (problem) {
+      toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
+    } else if (site.resolution.kind === 'published' && pool.published === null) {
+      toReview(site, 'pooler-not-published', `The pooler ${pool.host} is not published on the host; publish its port first.`);
+    }
+  }
+  for (const site of sites.filter(site => site.action === 'pooled')) {
+    const server = serverOf(site, sites) as Server;
+    const pool = state.pools.get(server) as Pool;
+    const text = state.sources.get(site.file)?.text ?? '';
+    site.replacement = replacedText(site, text, replacementsFor(withServer(site, server), pool));
+    if (site.safety === 'safe' || state.unsafe) state.pooled.push(site);
+  }
+}
+
+/** Members of a group without a literal host take the server of the others. */
+export function serverOf(site: Site, sites: readonly Site[]): Server | null {
+  const { resolution } = site;
+  if (resolution.kind === 'server' || resolution.kind === 'published') return resolution.server;
+  const other = sites.find(
+    candidate => candidate.decision === site.decision && (candidate.resolution.kind === 'server' || candidate.resolution.kind === 'published'),
+  );
+  return other ? serverOf(other, []) : null;
+}
+
+const withServer = (site: Site, server: Server): Site =>
+  site.resolution.kind === 'published' ? site : { ...site, resolution: { kind: 'server', server } };
+
+function problemOf(server: Server, { topology, refused, config, sources }: EditState): string | null {
+  const files = server.definitions.map(({ file }) => file);
+  const composed = files.filter(file => topology.composeFiles.some(compose => compose.path === file));
+  if (composed.length === 0) return `it is defined in ${files[0] ?? 'a manifest'}, and only compose files can be extended yet.`;
+  const lost = composed.find(file => refused.has(file) || !sources.has(file));
+  if (lost) return `${lost} was refused.`;
+  for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {
+    const service = file.services.find(candidate => candidate.name === server.service);
+    if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;
+    if (file.services.some(candidate => candidate.name === config.pool.host)) return `${file.path} has a service ${config.pool.host} that is no pooler.`;
+    if (topology.others.some(other => other.service === server.service)) return 'several servers share its name.';
+  }
+  return null;
+}
+
+function replaceSite(site: Site, state: EditState): void {
+  const server = serverOf(site, state.sites) as Server;
+  for (const { span, text } of replacementsFor(withServer(site, server), state.pools.get(server) as Pool)) {
+    state.edits.push({ file: site.file, span, text, unit: site.decision, safety: site.safety });
+  }
+}
+
+/** `*_DIRECT` beside each pooled variable of env files and compose environments. */
+function addCompanions(state: EditState): void {
+  const done = new Set<string>();
+  for (const site of companionSites(state)) {
+    const { entry, file } = site;
+    const source = state.sources.get(file);
+    if (!entry || !source || (site.format !== 'env' && site.format !== 'compose')) continue;
+    const id = `${file}\0${entry.span.start}`;
+    if (done.has(id) || directNames(entry.key, state.config.direct.suffix).some(name => entry.siblings.includes(name))) continue;
+    done.add(id);
+    const renamed = new Set([
+      ...enclosingVariables(source.text, entry.value, site.span),
+      ...(site.host?.variables ?? []),
+      ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
+    ]);
+    const companion = makeCompanion(source.text, entry, state.config.direct.suffix, renamed, source.newline);
+    const isFirst = site.format === 'env' && ![...done].some(known => known !== id && known.startsWith(`${file}\0`));
+    const note = isFirst ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${state.config.direct.suffix} goes straight to Postgres (migrations, dumps, LISTEN).` : '';
+    state.edits.push({ file, span: companion.span, text: note + companion.text, unit: site.decision, safety: site.safety });
+  }
+}
+
+/** Pooled sites, and values that are put together from pooled variables. */
+function companionSites(state: EditState): Site[] {
+  const keys = new Set(state.pooled.filter(site => site.role === 'environment').map(site => site.key));
+  const reads = (site: Site) => [...(site.host?.variables ?? []), ...(site.port?.variables ?? [])].some(name => keys.has(name));
+  return [...state.pooled, ...state.sites.filter(site => site.rule === 'no-literal' && site.entry && reads(site))];
+}
+
+const isPublishing = (name: string, { topology }: EditState): boolean =>
+  topology.servers.some(server => server.published.some(port => port.variable === name));
+

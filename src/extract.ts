@@ -1,0 +1,54 @@
+/** Routes each source to its codemod; one file's failure is its own. */
+import type { ExtractContext } from '../codemods/codemod.ts';
+import { codemodFor } from '../codemods/index.ts';
+import { residue } from '../codemods/text.ts';
+import { isTooDeep } from './depth-guard.ts';
+import { PlanError } from './errors.ts';
+import { type Extraction, type Failure, noFacts, type Source } from './model.ts';
+import type { ScanContext } from './scan-value.ts';
+import type { Topology } from './topology.ts';
+
+export interface Extracted {
+  format: string;
+  extraction: Extraction;
+  failure: Failure | null;
+}
+
+const MARKED = /pool-migrate:start[\s\S]*?pool-migrate:end/g;
+
+export async function extractSource(source: Source, topology: Topology, scan: ScanContext): Promise<Extracted> {
+  const { path, text } = source;
+  const codemod = codemodFor(path, text.slice(0, 200));
+  const context: ExtractContext = { ...scan, topology, path };
+  try {
+    if (codemod.id !== 'other' && isTooDeep(text, 500)) throw new PlanError('too-deep', 'nested too deeply to be read safely');
+    const extract = await codemod.load();
+    const extraction = extract(text, context);
+    const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
+    const marked = [...text.matchAll(MARKED)].map(match => [match.index, match.index + match[0].length] as const);
+    const kept = sites
+      .filter(site => !marked.some(([start, end]) => site.span.start >= start && site.span.end <= end))
+      .sort((a, b) => a.span.start - b.span.start);
+    return { format: codemod.id, extraction: { ...extraction, sites: withoutTwins(kept) }, failure: null };
+  } catch (error) {
+    const known = error instanceof PlanError;
+    const failure: Failure = {
+      file: path,
+      ...(known && error.line !== undefined ? { line: error.line } : {}),
+      code: known ? error.code : 'extraction',
+      message: known ? error.message : `could not be analysed: ${(error as Error).message}`,
+    };
+    return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
+  }
+}
+
+/** A place that two ways of reading found is one site: the first, which is the more specific. */
+function withoutTwins(sites: Extraction['sites']): Extraction['sites'] {
+  const out: Extraction['sites'] = [];
+  for (const site of sites) {
+    const last = out.at(-1);
+    if (last && site.span.start < last.span.end) continue;
+    out.push(site);
+  }
+  return out;
+}

@@ -1,0 +1,62 @@
+export const HELP = `pool-migrate: put PgBouncer between a repository and its Postgres
+
+Usage
+  pool-migrate [command] [options]
+
+Commands
+  plan                 show what would change (default; writes nothing)
+  apply FILE           apply a plan that was saved with plan --out FILE
+  undo [RUN]           take the last run back, or the one named
+  explain ID           a rule: why it exists, its examples
+  rules test           run the examples of all rules, yours too
+  init                 write a commented pool-migrate.yml
+  schema NAME          JSON Schema of report, config, rules or plan
+
+Mode
+  --dry-run            the default: diff on stdout, summary on stderr
+  --write              apply the safe edits
+  --unsafe             also those that need a human decision first
+  --check              list pending changes; exit 1 if there are any
+  --strict             with --check: open reviews count too
+  --force              write files with uncommitted changes too
+  --out FILE           with plan: save the plan for apply
+
+Target
+  --service NAME       the Postgres service, where several could be meant
+  --pool-host NAME     name of the pooler (pgbouncer)
+  --pool-port PORT     its port inside the network (6432)
+  --pool-mode MODE     transaction, session or statement
+  --pgbouncer-version V  version that the pooler will run
+  --base alpine|debian   base of the generated image
+  --keep-direct NAME   a variable that stays direct
+
+Scope
+  -C, --cwd DIR        the directory to migrate (.)
+  --include GLOB       only these files
+  --exclude GLOB       not these files
+  --include-ignored-env  also write git-ignored env files
+  -c, --config FILE    configuration (pool-migrate.yml, .yaml, .json, package.json)
+  --no-config          read none
+
+Output
+  --json               the report as one JSON object on stdout
+  --reporter NAME[=FILE]  text, diff or json; repeatable
+  --patch FILE         write the exact patch, passwords included (mode 0600)
+  --show-secrets       do not mask passwords
+  --color auto|always|never
+  -q, --quiet          no summary
+  --verbose            every decision, and stacks of errors
+  --no-progress
+  -h, --help           -V, --version
+
+Exit codes
+  0 done, also when there was nothing to do    1 pending changes, failed checks
+  2 usage or configuration                     3 refused or rolled back
+  70 internal error                            130, 143 signals
+
+Examples
+  npx pool-migrate                             review
+  npx pool-migrate --write                     patch
+  npx pool-migrate undo                        take it back
+  npx pool-migrate --check                     in CI
+`;

@@ -1,0 +1,92 @@
+/** The PgBouncer section of the README and of onboarding documents, between markers. */
+import { headingsOf } from '../codemods/headings.ts';
+import type { EditState } from './edit.ts';
+import { serverOf } from './edit.ts';
+import type { Server, Source } from './model.ts';
+import { relativePath } from './paths.ts';
+import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+
+const README = /^readme(?:\.(?:md|markdown|rst))?$/i;
+const ONBOARDING = /^(?:CLAUDE|AGENTS|CONTRIBUTING)\.md$/i;
+
+export function insertDocuments(state: EditState): void {
+  if (!state.config.assets.readme) return;
+  const found = [...state.pools].find(([server, pool]) => !pool.existing && state.pooled.some(site => serverOf(site, state.sites) === server));
+  if (!found) return;
+  for (const source of state.sources.values()) {
+    const isReadme = README.test(source.path);
+    if (!isReadme && !(ONBOARDING.test(source.path) && /postgres/i.test(source.text))) continue;
+    if (source.text.includes('pool-migrate:start') || state.refused.has(source.path)) continue;
+    insertSection(source, found[0], found[1], state);
+  }
+}
+
+function insertSection(source: Source, server: Server, pool: Pool, state: EditState): void {
+  const isRst = /\.rst$/i.test(source.path);
+  const { at, level } = isRst ? { at: source.text.length, level: 2 } : placeFor(source.text);
+  const body = renderSection(server, pool, state);
+  const lines = isRst
+    ? ['.. pool-migrate:start', '', 'PgBouncer', '---------', '', ...body.rst, '', '.. pool-migrate:end', '']
+    : ['<!-- pool-migrate:start -->', `${'#'.repeat(level)} PgBouncer`, '', ...body.markdown, '<!-- pool-migrate:end -->', ''];
+  const { newline, text, path } = source;
+  const before = text.slice(0, at);
+  const lead = before === '' || before.endsWith(`${newline}${newline}`) ? '' : before.endsWith('\n') ? newline : newline + newline;
+  const tail = at < text.length ? newline : '';
+  state.edits.push({ file: path, span: { start: at, end: at }, text: lead + lines.join(newline) + tail, unit: `readme:${path}`, safety: 'safe' });
+}
+
+/** After the first section that describes the services or Postgres, else at the end; one level below the title. */
+function placeFor(text: string): { at: number; level: number } {
+  const headings = headingsOf(text);
+  const title = headings[0];
+  const level = Math.min(6, (title?.level ?? 1) + 1);
+  const sections = headings.filter((heading, i) => i > 0 || heading.level > 1);
+  const describes = sections.find(heading => {
+    const next = headings.find(other => other.start > heading.start && other.level <= heading.level);
+    const section = text.slice(heading.start, next?.start ?? text.length);
+    return heading.level <= level && (/services|stack|architecture|postgres|database/i.test(heading.text) || /postgres/i.test(section));
+  });
+  if (!describes) return { at: text.length, level };
+  const next = headings.find(other => other.start > describes.start && other.level <= Math.max(level, describes.level));
+  return { at: next?.start ?? text.length, level };
+}
+
+function renderSection(server: Server, pool: Pool, state: EditState): { markdown: string[]; rst: string[] } {
+  const { config } = state;
+  const onHost = pool.published ? `localhost:\${${HOST_PORT_VARIABLE}:-${pool.published.value}}` : 'not published';
+  const published = server.published[0];
+  const direct = published ? `localhost:${published.raw}` : 'not published';
+  const runbook = relativePath('', config.assets.runbook);
+  const status = relativePath('', config.assets.statusScript);
+  const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+  const variable = own.find(site => site.role === 'environment' && site.form === 'url')?.key ?? 'DATABASE_URL';
+  const service = own.find(site => site.service !== null && site.format === 'compose')?.service ?? 'APP';
+  const example = `docker compose run --rm ${service} sh -c 'cmd --db-url "$${variable}${config.direct.suffix}"'`;
+  const rows = [
+    ['pooled (PgBouncer)', `${pool.host}:${pool.port}`, onHost],
+    ['direct (Postgres)', `${server.service}:${server.port}`, direct],
+  ];
+  return {
+    markdown: [
+      `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling). Ports:`,
+      '',
+      '| | compose network | host |',
+      '|---|---|---|',
+      ...rows.map(([name, inside, host]) => `| ${name} | \`${inside}\` | ${host === 'not published' ? host : `\`${host}\``} |`),
+      '',
+      `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
+      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: \`${example}\`. Scripts that support it go direct with \`${config.direct.bypass}=1\`.`,
+      `- Monitoring: \`${status}\` shows pools, clients and waiting times.`,
+      `- Existing \`.env\` files keep their old DSN, which overrides the new default: see [the runbook](${runbook}).`,
+      '',
+    ],
+    rst: [
+      `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling).`,
+      '',
+      ...rows.map(([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`),
+      `- Migrations, dumps, bulk loads and LISTEN go direct: \`\`${example}\`\``,
+      `- Monitoring: \`\`${status}\`\``,
+      `- Existing \`\`.env\`\` files keep their old DSN, which overrides the new default: see \`\`${runbook}\`\``,
+    ],
+  };
+}

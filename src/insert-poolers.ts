@@ -1,0 +1,137 @@
+/** The pooler's service beside each Postgres that got pooled clients, what waits for it, and its assets. */
+import { insertDependency } from '../codemods/compose-depends.ts';
+import type { ComposeFile } from '../codemods/compose-file.ts';
+import { insertService } from '../codemods/compose-service.ts';
+import { generateAssets, knobs } from '../pgbouncer/index.ts';
+import type { EditState } from './edit.ts';
+import { serverOf } from './edit.ts';
+import type { Server } from './model.ts';
+import { dirOf, relativePath } from './paths.ts';
+import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+
+export function insertPoolers(state: EditState): void {
+  for (const [server, pool] of state.pools) {
+    if (pool.existing || !state.pooled.some(site => serverOf(site, state.sites) === server)) continue;
+    for (const file of definingFiles(server, state)) insertInto(file, server, pool, state);
+    waitForPooler(server, pool, state);
+  }
+  createAssets(state);
+}
+
+const definingFiles = (server: Server, { topology }: EditState): ComposeFile[] =>
+  topology.composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));
+
+function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditState): void {
+  const { config } = state;
+  const service = file.services.find(candidate => candidate.name === server.service);
+  if (!service) return;
+  const directory = dirOf(file.path);
+  const settings = knobs.map(({ name, value }): [string, string] => [name, `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`]);
+  if (hasOtherUsers(server, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  try {
+    const insertion = insertService(
+      file,
+      service,
+      {
+        name: pool.host,
+        port: pool.port,
+        published: pool.published?.text ?? null,
+        address: server.published[0]?.address ?? null,
+        buildContext: relativePath(directory, config.assets.directory),
+        upstreamPort: server.port,
+        profiles: commonProfiles(file, consumersOf(server, file, state)),
+        settings: settings.map(([name, value]) => [name, /^(?:true|false)$/.test(value) ? `"${value}"` : value]),
+        confDirectory: `${relativePath(directory, config.assets.directory)}/conf.d`,
+        statsVolume: null,
+      },
+      state.newlineOf(file.path),
+    );
+    state.edits.push({ file: file.path, ...insertion, unit: `pooler:${server.stack}:${server.service}`, safety: 'safe' });
+  } catch (error) {
+    state.refusals.push({ file: file.path, reason: (error as Error).message });
+  }
+}
+
+/** Connections of other roles than the one that the container creates: PgBouncer then asks Postgres for their passwords. */
+function hasOtherUsers(server: Server, state: EditState): boolean {
+  if (server.user === null) return false;
+  return state.pooled.some(
+    site => serverOf(site, state.sites) === server && site.user !== null && /^[\w.-]+$/.test(site.user) && site.user !== server.user,
+  );
+}
+
+/** Services that became pooled: through a site of their own, or through a variable of an env file. */
+export function consumersOf(server: Server, file: ComposeFile, state: EditState): Set<string> {
+  const names = new Set<string>();
+  for (const site of state.pooled) {
+    if (serverOf(site, state.sites) !== server) continue;
+    if (site.file === file.path) for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
+    for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
+      if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
+    }
+  }
+  const servers = [...state.topology.servers, ...state.topology.poolers, ...state.topology.others];
+  for (const other of servers) if (other.stack === server.stack) names.delete(other.service);
+  return names;
+}
+
+/** Profiles that every consumer has: with any other the pooler would be missing for somebody. */
+function commonProfiles(file: ComposeFile, consumers: ReadonlySet<string>): string[] {
+  const lists = file.services.filter(service => consumers.has(service.name)).map(service => service.profiles);
+  const [first = [], ...rest] = lists;
+  return first.filter(profile => rest.every(list => list.includes(profile)));
+}
+
+function waitForPooler(server: Server, pool: Pool, state: EditState): void {
+  for (const file of state.topology.composeFiles) {
+    if (state.topology.stacks.get(file.path) !== server.stack || state.refused.has(file.path)) continue;
+    const definesServer = server.definitions.some(definition => definition.file === file.path);
+    const done = new Set<number>();
+    for (const name of consumersOf(server, file, state)) {
+      const service = file.services.find(candidate => candidate.name === name);
+      if (!service || !(definesServer || service.dependsOn.includes(server.service))) continue;
+      try {
+        const insertion = insertDependency(file, service, pool.host, state.newlineOf(file.path));
+        // An anchor that several services share is extended once.
+        if (!insertion || done.has(insertion.span.start)) continue;
+        done.add(insertion.span.start);
+        state.edits.push({ file: file.path, ...insertion, unit: `pooler:${server.stack}:${server.service}`, safety: 'safe' });
+      } catch (error) {
+        state.notes.push(`${file.path}: ${(error as Error).message}; let ${name} wait for ${pool.host} by hand.`);
+      }
+    }
+  }
+}
+
+function createAssets(state: EditState): void {
+  const found = [...state.pools].find(([server, pool]) => !pool.existing && state.pooled.some(site => serverOf(site, state.sites) === server));
+  if (!found) return;
+  const [server, pool] = found;
+  const { config } = state;
+  const file = definingFiles(server, state)[0] as ComposeFile;
+  const consumers = [...consumersOf(server, file, state)];
+  const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+  const names = (values: (string | null)[]) => [...new Set(values.filter((value): value is string => value !== null && /^[\w.-]+$/.test(value)))].sort();
+  const assets = generateAssets({
+    directory: config.assets.directory,
+    statusScript: config.assets.statusScript,
+    runbook: config.assets.runbook,
+    base: config.pool.base,
+    poolService: pool.host,
+    poolPort: pool.port,
+    publishedPort: pool.published?.value ?? null,
+    hostPortVariable: HOST_PORT_VARIABLE,
+    server: { service: server.service, port: server.port, publishedPort: server.published[0]?.raw ?? null, major: server.major },
+    users: names([server.user, ...own.map(site => site.user)]),
+    databases: names([server.database, ...own.map(site => site.database)]),
+    appService: consumers[0] ?? null,
+    appVariables: names(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key)),
+    composeFile: file.path,
+    poolMode: config.pool.mode,
+    celery: state.sites.some(site => site.scheme.startsWith('db+')) || [...state.extractions.values()].some(({ facts }) => facts.engines.some(engine => engine.kind === 'celery')),
+  });
+  for (const asset of assets) {
+    if (state.exists(asset.path)) state.notes.push(`${asset.path} exists and was left as it is.`);
+    else state.created.push(asset);
+  }
+}

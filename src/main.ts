@@ -1,0 +1,141 @@
+/** What each command does. Exit codes are decided here and nowhere else. */
+import { chmodSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { applyPlan } from './apply.ts';
+import { wantsColor } from './color.ts';
+import type { Config } from './config.ts';
+import { UsageError } from './errors.ts';
+import { escapeControls } from './mask.ts';
+import type { CliOptions } from './options.ts';
+import { type Plan, type PlanOptions, planMigration } from './plan.ts';
+import { startProgress } from './progress.ts';
+import { toReport } from './report.ts';
+import { renderSummary } from './summary.ts';
+import { VERSION } from './version.ts';
+
+export async function main(options: CliOptions): Promise<number> {
+  switch (options.command) {
+    case 'plan':
+      return runPlan(options);
+    case 'apply':
+      return (await import('./saved-plan.ts')).runApply(options);
+    case 'undo':
+      return runUndo(options);
+    case 'explain':
+      return (await import('./explain.ts')).runExplain(options);
+    case 'rules':
+      return (await import('./rules-test.ts')).runRules(options);
+    case 'init':
+      return (await import('./init.ts')).runInit(options);
+    case 'schema':
+      return (await import('./schema.ts')).runSchema(options);
+  }
+}
+
+/** Options of the command line, over those of the configuration file. */
+export function toPlanOptions({ values }: CliOptions): PlanOptions {
+  const port = values['pool-port'] === undefined ? undefined : Number(values['pool-port']);
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536)) throw new UsageError('--pool-port is a number from 1 to 65535.');
+  const oneOf = (name: 'pool-mode' | 'base', allowed: string[]) => {
+    if (values[name] !== undefined && !allowed.includes(values[name])) throw new UsageError(`--${name} is ${allowed.join(', ')}.`);
+    return values[name];
+  };
+  const mode = oneOf('pool-mode', ['transaction', 'session', 'statement']) as Config['pool']['mode'] | undefined;
+  const base = oneOf('base', ['alpine', 'debian']) as Config['pool']['base'] | undefined;
+  if (values['pool-host'] !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(values['pool-host'])) throw new UsageError('--pool-host is a host name.');
+  return {
+    cwd: values.cwd ?? '.',
+    ...(values.unsafe ? { unsafe: true } : {}),
+    ...(values['no-config'] ? { config: false as const } : values.config === undefined ? {} : { config: values.config }),
+    ...(values['include-ignored-env'] ? { includeIgnoredEnv: true } : {}),
+    overrides: config => ({
+      ...config,
+      pool: {
+        ...config.pool,
+        ...(values['pool-host'] ? { host: values['pool-host'] } : {}),
+        ...(port ? { port } : {}),
+        ...(mode ? { mode } : {}),
+        ...(base ? { base } : {}),
+        ...(values['pgbouncer-version'] ? { version: values['pgbouncer-version'] } : {}),
+      },
+      services: values.service ?? config.services,
+      keepDirect: [...config.keepDirect, ...(values['keep-direct'] ?? [])],
+      include: values.include ?? config.include,
+      exclude: [...config.exclude, ...(values.exclude ?? [])],
+    }),
+  };
+}
+
+async function runPlan(options: CliOptions): Promise<number> {
+  const { values } = options;
+  const reporters = readReporters(options);
+  const stop = startProgress(values);
+  const plan = await planMigration(toPlanOptions(options)).finally(stop);
+  if (values.out !== undefined) (await import('./saved-plan.ts')).savePlan(plan, resolve(values.out));
+  if (values.patch !== undefined) await writePatch(plan, resolve(values.patch));
+  for (const { name, file } of reporters) await report(name, file, plan, options);
+  const mode = values.write ? 'write' : values.check ? 'check' : 'plan';
+  // The summary comes before the writing, so that a refusal is the last thing to be read.
+  if (!values.quiet) process.stderr.write(renderSummary(plan, { mode, color: wantsColor(values.color, process.stderr), verbose: values.verbose ?? false, cwd: values.cwd }));
+  if (values.check) return isPending(plan, values.strict ?? false) ? 1 : 0;
+  if (!values.write) return 0;
+  const applied = applyPlan(plan, { force: values.force ?? false });
+  if (applied && !values.quiet) {
+    const where = values.cwd ? ` -C ${values.cwd}` : '';
+    process.stderr.write(`\nWrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`);
+  }
+  return plan.refused.length > 0 ? 3 : 0;
+}
+
+const isPending = (plan: Plan, strict: boolean): boolean =>
+  plan.changes.length > 0 || plan.errors.length > 0 || plan.refused.length > 0 || (strict && plan.sites.some(site => site.action === 'review'));
+
+interface Reporter {
+  name: 'text' | 'diff' | 'json';
+  file: string | null;
+}
+
+function readReporters({ values }: CliOptions): Reporter[] {
+  const named = (values.reporter ?? []).map((text): Reporter => {
+    const [name = '', file] = text.split(/=(.*)/s);
+    if (!['text', 'diff', 'json'].includes(name)) throw new UsageError(`Unknown reporter ${name}; there are text, diff and json.`);
+    return { name: name as Reporter['name'], file: file ?? null };
+  });
+  if (values.json) named.push({ name: 'json', file: null });
+  if (named.length > 0) return named;
+  return values.write ? [] : values.check ? [{ name: 'text', file: null }] : [{ name: 'diff', file: null }];
+}
+
+async function report(name: Reporter['name'], file: string | null, plan: Plan, { values }: CliOptions): Promise<void> {
+  const color = file === null && wantsColor(values.color, process.stdout);
+  const text = await renderReport(name, plan, values['show-secrets'] ?? false, color, file === null && (process.stdout.isTTY ?? false));
+  if (file === null) await print(text);
+  else writeFileSync(resolve(file), text);
+}
+
+async function renderReport(name: Reporter['name'], plan: Plan, showSecrets: boolean, color: boolean, isTerminal: boolean): Promise<string> {
+  if (name === 'json') return `${JSON.stringify(toReport(plan, VERSION), null, 2)}\n`;
+  if (name === 'text') return plan.changes.map(change => `${change.kind === 'create' ? 'create' : 'modify'} ${change.file}\n`).join('');
+  if (plan.changes.length === 0) return '';
+  const { renderPatch } = await import('./diff.ts');
+  const text = plan.changes.map(change => renderPatch(change, showSecrets)).join('');
+  const shown = isTerminal ? escapeControls(text) : text;
+  return color ? (await import('./color.ts')).colorDiff(shown) : shown;
+}
+
+/** Waits for a slow reader, so that nothing is lost when the process ends. */
+const print = (text: string): Promise<void> => new Promise(done => (process.stdout.write(text, () => done())));
+
+async function writePatch(plan: Plan, path: string): Promise<void> {
+  const { renderPatch } = await import('./diff.ts');
+  writeFileSync(path, plan.changes.map(change => renderPatch(change, true)).join(''), { mode: 0o600 });
+  chmodSync(path, 0o600);
+  process.stderr.write(`${path} holds the exact patch, passwords included; its mode is 0600.\n`);
+}
+
+async function runUndo({ values, arguments: [run] }: CliOptions): Promise<number> {
+  const { undo } = await import('./undo.ts');
+  const undone = undo(values.cwd ?? '.', run);
+  process.stderr.write(`Took run ${undone.run} back: ${undone.files.length} files are as they were.\n`);
+  return 0;
+}

@@ -1,0 +1,240 @@
+/** The stages in order. Everything here is pure over what was read; nothing is written. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { isCiPath, isComposePath } from '../codemods/paths.ts';
+import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
+import { decide } from './decide.ts';
+import { discover, readSource } from './discover.ts';
+import { type EditResult, planEdits } from './edit.ts';
+import { UsageError } from './errors.ts';
+import { type Extracted, extractSource } from './extract.ts';
+import { readFlow } from './flow.ts';
+import { findLocalEnvironments } from './local-env.ts';
+import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
+import { candidateFilter, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
+import { type CompiledRule, compileRule } from './rules.ts';
+import { dropOverlaps, splice } from './splice.ts';
+import type { ScanContext } from './scan-value.ts';
+import type { Topology } from './topology.ts';
+import { readTopology } from './read-topology.ts';
+import { describeVariables } from './variables.ts';
+import { verifyPlan } from './verify.ts';
+
+export interface PlanOptions {
+  /** Directory to migrate; default the current one. */
+  cwd?: string;
+  /** Adds the edits of unsafe decisions. */
+  unsafe?: boolean;
+  /** Path of a configuration file; false: none is read. */
+  config?: string | false;
+  /** Over the configuration file. */
+  overrides?: (config: Config) => Config;
+  /** Also plans changes to git-ignored env files. */
+  includeIgnoredEnv?: boolean;
+}
+
+export interface Plan {
+  root: string;
+  config: Config;
+  topology: Topology;
+  filesScanned: number;
+  filesSkipped: number;
+  sites: Site[];
+  changes: Change[];
+  hazards: Hazard[];
+  variables: Variable[];
+  /** Keys of git-ignored env files that still lead straight to Postgres. */
+  localEnv: { file: string; key: string; action: Action }[];
+  /** True where the changes include those of unsafe decisions. */
+  unsafe: boolean;
+  includeIgnoredEnv: boolean;
+  refused: Refusal[];
+  errors: Failure[];
+  notes: string[];
+  /** Text of every file that was read, for reports with context. */
+  texts: ReadonlyMap<string, string>;
+}
+
+/** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
+export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
+  const root = resolve(options.cwd ?? '.');
+  if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
+  const config = await loadConfig(root, options);
+  const { rules: ours } = await import('../rules/rules.generated.ts');
+  const rules = [...(await readUserRules(root, config.rules)), ...ours.map(compileRule)];
+  const world = await readWorld(root, config, options);
+  const cache = new Map<string, Extracted>();
+  const once = (sources: World, refused: ReadonlySet<string>) => planOnce(sources, root, config, rules, options, refused, cache);
+  return settle(world, once);
+}
+
+async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
+  const path = options.config === false ? null : typeof options.config === 'string' ? resolve(options.config) : findConfig(root);
+  const config = path === null ? defaultConfig() : await readConfig(path);
+  return options.overrides ? options.overrides(config) : config;
+}
+
+/** All that was read from disk. */
+interface World {
+  sources: Map<string, Source>;
+  /** Git-ignored env files: looked at, not part of the plan. */
+  local: Map<string, Source>;
+  failures: Failure[];
+  filesScanned: number;
+  filesSkipped: number;
+}
+
+async function readWorld(root: string, config: Config, options: PlanOptions): Promise<World> {
+  const { paths, skipped } = await discover(root, config.include, config.exclude);
+  const world: World = { sources: new Map(), local: new Map(), failures: [], filesScanned: paths.length, filesSkipped: skipped };
+  const read = (path: string, filter: RegExp | null) => {
+    const { source, failure } = readSource(root, path, filter);
+    if (source) world.sources.set(path, source);
+    if (failure) world.failures.push(failure);
+  };
+  const assets = ownAssets(config);
+  const rest: string[] = [];
+  for (const path of paths) {
+    if (assets(path)) continue;
+    if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
+    else rest.push(path);
+  }
+  const { topology } = readTopology(world.sources, config);
+  const filter = candidateFilter(topology, config);
+  for (const path of rest) read(path, filter);
+  for (const path of findLocalEnvironments(root, world.sources, topology)) {
+    const { source } = readSource(root, path, null);
+    if (source) (options.includeIgnoredEnv ? world.sources : world.local).set(path, source);
+  }
+  return world;
+}
+
+/** Files that this tool generates are no places to migrate. */
+function ownAssets(config: Config): (path: string) => boolean {
+  const { directory, statusScript, runbook } = config.assets;
+  return path => path.startsWith(`${directory}/`) || path === statusScript || path === runbook;
+}
+
+async function planOnce(
+  world: World,
+  root: string,
+  config: Config,
+  rules: readonly CompiledRule[],
+  options: PlanOptions,
+  refused: ReadonlySet<string>,
+  cache: Map<string, Extracted>,
+): Promise<Plan> {
+  const { topology, failures } = readTopology(world.sources, config);
+  const scan = scanContext(topology, config);
+  const extract = async (sources: ReadonlyMap<string, Source>): Promise<Map<string, Extracted>> => {
+    const out = new Map<string, Extracted>();
+    for (const source of sources.values()) {
+      const key = `${source.path}\0${source.digest}`;
+      const known = cache.get(key) ?? (await extractSource(source, topology, scan));
+      cache.set(key, known);
+      out.set(source.path, known);
+    }
+    return out;
+  };
+  const extracted = await extract(world.sources);
+  const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
+  const texts = new Map([...world.sources].map(([path, source]) => [path, source.text]));
+  const flow = readFlow(topology, extractions, world.sources);
+  const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
+  const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
+    decide({
+      sites: [...found].flatMap(([file, { format, extraction }]) => extraction.sites.map(site => ({ file, format, site }))),
+      texts: known,
+      topology,
+      config,
+      rules,
+      received: flow.received,
+      ciFiles: flow.readBy(ciTexts),
+      commands: flow.commands,
+    });
+  const sites = decideAll(extracted, texts);
+  // On their own, so that the plan is the same on every machine.
+  const local = decideAll(await extract(world.local), new Map([...world.local].map(([path, { text }]) => [path, text])));
+  const result = planEdits({
+    sites,
+    sources: world.sources,
+    extractions,
+    topology,
+    config,
+    receivers: flow.receivers,
+    refused,
+    unsafe: options.unsafe ?? false,
+    exists: path => existsSync(join(root, path)),
+  });
+  const { kept, refusals } = dropOverlaps(result.edits);
+  const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
+  return {
+    root,
+    config,
+    topology,
+    filesScanned: world.filesScanned,
+    filesSkipped: world.filesSkipped,
+    sites: sites.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start)),
+    changes: makeChanges({ ...result, edits: kept }, world),
+    hazards: [],
+    variables: describeVariables(sites, flow, extractions),
+    localEnv: local
+      .filter(site => site.key !== null && site.role === 'environment' && (site.action === 'pooled' || site.action === 'direct'))
+      .map(({ file, key, action }) => ({ file, key: key as string, action })),
+    unsafe: options.unsafe ?? false,
+    includeIgnoredEnv: options.includeIgnoredEnv ?? false,
+    refused: [...result.refusals, ...refusals],
+    errors: uniqueFailures([...world.failures, ...failures, ...failed]),
+    notes: [...new Set(result.notes)],
+    texts,
+  };
+}
+
+const uniqueFailures = (failures: Failure[]): Failure[] =>
+  failures.filter((failure, i) => failures.findIndex(other => other.file === failure.file && other.code === failure.code) === i);
+
+function scanContext(topology: Topology, config: Config): ScanContext {
+  const all = [...topology.servers, ...topology.poolers, ...topology.others];
+  const published = all.flatMap(server => server.published.map(port => String(port.value)));
+  // The pooler's own name and ports are known from the start, so that a second reading finds the same places.
+  return {
+    names: new Set([...all.flatMap(server => server.names), config.pool.host]),
+    ports: new Set([...published, ...all.map(server => String(server.port)), String(config.pool.port), String(config.pool.publishedPort)]),
+  };
+}
+
+function makeChanges(result: EditResult, world: World): Change[] {
+  const changes: Change[] = [];
+  for (const source of world.sources.values()) {
+    const edits = result.edits.filter(edit => edit.file === source.path);
+    if (edits.length === 0) continue;
+    const after = splice(source.text, edits);
+    if (after === source.text) continue;
+    changes.push({ file: source.path, kind: 'modify', before: source.text, after, edits: edits.length, mode: source.mode, digest: source.digest });
+  }
+  for (const { path, text, executable } of result.created) {
+    changes.push({ file: path, kind: 'create', before: '', after: text, edits: 1, mode: executable ? 0o755 : 0o644, digest: null });
+  }
+  return changes.sort((a, b) => (a.file < b.file ? -1 : 1));
+}
+
+/**
+ * The post-condition of every edit: a plan over the edited texts is empty, and untouched sites decide as before. A file
+ * that fails is refused, and what depends on it is planned again without it.
+ */
+async function settle(world: World, once: (sources: World, refused: ReadonlySet<string>) => Promise<Plan>): Promise<Plan> {
+  const refused = new Map<string, string>();
+  for (let round = 0; ; round++) {
+    const plan = await once(world, new Set(refused.keys()));
+    const modified = plan.changes.filter(change => change.kind === 'modify');
+    const sources = new Map(world.sources);
+    for (const { file, after } of modified) {
+      sources.set(file, { ...(world.sources.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+    }
+    const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources }, new Set()));
+    if (faults.length === 0 || round === 5) {
+      return { ...plan, refused: [...plan.refused, ...[...refused].map(([file, reason]) => ({ file, reason }))] };
+    }
+    for (const { file, reason } of faults) refused.set(file, reason);
+  }
+}

@@ -1,0 +1,39 @@
+/** Topology from the sources that were read: compose files, env templates, Dockerfiles. */
+import { type ComposeFile, readComposeFile } from '../codemods/compose-file.ts';
+import { readEnvLines } from '../codemods/dotenv-lines.ts';
+import { isComposePath } from '../codemods/paths.ts';
+import type { Config } from './config.ts';
+import { PlanError } from './errors.ts';
+import type { Failure, Source } from './model.ts';
+import { dirOf } from './paths.ts';
+import { isEnvironmentFile } from './prefilter.ts';
+import { buildTopology, type Topology } from './topology.ts';
+
+export function readTopology(sources: ReadonlyMap<string, Source>, config: Config): { topology: Topology; failures: Failure[] } {
+  const composeFiles: ComposeFile[] = [];
+  const failures: Failure[] = [];
+  const environments = new Map<string, Map<string, string>>();
+  for (const source of sources.values()) {
+    if (isComposePath(source.path)) {
+      try {
+        const file = readComposeFile(source.path, source.text);
+        if (file) composeFiles.push(file);
+      } catch (error) {
+        if (!(error instanceof PlanError)) throw error;
+        failures.push({ file: source.path, ...(error.line === undefined ? {} : { line: error.line }), code: error.code, message: error.message });
+      }
+    } else if (isEnvironmentFile(source.path)) {
+      const values = environments.get(dirOf(source.path)) ?? new Map<string, string>();
+      environments.set(dirOf(source.path), values);
+      for (const line of readEnvLines(source.text)) if (!line.commented && !values.has(line.key)) values.set(line.key, line.value.text);
+    }
+  }
+  const topology = buildTopology({
+    composeFiles,
+    environments,
+    readDockerfile: path => sources.get(path)?.text ?? null,
+    manifests: [],
+    named: config.services,
+  });
+  return { topology, failures };
+}

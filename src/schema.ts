@@ -1,0 +1,21 @@
+/** `schema NAME`: the published formats as JSON Schema. */
+import { UsageError } from './errors.ts';
+import type { CliOptions } from './options.ts';
+
+const NAMES = ['report', 'config', 'rules', 'plan'] as const;
+
+export async function jsonSchema(name: string): Promise<object> {
+  const { z } = await import('zod');
+  const { configSchema, rulesSchema } = await import('./rule-schema.ts');
+  const { planSchema, reportSchema } = await import('./report-schema.ts');
+  const schemas = { report: reportSchema, config: configSchema, rules: rulesSchema, plan: planSchema };
+  const schema = schemas[name as keyof typeof schemas];
+  if (!schema) throw new UsageError(`There is no schema ${name}; there are ${NAMES.join(', ')}.`);
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+}
+
+export async function runSchema({ arguments: [name] }: CliOptions): Promise<number> {
+  if (name === undefined) throw new UsageError(`Which schema? There are ${NAMES.join(', ')}.`);
+  process.stdout.write(`${JSON.stringify(await jsonSchema(name), null, 2)}\n`);
+  return 0;
+}

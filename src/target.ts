@@ -1,0 +1,84 @@
+/** What a pooled endpoint becomes. The only place that chooses a target. */
+import type { Config } from './config.ts';
+import type { Part, Server, Site, Span } from './model.ts';
+import type { Topology } from './topology.ts';
+
+export interface Pool {
+  host: string;
+  port: number;
+  /** Port on the host, as a number and as compose writes it; null where the pooler is not published. */
+  published: { value: number; text: string } | null;
+  /** A pooler that the repository has already; then none is generated. */
+  existing: Server | null;
+}
+
+export const HOST_PORT_VARIABLE = 'HOST_PGBOUNCER_PORT';
+
+/** The pooler in front of a server: the repository's own where there is one, else the one that is generated. */
+export function poolFor(server: Server, topology: Topology, config: Config): Pool {
+  const existing = topology.poolers.find(pooler => pooler.stack === server.stack) ?? null;
+  if (existing) {
+    const published = existing.published[0];
+    return {
+      host: existing.service,
+      port: existing.port,
+      published: published?.value ? { value: published.value, text: published.variable ? published.raw : String(published.value) } : null,
+      existing,
+    };
+  }
+  const value = freePort(config.pool.publishedPort, topology);
+  return {
+    host: config.pool.host,
+    port: config.pool.port,
+    published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
+    existing: null,
+  };
+}
+
+/** The wanted port, or the next one that no service publishes. */
+function freePort(wanted: number, topology: Topology): number {
+  let port = wanted;
+  while (topology.takenPorts.has(port)) port++;
+  return port;
+}
+
+export interface Replacement {
+  span: Span;
+  text: string;
+}
+
+/** The pieces of the site to replace, in order. Empty where another site of the group carries the value. */
+export function replacementsFor(site: Site, pool: Pool): Replacement[] {
+  const isPublished = site.resolution.kind === 'published';
+  const pieces: Replacement[] = [];
+  if (site.host && site.host.value !== null && !isPublished) pieces.push({ span: site.host.inner, text: pool.host });
+  const port = isPublished ? (pool.published?.value ?? pool.port) : pool.port;
+  const { port: part } = site;
+  if (part && part.value !== null) {
+    const follows = isPublished && part.variables.length > 0 && pool.published !== null && isPublishVariable(part, site);
+    pieces.push(follows ? { span: part.span, text: pool.published?.text ?? '' } : { span: part.inner, text: String(port) });
+  } else if (part && isPublished && pool.published && isPublishVariable(part, site)) {
+    pieces.push({ span: part.span, text: pool.published.text });
+  } else if (!part && site.form === 'url' && site.host) {
+    const end = site.host.span.end;
+    pieces.push({ span: { start: end, end }, text: `:${port}` });
+  }
+  return pieces.sort((a, b) => a.span.start - b.span.start);
+}
+
+/** `localhost:${HOST_POSTGRES_PORT:-5433}` follows the variable of the mapping, so the pooler's own takes its place. */
+const isPublishVariable = (part: Part, site: Site): boolean =>
+  (site.resolution.kind === 'published' ? site.resolution.server.published : []).some(
+    published => published.variable !== null && part.variables.includes(published.variable),
+  );
+
+/** The site's text with the replacements made. */
+export function replacedText(site: Site, text: string, pieces: readonly Replacement[]): string {
+  let out = '';
+  let at = site.span.start;
+  for (const { span, text: replacement } of pieces) {
+    out += text.slice(at, span.start) + replacement;
+    at = span.end;
+  }
+  return out + text.slice(at, site.span.end);
+}

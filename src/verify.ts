@@ -1,0 +1,46 @@
+/** Compares a plan with the plan of its own result. */
+import type { Plan } from './plan.ts';
+import type { Refusal, Site } from './model.ts';
+
+/** Faults by file; empty where the first plan holds. */
+export function verifyPlan(first: Plan, second: Plan): Refusal[] {
+  const faults: Refusal[] = [];
+  const edited = new Set(first.changes.filter(change => change.kind === 'modify').map(change => change.file));
+  for (const change of second.changes) {
+    if (change.kind === 'modify') faults.push({ file: change.file, reason: 'a second run would change the file again' });
+  }
+  for (const failure of second.errors) {
+    if (failure.file && edited.has(failure.file) && !first.errors.some(known => known.file === failure.file)) {
+      faults.push({ file: failure.file, reason: `the edited file could not be read: ${failure.message}` });
+    }
+  }
+  const after = indexByText(second.sites);
+  for (const site of first.sites) {
+    if (!edited.has(site.file)) continue;
+    const isPooled = site.replacement !== null && isApplied(site, first);
+    const text = isPooled ? (site.replacement as string) : site.text;
+    const twins = after.get(`${site.file}\0${site.key}\0${site.form}\0${text}`);
+    const wanted = isPooled ? 'leave' : site.action;
+    const at = twins?.findIndex(twin => twin.action === wanted) ?? -1;
+    const [twin] = twins?.splice(Math.max(at, 0), 1) ?? [];
+    if (!twin) faults.push({ file: site.file, reason: `${text} could not be found again after the edit` });
+    else if (twin.action !== wanted) {
+      faults.push({ file: site.file, reason: `${text} would be decided ${twin.action} (${twin.rule}) after the edit, not ${wanted}` });
+    }
+  }
+  return faults.filter((fault, i) => faults.findIndex(other => other.file === fault.file) === i);
+}
+
+const isApplied = (site: Site, plan: Plan): boolean => {
+  const change = plan.changes.find(candidate => candidate.file === site.file);
+  return change !== undefined && site.action === 'pooled' && (site.safety === 'safe' || plan.unsafe);
+};
+
+function indexByText(sites: readonly Site[]): Map<string, Site[]> {
+  const index = new Map<string, Site[]>();
+  for (const site of sites) {
+    const key = `${site.file}\0${site.key}\0${site.form}\0${site.text}`;
+    index.set(key, [...(index.get(key) ?? []), site]);
+  }
+  return index;
+}
