@@ -12,7 +12,7 @@ export interface Companion {
 export const directNames = (key: string, suffix: string): string[] => [
   `${key}${suffix}`,
   `DIRECT_${key}`,
-  key.replace(/_URL$/, '_DIRECT_URL'),
+  ...(key.endsWith('_URL') ? [key.replace(/_URL$/, '_DIRECT_URL'), 'DIRECT_URL'] : []),
   `${key}_UNPOOLED`,
   `${key}_NON_POOLING`,
 ];

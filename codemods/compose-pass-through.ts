@@ -40,7 +40,7 @@ function pooledVariables(file: ComposeFile, state: EditState): Map<string, strin
 /** The variable that an entry passes on unchanged, or null. */
 export function passedVariable(entry: EnvironmentEntry): string | null {
   if (entry.value === null) return entry.key;
-  return /^\$(?:\{(\w+)(?::?[-?][^{}]*)?\}|(\w+))$/.exec(entry.value)?.slice(1).find(Boolean) ?? null;
+  return /^\$(?:\{(\w+)(?::?-|:?\?[^{}]*)?\}|(\w+))$/.exec(entry.value)?.slice(1).find(Boolean) ?? null;
 }
 
 function render(file: ComposeFile, entry: EnvironmentEntry, variable: string, suffix: string, newline: string) {

@@ -169,7 +169,7 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   const own: [string, string][] = [
     ['PGBOUNCER_UPSTREAM_HOST', server.name],
     ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
-    ['PGBOUNCER_PORT', String(pooler.port)],
+    ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`],
   ];
   if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const lines = [`${unit}environment:`];

@@ -3,7 +3,6 @@ import { headingsOf } from '../codemods/headings.ts';
 import type { EditState } from './edit.ts';
 import { serverOf } from './edit.ts';
 import type { Server, Source } from './model.ts';
-import { relativePath } from './paths.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
 const README = /^readme(?:\.(?:md|markdown|rst))?$/i;
@@ -56,8 +55,8 @@ function renderSection(server: Server, pool: Pool, state: EditState): { markdown
   const onHost = pool.published ? `localhost:\${${HOST_PORT_VARIABLE}:-${pool.published.value}}` : 'not published';
   const published = server.published[0];
   const direct = published ? `localhost:${published.raw}` : 'not published';
-  const runbook = relativePath('', config.assets.runbook);
-  const status = relativePath('', config.assets.statusScript);
+  const runbook = config.assets.runbook;
+  const status = config.assets.statusScript;
   const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
   const variable = own.find(site => site.role === 'environment' && site.form === 'url')?.key ?? 'DATABASE_URL';
   const service = own.find(site => site.service !== null && site.format === 'compose')?.service ?? 'APP';

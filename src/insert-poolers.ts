@@ -125,7 +125,7 @@ function createAssets(state: EditState): void {
     users: names([server.user, ...own.map(site => site.user)]),
     databases: names([server.database, ...own.map(site => site.database)]),
     appService: consumers[0] ?? null,
-    appVariables: names(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key)),
+    appVariables: [...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? ''))],
     composeFile: file.path,
     poolMode: config.pool.mode,
     celery: state.sites.some(site => site.scheme.startsWith('db+')) || [...state.extractions.values()].some(({ facts }) => facts.engines.some(engine => engine.kind === 'celery')),

@@ -88,7 +88,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
 }
 
 function wrapCompose(text: string): string {
-  if (/^services:/m.test(text)) return text;
+  if (/^services:/m.test(text)) return /image: '?postgres/.test(text) ? text : COMPOSE + text.replace(/^services:\n/, '');
   const body = /:\/\/|postgres/.test(text) ? text : `${text}\nenvironment: { DATABASE_URL: "${DSN}" }`;
   const image = /^image:/m.test(text) ? '' : '    image: acme/app\n';
   return `${COMPOSE}  app:\n${image}${body.replace(/^/gm, '    ')}\n`;
