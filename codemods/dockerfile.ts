@@ -1,17 +1,19 @@
 /** Sites of Dockerfiles: ENV and ARG values, commands. The parser is dockerfile-ast. */
 import { DockerfileParser, type Instruction, type PropertyInstruction } from 'dockerfile-ast';
 import { lineStarts } from '../src/lines.ts';
-import { mapSlice } from '../src/mapped-text.ts';
+import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Setting, scanBlock } from '../src/scan-block.ts';
 import type { ExtractContext } from './codemod.ts';
-import { scanShell } from './shell.ts';
+import type { Scope } from '../src/scan-value.ts';
+import { scanArgv, scanShell, type ShellResult } from './shell.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const starts = lineStarts(text);
   const offset = (at: { line: number; character: number }) => (starts[at.line] ?? 0) + at.character;
   const settings: Setting[] = [];
   const sites: RawSite[] = [];
+  const starting = new Map<string, string[][]>();
   for (const instruction of DockerfileParser.parse(text).getInstructions()) {
     const keyword = instruction.getKeyword();
     if (keyword === 'ENV' || keyword === 'ARG') settings.push(...readProperties(text, instruction, offset));
@@ -21,10 +23,23 @@ export function extract(text: string, context: ExtractContext): Extraction {
       const start = offset(range.start);
       const mapped = mapSlice(text, start, offset(range.end));
       const role = keyword === 'HEALTHCHECK' ? 'healthcheck' : 'command';
-      sites.push(...scanShell(mapped, { role, facts: keyword === 'RUN' ? ['build-step'] : [] }, context).sites);
-    }
+      const result = scanCommand(mapped, { role, facts: keyword === 'RUN' ? ['build-step'] : [] }, context);
+      sites.push(...result.sites);
+      // The last of each counts, and those of earlier stages not at all.
+      if (keyword === 'CMD' || keyword === 'ENTRYPOINT') starting.set(keyword, result.commands);
+    } else if (keyword === 'FROM') starting.clear();
   }
-  return { sites: [...scanBlock(settings, 'env', context), ...sites], facts: noFacts() };
+  const commands = [...starting.values()].flat();
+  return { sites: [...scanBlock(settings, 'env', context), ...sites], facts: { ...noFacts(), commands } };
+}
+
+/** Shell form, or the exec form: a JSON list of words. */
+function scanCommand(mapped: MappedText, scope: Scope, context: ExtractContext): ShellResult {
+  if (!/^\s*\[/.test(mapped.text)) return scanShell(mapped, scope, context);
+  const words = [...mapped.text.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(match =>
+    composeMapped(mapped, mapEscaped(mapped.text, match.index + 1, match.index + 1 + (match[1] ?? '').length)),
+  );
+  return scanArgv(words, scope, context);
 }
 
 function readProperties(

@@ -4,7 +4,7 @@ import { baseOf } from '../src/paths.ts';
 import type { Codemod, Extract } from './codemod.ts';
 import { isComposePath } from './paths.ts';
 
-const ENV_FILE = /^(?:\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env\.(?:example|sample|template|dist)|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
+const ENV_FILE = /^(?:\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
 const PROSE = /\.(?:md|mdx|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 

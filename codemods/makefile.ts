@@ -11,6 +11,7 @@ const ASSIGNMENT = /^(?:export[ ]+)?([A-Za-z_][\w.-]*)[ \t]*(?:[:?+]|::)?=[ \t]*
 export function extract(text: string, context: ExtractContext): Extraction {
   const settings: Setting[] = [];
   const sites: RawSite[] = [];
+  const commands: string[][] = [];
   for (const [start, end] of logicalLines(text)) {
     const line = text.slice(start, end);
     const assignment = line.startsWith('\t') ? null : ASSIGNMENT.exec(line);
@@ -20,13 +21,15 @@ export function extract(text: string, context: ExtractContext): Extraction {
       const uses = usesOf(text, key);
       const scope = { role: 'environment' as const, uses };
       if (value !== '') settings.push({ key, value: mapSlice(text, at, at + value.length), scope });
-    } else if (line.startsWith('\t') && isCandidate(line, context)) {
+    } else if (line.startsWith('\t') && (isCandidate(line, context) || line.includes('$'))) {
       const skip = /^\t[ \t]*[@+-]*/.exec(line)?.[0].length ?? 1;
       if (line[skip] === '#') continue;
-      sites.push(...scanShell(mapSlice(text, start + skip, end), { role: 'command' }, context).sites);
+      const result = scanShell(mapSlice(text, start + skip, end), { role: 'command' }, context);
+      sites.push(...result.sites);
+      commands.push(...result.commands);
     }
   }
-  return { sites: [...scanBlock(settings, 'file', context), ...sites], facts: noFacts() };
+  return { sites: [...scanBlock(settings, 'file', context), ...sites], facts: { ...noFacts(), commands } };
 }
 
 /** Recipe lines that expand the variable. */

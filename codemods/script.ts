@@ -6,5 +6,5 @@ import { scanShell } from './shell.ts';
 
 export function extractScript(text: string, context: ExtractContext): Extraction {
   const result = scanShell(mapSlice(text, 0, text.length), { role: 'command' }, context);
-  return { sites: result.sites, facts: { ...noFacts(), reads: result.reads } };
+  return { sites: result.sites, facts: { ...noFacts(), reads: result.reads, commands: result.commands } };
 }

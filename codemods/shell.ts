@@ -142,7 +142,7 @@ function hostFlags(
   const find = (kind: 'host' | 'port') => {
     for (let i = 0; i < words.length; i++) {
       const word = words[i] as ShellWord;
-      const match = new RegExp(`^--?(?:\\w+[-_])*${kind}(?:name)?(=|$)`, 'i').exec(word.value.text);
+      const match = new RegExp(`^--(?:\\w+[-_])*${kind}(?:name)?(=|$)`, 'i').exec(word.value.text);
       if (!match) continue;
       if (match[1] === '') return words[i + 1]?.value ?? null;
       return sliceMapped(word.value, match[0].length, word.value.text.length);

@@ -17,6 +17,8 @@ export interface DecideInput {
   topology: Topology;
   config: Config;
   rules: readonly CompiledRule[];
+  /** What each compose service runs, scripts and Dockerfiles followed, by `file\0service`. */
+  services: ReadonlyMap<string, Use[]>;
   /** Uses of a variable of an env file, by `file\0key`. */
   received: ReadonlyMap<string, Use[]>;
   /** Env files that CI reads. */
@@ -44,7 +46,8 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
   const received = site.key === null ? undefined : input.received.get(`${file}\0${site.key}`);
   const servers = serviceNames(input.topology, file);
   // A server or a pooler that shares an anchor with the application is no use of the value.
-  const uses = (received ?? site.uses).filter(use => use.service === null || !servers.has(use.service) || site.uses.length === 1);
+  const followed = format === 'compose' && site.role === 'environment' ? followUses(site.uses, file, input) : site.uses;
+  const uses = (received ?? followed).filter(use => use.service === null || !servers.has(use.service) || site.uses.length === 1);
   return {
     ...site,
     uses,
@@ -60,6 +63,12 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     safety: 'safe',
     replacement: null,
   };
+}
+
+/** Uses by service, with the commands of the scripts and images that the service runs. */
+function followUses(uses: readonly Use[], file: string, { services }: DecideInput): Use[] {
+  const names = [...new Set(uses.map(use => use.service))];
+  return names.flatMap(name => services.get(`${file}\0${name}`) ?? uses.filter(use => use.service === name));
 }
 
 function serviceNames(topology: Topology, file: string): Map<string, 'postgres' | 'pooler' | 'other-engine'> {
@@ -137,16 +146,17 @@ function decideOne(site: Site, input: DecideInput): Outcome {
   const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];
   const outcomes = uses.map(use => ({ use, ...applyRules(site, use, input.rules) }));
   // What a gate or a monitor does with the value says nothing about the others who use it.
-  const active = outcomes.some(outcome => outcome.action !== 'leave') ? outcomes.filter(outcome => outcome.action !== 'leave') : outcomes;
+  const telling = outcomes.filter(outcome => outcome.action !== 'leave' && !(outcome.use?.derived && outcome.action === 'review'));
+  const active = telling.length > 0 ? telling : outcomes;
   const first = active[0] as (typeof active)[number];
   const other = active.find(outcome => outcome.action !== first.action);
   if (!other) return pick(first);
   const review = active.find(outcome => outcome.action === 'review');
   if (review) return pick(review);
   const direct = active.find(outcome => outcome.action === 'direct') ?? other;
-  const services = new Set(active.map(outcome => outcome.use?.service ?? ''));
+  const services = new Set(active.map(outcome => outcome.use?.service).filter(Boolean));
   const command = describeUse(direct.use);
-  if (services.size === 1) {
+  if (services.size <= 1 || !direct.use?.service) {
     return {
       action: 'pooled',
       rule: 'shared-with-direct-command',

@@ -22,7 +22,7 @@ export interface UrlDsn {
 }
 
 const SCHEME = /(?:jdbc:)?[a-z][a-z0-9]*(?:[+.-][a-z0-9_]+)*:\/\//giy;
-const POSTGRES = /^(?:jdbc:)?(?:[a-z0-9]+\+)?(?:postgres|postgresql|postgis|pgsql|psql|timescale|timescaledb|timescalegis)(?:\+[a-z0-9_]+)?$/i;
+const POSTGRES = /^(?:jdbc:)?(?:[a-z0-9]+\+)?(?:postgres|postgresql|postgis|pgsql|psql|ecto|timescale|timescaledb|timescalegis)(?:\+[a-z0-9_]+)?$/i;
 
 /** All URLs of text[from, to). A URL that starts at `from` or after a quote ends where its container ends. */
 export function findUrlDsns(text: string, from = 0, to = text.length): UrlDsn[] {

@@ -47,7 +47,12 @@ function withoutTwins(sites: Extraction['sites']): Extraction['sites'] {
   const out: Extraction['sites'] = [];
   for (const site of sites) {
     const last = out.at(-1);
-    if (last && site.span.start < last.span.end) continue;
+    if (last && site.span.start < last.span.end) {
+      // A URL put together from values with defaults of their own: those are the places that can change.
+      const isTemplate = last.form === 'url' && !last.host?.value && !last.port?.value;
+      if (!isTemplate) continue;
+      out.pop();
+    }
     out.push(site);
   }
   return out;

@@ -2,8 +2,8 @@
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { readExpansions } from './expansion.ts';
 import type { Extraction, Source, Use } from './model.ts';
-import { baseOf, dirOf, joinPath } from './paths.ts';
-import type { Topology } from './topology.ts';
+import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
+import { imageName, type Topology } from './topology.ts';
 
 export interface Receiver {
   file: string;
@@ -14,40 +14,103 @@ export interface Flow {
   /** By `file\0key` of an env file. */
   receivers: Map<string, Receiver[]>;
   received: Map<string, Use[]>;
+  /** By `file\0service` of a compose file. */
+  services: Map<string, Use[]>;
   /** Every command that a compose service runs, as one text each. */
   commands: string[];
   /** Env files that the texts (of CI) name. */
   readBy(texts: readonly string[]): Set<string>;
 }
 
-export function readFlow(topology: Topology, extractions: ReadonlyMap<string, Extraction>, sources: ReadonlyMap<string, Source>): Flow {
+type Extractions = ReadonlyMap<string, Extraction>;
+
+export function readFlow(topology: Topology, extractions: Extractions, sources: ReadonlyMap<string, Source>): Flow {
   const receivers = new Map<string, Receiver[]>();
   const received = new Map<string, Use[]>();
+  const services = new Map<string, Use[]>();
   const environments = [...extractions].filter(([, { facts }]) => facts.defines.length > 0);
+  const push = <T>(map: Map<string, T[]>, id: string, items: readonly T[]) => map.set(id, [...(map.get(id) ?? []), ...items]);
   for (const file of topology.composeFiles) {
-    const services = extractions.get(file.path)?.facts.services ?? new Map<string, Use[]>();
     for (const service of file.services) {
-      const read = new Set(variablesRead(file, service));
+      const uses = followCommands(file, service, extractions);
+      services.set(`${file.path}\0${service.name}`, uses);
+      const read = new Set(variablesRead(service));
       for (const [path, { facts }] of environments) {
         const isGiven = service.envFiles.some(name => isTemplateFor(path, joinPath(dirOf(file.path), name)));
         const isProject = isTemplateFor(path, joinPath(dirOf(file.path), '.env'));
         for (const key of facts.defines) {
           if (!isGiven && !(isProject && read.has(key))) continue;
-          const id = `${path}\0${key}`;
-          receivers.set(id, [...(receivers.get(id) ?? []), { file: file.path, service: service.name }]);
-          received.set(id, [...(received.get(id) ?? []), ...(services.get(service.name) ?? [])]);
+          push(receivers, `${path}\0${key}`, [{ file: file.path, service: service.name }]);
+          push(received, `${path}\0${key}`, uses);
         }
       }
+    }
+  }
+  const expanding = indexExpansions(extractions);
+  for (const [path, { facts }] of environments) {
+    for (const key of facts.defines) {
+      const uses = (expanding.get(key) ?? []).filter(({ file }) => isInside(dirOf(path), file)).map(({ use }) => use);
+      // Without a service the value is at least an application's default.
+      if (uses.length > 0) push(received, `${path}\0${key}`, received.has(`${path}\0${key}`) ? uses : [{ words: [], service: null, image: null }, ...uses]);
     }
   }
   const commands = topology.composeFiles.flatMap(file => file.services.map(service => service.command)).filter(Boolean);
   const readBy = (texts: readonly string[]) =>
     new Set(environments.map(([path]) => path).filter(path => sources.has(path) && texts.some(text => mentions(text, baseOf(path)))));
-  return { receivers, received, commands, readBy };
+  return { receivers, received, services, commands, readBy };
+}
+
+const TRIVIAL = new Set(['echo', 'printf', 'export', 'set', 'cd', 'exit', 'exec', 'true', 'false', 'test', '[', '[[', ':', 'sleep', 'mkdir', 'chmod', 'chown', 'source', '.', 'shift', 'return', 'local', 'unset', 'trap', 'wait', 'cat', 'rm', 'cp', 'mv', 'sed', 'grep', 'awk', 'ls']);
+
+/** What a service runs: its command, what its image starts without one, and the commands of the scripts that it names. */
+function followCommands(file: ComposeFile, service: ComposeService, extractions: Extractions): Use[] {
+  const own = extractions.get(file.path)?.facts.services.get(service.name) ?? [];
+  const image = imageName(service.image) || null;
+  const derive = (words: readonly string[]): Use => ({ words, service: service.name, image, derived: true });
+  const context = service.build === null ? dirOf(file.path) : joinPath(dirOf(file.path), service.build);
+  const dockerfile = service.build === null ? null : joinPath(context, service.dockerfile ?? 'Dockerfile');
+  const starts = (dockerfile && extractions.get(dockerfile)?.facts.commands) || [];
+  const hasCommand = own.some(use => use.words.length > 0);
+  const commands = [...(hasCommand ? [] : starts), ...starts.filter(words => words.some(isScript))];
+  const found: Use[] = [...own, ...commands.map(derive)];
+  const seen = new Set<string>();
+  for (let i = 0; i < found.length && found.length < 500; i++) {
+    for (const word of found[i]?.words ?? []) {
+      const path = isScript(word) ? findScript(word, context, extractions) : null;
+      if (path === null || seen.has(path)) continue;
+      seen.add(path);
+      const inner = extractions.get(path)?.facts.commands ?? [];
+      found.push(...inner.filter(words => !TRIVIAL.has(words[0] ?? '') || words.some(isScript)).map(derive));
+    }
+  }
+  return found;
+}
+
+const isScript = (word: string): boolean => /(?:^|\/)[\w.-]+\.(?:sh|bash)$|(?:^|\/)(?:docker-)?(?:entrypoint|start|run|boot|prestart)$/.test(word);
+
+/** The script in the repository that a path in the image most likely is: the same name, nearest to the build context. */
+function findScript(word: string, context: string, extractions: Extractions): string | null {
+  const name = baseOf(word);
+  const found = [...extractions.keys()].filter(path => baseOf(path) === name && isInside(context, path));
+  const exact = found.find(path => path === joinPath(context, word.replace(/^\/(?:\w+\/)?/, '')));
+  return exact ?? (found.length === 1 ? (found[0] ?? null) : (found.find(path => path === joinPath(context, name)) ?? null));
+}
+
+/** Commands of scripts and Makefiles by the variables that they expand. */
+function indexExpansions(extractions: Extractions): Map<string, { file: string; use: Use }[]> {
+  const index = new Map<string, { file: string; use: Use }[]>();
+  for (const [file, { facts }] of extractions) {
+    for (const words of facts.commands) {
+      for (const [, name = ''] of words.join(' ').matchAll(/\$[({]?([A-Za-z_]\w*)/g)) {
+        index.set(name, [...(index.get(name) ?? []), { file, use: { words, service: null, image: null, derived: true } }]);
+      }
+    }
+  }
+  return index;
 }
 
 /** Variables that a service's environment and command expand, and those passed on by name. */
-function variablesRead(file: ComposeFile, service: ComposeService): string[] {
+function variablesRead(service: ComposeService): string[] {
   const found: string[] = [];
   const visit = (text: string): void => {
     for (const { variable, fallback } of readExpansions(text, 0, text.length)) {
@@ -71,7 +134,9 @@ export function isTemplateFor(template: string, file: string): boolean {
   if (template === file) return true;
   if (dirOf(template) !== dirOf(file)) return false;
   const strip = (name: string) =>
-    name.replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '').replace(/^(?:example|sample|default)(?=[._-])/i, '');
-  const [a, b] = [strip(baseOf(template)), strip(baseOf(file))];
-  return a === b || `.${a}` === b || a === `.${b}`;
+    name
+      .replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '')
+      .replace(/^(?:example|sample|default)(?=[._-])/i, '')
+      .replace(/^\./, '');
+  return strip(baseOf(template)) === strip(baseOf(file));
 }

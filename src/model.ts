@@ -70,6 +70,8 @@ export interface Use {
   words: readonly string[];
   service: string | null;
   image: string | null;
+  /** Found by following a script or a Dockerfile: it can speak for a session of its own, but not for a doubt. */
+  derived?: boolean;
 }
 
 /** A site as a codemod finds it. Sites with one `group` live or die together. */
@@ -105,11 +107,13 @@ export interface Facts {
   engines: { at: number; indent: string; kind: 'sqlalchemy' | 'celery' }[];
   /** Simple assignments `NAME = os.getenv(KEY, default)` that can take a bypass after them. */
   bypasses: { key: string; target: string; at: number; indent: string; site: number; fallback: Span }[];
-  /** Words of the commands that each compose service runs. */
+  /** Words of the commands that each compose service runs, as far as the compose file says. */
   services: Map<string, Use[]>;
+  /** Words of the commands of a script; for a Dockerfile, of what its image starts. */
+  commands: string[][];
 }
 
-export const noFacts = (): Facts => ({ reads: [], defines: [], engines: [], bypasses: [], services: new Map() });
+export const noFacts = (): Facts => ({ reads: [], defines: [], engines: [], bypasses: [], services: new Map(), commands: [] });
 
 export interface Extraction {
   sites: RawSite[];

@@ -13,6 +13,7 @@ import { findLocalEnvironments } from './local-env.ts';
 import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
 import { candidateFilter, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
+import { baseOf } from './paths.ts';
 import { dropOverlaps, splice } from './splice.ts';
 import type { ScanContext } from './scan-value.ts';
 import type { Topology } from './topology.ts';
@@ -101,12 +102,24 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   }
   const { topology } = readTopology(world.sources, config);
   const filter = candidateFilter(topology, config);
-  for (const path of rest) read(path, filter);
+  // What services start tells whether they migrate, so these scripts are read whatever they hold.
+  const scripts = namedScripts(world.sources);
+  for (const path of rest) read(path, scripts.has(baseOf(path)) ? null : filter);
   for (const path of findLocalEnvironments(root, world.sources, topology)) {
     const { source } = readSource(root, path, null);
     if (source) (options.includeIgnoredEnv ? world.sources : world.local).set(path, source);
   }
   return world;
+}
+
+/** Base names of scripts that compose files and Dockerfiles start. */
+function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
+  const names = new Set<string>();
+  for (const { path, text } of sources.values()) {
+    if (!isComposePath(path) && !/Dockerfile/i.test(path)) continue;
+    for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g)) names.add(name);
+  }
+  return names;
 }
 
 /** Files that this tool generates are no places to migrate. */
@@ -148,6 +161,7 @@ async function planOnce(
       topology,
       config,
       rules,
+      services: flow.services,
       received: flow.received,
       ciFiles: flow.readBy(ciTexts),
       commands: flow.commands,

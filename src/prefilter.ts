@@ -17,7 +17,7 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
   return new RegExp([...WORDS, ...named, `\\b(?:${[...ports].join('|')})\\b`].join('|'), 'i');
 }
 
-const ENVIRONMENT = /^(?:\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env\.(?:example|sample|template|dist)|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+const ENVIRONMENT = /^(?:\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
 
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);

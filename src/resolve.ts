@@ -19,12 +19,13 @@ export function resolveEndpoint(endpoint: Endpoint, file: string, inContainer: b
   if (host === null) return { kind: 'none' };
   const name = host.toLowerCase();
   if (isLocalName(name)) return resolveLocal(endpoint, file, inContainer, topology);
+  if (isOtherService(name, file, topology)) return { kind: 'other-engine' };
   const pooler = nearest(topology.poolers, file, topology, server => server.names.includes(name));
   if (pooler) return { kind: 'pooler', server: pooler };
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
     if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };
-    return hasSibling(server, topology) ? { kind: 'several' } : { kind: 'server', server };
+    return hasSibling(server, topology) || isElsewhere(server, file, topology) ? { kind: 'several' } : { kind: 'server', server };
   }
   if (nearest(topology.others, file, topology, candidate => candidate.names.includes(name))) return { kind: 'other-engine' };
   return PLACEHOLDER.test(name) ? { kind: 'placeholder' } : { kind: 'unknown' };
@@ -62,6 +63,21 @@ function nearest(
     .filter(server => isInside(server.stack, file) || server.stack === dirOf(file))
     .sort((a, b) => b.stack.length - a.stack.length);
   return above[0] ?? found[0] ?? null;
+}
+
+/** A compose file that defines the name as something else: alternatives for MySQL beside those for Postgres. */
+function isOtherService(name: string, file: string, topology: Topology): boolean {
+  const compose = topology.composeFiles.find(candidate => candidate.path === file);
+  const service = compose?.services.find(candidate => candidate.name.toLowerCase() === name);
+  if (!service || (service.image === null && service.build === null)) return false;
+  const known = [...topology.servers, ...topology.poolers];
+  return !known.some(server => server.service === service.name && server.definitions.some(definition => definition.file === file));
+}
+
+/** The file lies with a stack of its own that has another server: the name then leads out of that stack. */
+function isElsewhere(server: Server, file: string, topology: Topology): boolean {
+  const own = topology.servers.filter(other => other.stack !== '' && isInside(other.stack, file));
+  return own.length > 0 && !own.includes(server);
 }
 
 /** Another server in one of the files that define this one: alternatives in files of their own don't count. */

@@ -81,6 +81,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     topology,
     config,
     rules,
+    services: flow.services,
     received: flow.received,
     ciFiles: flow.readBy(['cp .env.shared .env']),
     commands: flow.commands,

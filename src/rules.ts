@@ -3,10 +3,10 @@ import { matchGlob } from './glob.ts';
 import type { Action, Safety, Site, Use } from './model.ts';
 
 export type Attribute =
-  | 'format' | 'form' | 'role' | 'key' | 'service' | 'image' | 'path' | 'scheme' | 'user' | 'database' | 'call' | 'param' | 'fact' | 'resolves';
+  | 'format' | 'form' | 'role' | 'key' | 'service' | 'image' | 'path' | 'sibling' | 'scheme' | 'user' | 'database' | 'call' | 'param' | 'fact' | 'resolves';
 
 export const ATTRIBUTES: readonly Attribute[] = [
-  'format', 'form', 'role', 'key', 'service', 'image', 'path', 'scheme', 'user', 'database', 'call', 'param', 'fact', 'resolves',
+  'format', 'form', 'role', 'key', 'service', 'image', 'path', 'sibling', 'scheme', 'user', 'database', 'call', 'param', 'fact', 'resolves',
 ];
 
 /** A command matches where it has one of `word` (words in a row, paths and case ignored) and, if given, one of `with`. */
@@ -61,6 +61,8 @@ function valuesOf(site: Site, use: Use | null, attribute: Attribute): string[] {
   switch (attribute) {
     case 'path':
       return [site.file];
+    case 'sibling':
+      return [...(site.entry?.siblings ?? [])];
     case 'fact':
       return site.facts;
     case 'param':
