@@ -1,5 +1,5 @@
 /** `depends_on` for consumers that became pooled: they wait for the pooler, in the style that the file uses. */
-import { lineEndOf, lineStartOf } from '../src/lines.ts';
+import { contentEnd, lineEndOf, lineStartOf } from '../src/lines.ts';
 import type { Newline, Span } from '../src/model.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';
 import { endOf, isMap, isScalar, isSeq, keyOf, type Node, type Pair, pairsOf, resolveNode, startOf, type YAMLMap } from './yaml-nodes.ts';
@@ -44,7 +44,7 @@ function appendKey(text: string, map: YAMLMap, pooler: string, newline: Newline)
   const indent = text.slice(lineStartOf(text, startOf(last.key)), startOf(last.key));
   const first = isMap(last.value) ? startOf(last.value.items[0]?.key) : -1;
   const inner = first === -1 || (last.value as YAMLMap).flow ? '  ' : text.slice(lineStartOf(text, first), first).slice(indent.length);
-  const end = lineEndOf(text, Math.max(startOf(last.key), endOf(last.value ?? last.key) - 1));
+  const end = contentEnd(text, endOf(last.value ?? last.key));
   return at(end, `${newline}${indent}${pooler}:${newline}${indent}${inner || '  '}condition: service_healthy`);
 }
 
@@ -58,7 +58,7 @@ function insertWhole(file: ComposeFile, service: ComposeService, pooler: string,
   const indent = text.slice(lineStartOf(text, first), first);
   if (!last || !/^ *$/.test(indent)) throw new Error(`service ${service.name} has no place for depends_on`);
   const unit = indent.slice(text.slice(lineStartOf(text, startOf(service.pair.key)), startOf(service.pair.key)).length) || '  ';
-  const end = lineEndOf(text, Math.max(startOf(last.key), endOf(last.value ?? last.key) - 1));
+  const end = contentEnd(text, endOf(last.value ?? last.key));
   const lines = usesLists(file)
     ? [`${indent}depends_on:`, `${indent}${unit}- ${pooler}`]
     : [`${indent}depends_on:`, `${indent}${unit}${pooler}:`, `${indent}${unit}${unit}condition: service_healthy`];

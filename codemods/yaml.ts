@@ -43,7 +43,7 @@ function visit(node: unknown, state: Visit): void {
   const settings: Setting[] = [];
   for (const pair of node.items) {
     const key = keyOf(pair);
-    if (named && key !== 'value' && key !== 'name') continue;
+    if (key === 'image' || (named && key !== 'value' && key !== 'name')) continue;
     if (isScalar(pair.value) && !/^(?:command|run|script|args)$/.test(key)) {
       const scope: Scope = { role: roleOf(state.path), facts: state.facts };
       settings.push({ key: named && key === 'value' ? named : key, value: mapScalar(state.text, pair.value as Scalar), scope });

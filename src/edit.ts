@@ -79,6 +79,13 @@ function keepRefusedGroups({ sites, refused }: EditState): void {
   }
 }
 
+/** The first server that gets a generated pooler in this run, and that pooler. */
+export function generatedPool(state: EditState): [Server, Pool] | undefined {
+  return [...state.pools].find(
+    ([server, pool]) => !pool.existing && !isManifestServer(server, state) && state.pooled.some(site => serverOf(site, state.sites) === server),
+  );
+}
+
 export function toReview(site: Site, rule: string, reason: string): void {
   Object.assign(site, { action: 'review', rule, reason, safety: 'safe', replacement: null });
 }
@@ -98,7 +105,10 @@ function choosePools(state: EditState): void {
     state.pools.set(server, pool);
     if (!problems.has(server)) problems.set(server, pool.existing ? null : problemOf(server, state));
     const problem = problems.get(server);
-    if (problem) {
+    if (isManifestServer(server, state)) {
+      site.safety = 'unsafe';
+      site.reason += ` Deploy a ${pool.host} Service beside ${server.service} first: manifests are not extended yet.`;
+    } else if (problem) {
       toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
     } else if (site.resolution.kind === 'published' && pool.published === null) {
       toReview(site, 'pooler-not-published', `The pooler ${pool.host} is not published on the host; publish its port first.`);
@@ -126,10 +136,12 @@ export function serverOf(site: Site, sites: readonly Site[]): Server | null {
 const withServer = (site: Site, server: Server): Site =>
   site.resolution.kind === 'published' ? site : { ...site, resolution: { kind: 'server', server } };
 
+const isManifestServer = (server: Server, { topology }: EditState): boolean =>
+  !server.definitions.some(({ file }) => topology.composeFiles.some(compose => compose.path === file));
+
 function problemOf(server: Server, { topology, refused, config, sources }: EditState): string | null {
   const files = server.definitions.map(({ file }) => file);
   const composed = files.filter(file => topology.composeFiles.some(compose => compose.path === file));
-  if (composed.length === 0) return `it is defined in ${files[0] ?? 'a manifest'}, and only compose files can be extended yet.`;
   const lost = composed.find(file => refused.has(file) || !sources.has(file));
   if (lost) return `${lost} was refused.`;
   for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {

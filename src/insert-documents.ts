@@ -1,7 +1,7 @@
 /** The PgBouncer section of the README and of onboarding documents, between markers. */
 import { headingsOf } from '../codemods/headings.ts';
 import type { EditState } from './edit.ts';
-import { serverOf } from './edit.ts';
+import { generatedPool, serverOf } from './edit.ts';
 import type { Server, Source } from './model.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
@@ -10,7 +10,7 @@ const ONBOARDING = /^(?:CLAUDE|AGENTS|CONTRIBUTING)\.md$/i;
 
 export function insertDocuments(state: EditState): void {
   if (!state.config.assets.readme) return;
-  const found = [...state.pools].find(([server, pool]) => !pool.existing && state.pooled.some(site => serverOf(site, state.sites) === server));
+  const found = generatedPool(state);
   if (!found) return;
   for (const source of state.sources.values()) {
     const isReadme = README.test(source.path);

@@ -4,7 +4,7 @@ import type { ComposeFile } from '../codemods/compose-file.ts';
 import { insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
-import { serverOf } from './edit.ts';
+import { generatedPool, serverOf } from './edit.ts';
 import type { Server } from './model.ts';
 import { dirOf, relativePath } from './paths.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
@@ -104,7 +104,7 @@ function waitForPooler(server: Server, pool: Pool, state: EditState): void {
 }
 
 function createAssets(state: EditState): void {
-  const found = [...state.pools].find(([server, pool]) => !pool.existing && state.pooled.some(site => serverOf(site, state.sites) === server));
+  const found = generatedPool(state);
   if (!found) return;
   const [server, pool] = found;
   const { config } = state;

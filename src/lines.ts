@@ -33,6 +33,13 @@ export function lineEndOf(text: string, offset: number): number {
   return text[newline - 1] === '\r' && newline > offset ? newline - 1 : newline;
 }
 
+/** The end of the line that holds the last character before `end` which is no white space. */
+export function contentEnd(text: string, end: number): number {
+  let at = end;
+  while (at > 0 && /\s/.test(text[at - 1] ?? '')) at--;
+  return lineEndOf(text, at);
+}
+
 export function indentAt(text: string, offset: number): string {
   return /^[ \t]*/.exec(text.slice(lineStartOf(text, offset)))?.[0] ?? '';
 }

@@ -98,7 +98,8 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   for (const path of paths) {
     if (assets(path)) continue;
     if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
-    else rest.push(path);
+    else if (/\.ya?ml$/i.test(path)) read(path, MANIFEST);
+    if (!world.sources.has(path)) rest.push(path);
   }
   const { topology } = readTopology(world.sources, config);
   const filter = candidateFilter(topology, config);
@@ -111,6 +112,9 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   }
   return world;
 }
+
+/** Manifests that may define a server; told from the bytes, like every other candidate. */
+const MANIFEST = /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|Pod)\b[^]*postg|postg[^]*^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|Pod)\b|^\s*kind:\s*["']?Service\b[^]*543\d/im;
 
 /** Base names of scripts that compose files and Dockerfiles start. */
 function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {

@@ -3,6 +3,7 @@ import { type ComposeFile, readComposeFile } from '../codemods/compose-file.ts';
 import { readEnvLines } from '../codemods/dotenv-lines.ts';
 import { isComposePath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
+import { readManifests } from './manifests.ts';
 import { PlanError } from './errors.ts';
 import type { Failure, Source } from './model.ts';
 import { dirOf } from './paths.ts';
@@ -32,7 +33,7 @@ export function readTopology(sources: ReadonlyMap<string, Source>, config: Confi
     composeFiles,
     environments,
     readDockerfile: path => sources.get(path)?.text ?? null,
-    manifests: [],
+    manifests: readManifests(sources.values()),
     named: config.services,
   });
   return { topology, failures };

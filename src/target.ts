@@ -26,13 +26,20 @@ export function poolFor(server: Server, topology: Topology, config: Config): Poo
       existing,
     };
   }
-  const value = freePort(config.pool.publishedPort, topology);
+  const value = freePort(config.pool.publishedPort, topology) + rankOf(server, topology);
   return {
     host: config.pool.host,
     port: config.pool.port,
     published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
     existing: null,
   };
+}
+
+/** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */
+function rankOf(server: Server, topology: Topology): number {
+  const port = (other: Server) => other.published[0]?.value ?? 0;
+  const ports = topology.servers.filter(other => other.published.length > 0).map(port);
+  return Math.max(0, [...new Set(ports)].indexOf(port(server)));
 }
 
 /** The wanted port, or the next one that no service publishes. */
@@ -51,7 +58,7 @@ export interface Replacement {
 export function replacementsFor(site: Site, pool: Pool): Replacement[] {
   const isPublished = site.resolution.kind === 'published';
   const pieces: Replacement[] = [];
-  if (site.host && site.host.value !== null && !isPublished) pieces.push({ span: site.host.inner, text: pool.host });
+  if (site.host && site.host.value !== null && !isPublished) pieces.push({ span: site.host.inner, text: hostLike(site, pool) });
   const port = isPublished ? (pool.published?.value ?? pool.port) : pool.port;
   const { port: part } = site;
   if (part && part.value !== null) {
@@ -64,6 +71,13 @@ export function replacementsFor(site: Site, pool: Pool): Replacement[] {
     pieces.push({ span: { start: end, end }, text: `:${port}` });
   }
   return pieces.sort((a, b) => a.span.start - b.span.start);
+}
+
+/** `postgres.prod.svc.cluster.local` → `pgbouncer.prod.svc.cluster.local`: the pooler stands in the same namespace. */
+function hostLike({ host, resolution }: Site, pool: Pool): string {
+  const name = host?.value ?? '';
+  const service = resolution.kind === 'server' ? resolution.server.service : '';
+  return name.toLowerCase().startsWith(`${service.toLowerCase()}.`) && /\.svc\b|^[^.]+\.[^.]+$/.test(name) ? pool.host + name.slice(service.length) : pool.host;
 }
 
 /** `localhost:${HOST_POSTGRES_PORT:-5433}` follows the variable of the mapping, so the pooler's own takes its place. */

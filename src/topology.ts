@@ -85,6 +85,9 @@ const HELPERS = /export|backup|dump|restore|admin|postgrest|operator|bouncer|poo
 const POOLER = /(?:pgbouncer|pgcat|pgpool|odyssey|supavisor|pgdog)/;
 const SERVER_IMAGE = /^(?:postgres(?:ql)?|postgis|pgvector|timescaledb(?:-ha|-postgis)?|citus|pgrouting|paradedb|pgautoupgrade|spilo(?:-\d+)?|alloydbomni|edb-postgres|postgres-(?!operator)[\w-]*|[\w-]+-postgres(?:ql)?|postgresql-[\w-]+|postgis-[\w-]+|postgres[\d.]+|pgvecto-rs|vectorchord-postgres|age)$/;
 
+/** By the last part of the image's name, without registry and tag. */
+export const isServerImage = (name: string): boolean => SERVER_IMAGE.test(name) && !HELPERS.test(name);
+
 function recognise(service: ComposeService, file: ComposeFile, input: TopologyInput): Recognition | null {
   const image = imageName(service.image);
   const build = service.build === null ? '' : `${service.build}/${service.dockerfile ?? ''}`.toLowerCase();
@@ -94,11 +97,11 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
   if (/cockroach|yugabyte/.test(image)) {
     return { kind: 'other-engine', port: image.includes('cockroach') ? 26257 : 5433, evidence: `image ${service.image}` };
   }
-  if (image !== '' && SERVER_IMAGE.test(image) && !HELPERS.test(image) && !runsSomethingElse(service)) {
+  if (isServerImage(image) && !runsSomethingElse(service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
   }
   const base = service.build === null ? null : dockerfileBase(service, file, input);
-  if (base !== null && SERVER_IMAGE.test(imageName(base)) && !HELPERS.test(imageName(base)) && !runsSomethingElse(service)) {
+  if (base !== null && isServerImage(imageName(base)) && !runsSomethingElse(service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base}` };
   }
   if (image !== '' && /mysql|mariadb|mongo|redis|rabbit|mssql|oracle|clickhouse|elastic/.test(image)) return null;
