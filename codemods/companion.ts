@@ -21,7 +21,13 @@ export const directNames = (key: string, suffix: string): string[] => [
  * @param renamed variables that are pooled themselves: the companion reads their direct twins.
  * E.g.: `${DATABASE_URL:-old}` → `DATABASE_URL_DIRECT: ${DATABASE_URL_DIRECT:-old}`
  */
-export function makeCompanion(text: string, entry: Entry, suffix: string, renamed: ReadonlySet<string>, newline: Newline): Companion {
+export function makeCompanion(
+  text: string,
+  entry: Entry,
+  suffix: string,
+  renamed: ReadonlySet<string>,
+  newline: Newline,
+): Companion {
   const name = `${entry.key}${suffix}`;
   const value = renameVariables(text.slice(entry.value.start, entry.value.end), renamed, suffix);
   const at = entry.style === 'flow' ? entry.span.end : lineEndOf(text, entry.span.end);
@@ -36,7 +42,11 @@ export function makeCompanion(text: string, entry: Entry, suffix: string, rename
     case 'list':
       return { span, text: `${newline}${entry.indent}${renameItem(value, entry.key, name)}` };
     case 'flow':
-      return { span, text: entry.span.start === entry.value.start ? `, ${renameItem(value, entry.key, name)}` : `, ${name}: ${value}` };
+      return {
+        span,
+        text:
+          entry.span.start === entry.value.start ? `, ${renameItem(value, entry.key, name)}` : `, ${name}: ${value}`,
+      };
   }
 }
 

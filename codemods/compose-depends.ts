@@ -2,7 +2,19 @@
 import { contentEnd, lineEndOf, lineStartOf } from '../src/lines.ts';
 import type { Newline, Span } from '../src/model.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';
-import { endOf, isMap, isScalar, isSeq, keyOf, type Node, type Pair, pairsOf, resolveNode, startOf, type YAMLMap } from './yaml-nodes.ts';
+import {
+  endOf,
+  isMap,
+  isScalar,
+  isSeq,
+  keyOf,
+  type Node,
+  type Pair,
+  pairsOf,
+  resolveNode,
+  startOf,
+  type YAMLMap,
+} from './yaml-nodes.ts';
 
 export interface Insertion {
   span: Span;
@@ -10,7 +22,12 @@ export interface Insertion {
 }
 
 /** Null where the consumer waits already; throws an Error with the reason where there is no exact place. */
-export function insertDependency(file: ComposeFile, service: ComposeService, pooler: string, newline: Newline): Insertion | null {
+export function insertDependency(
+  file: ComposeFile,
+  service: ComposeService,
+  pooler: string,
+  newline: Newline,
+): Insertion | null {
   if (service.dependsOn.includes(pooler)) return null;
   const { text, document } = file;
   const body = resolveNode(service.pair.value, document);
@@ -22,7 +39,12 @@ export function insertDependency(file: ComposeFile, service: ComposeService, poo
   throw new Error(`depends_on of ${service.name} is neither a list nor a map`);
 }
 
-function appendItem(text: string, list: Node & { items: Node[]; flow?: boolean }, pooler: string, newline: Newline): Insertion {
+function appendItem(
+  text: string,
+  list: Node & { items: Node[]; flow?: boolean },
+  pooler: string,
+  newline: Newline,
+): Insertion {
   const last = list.items.at(-1);
   if (!last || !isScalar(last)) throw new Error('an empty depends_on');
   const end = endOf(last);
@@ -43,7 +65,10 @@ function appendKey(text: string, map: YAMLMap, pooler: string, newline: Newline)
   if (map.flow) return at(endOf(last.value ?? last.key), `, ${pooler}: { condition: service_healthy }`);
   const indent = text.slice(lineStartOf(text, startOf(last.key)), startOf(last.key));
   const first = isMap(last.value) ? startOf(last.value.items[0]?.key) : -1;
-  const inner = first === -1 || (last.value as YAMLMap).flow ? '  ' : text.slice(lineStartOf(text, first), first).slice(indent.length);
+  const inner =
+    first === -1 || (last.value as YAMLMap).flow
+      ? '  '
+      : text.slice(lineStartOf(text, first), first).slice(indent.length);
   const end = contentEnd(text, endOf(last.value ?? last.key));
   return at(end, `${newline}${indent}${pooler}:${newline}${indent}${inner || '  '}condition: service_healthy`);
 }
@@ -52,12 +77,14 @@ function appendKey(text: string, map: YAMLMap, pooler: string, newline: Newline)
 function insertWhole(file: ComposeFile, service: ComposeService, pooler: string, newline: Newline): Insertion {
   const { text } = file;
   const body = service.pair.value;
-  if (!isMap(body) || body.flow) throw new Error(`service ${service.name} is written in flow style or comes from an anchor`);
+  if (!isMap(body) || body.flow)
+    throw new Error(`service ${service.name} is written in flow style or comes from an anchor`);
   const last = body.items.at(-1);
   const first = startOf(body.items[0]?.key);
   const indent = text.slice(lineStartOf(text, first), first);
   if (!last || !/^ *$/.test(indent)) throw new Error(`service ${service.name} has no place for depends_on`);
-  const unit = indent.slice(text.slice(lineStartOf(text, startOf(service.pair.key)), startOf(service.pair.key)).length) || '  ';
+  const unit =
+    indent.slice(text.slice(lineStartOf(text, startOf(service.pair.key)), startOf(service.pair.key)).length) || '  ';
   const end = contentEnd(text, endOf(last.value ?? last.key));
   const lines = usesLists(file)
     ? [`${indent}depends_on:`, `${indent}${unit}- ${pooler}`]
@@ -66,6 +93,10 @@ function insertWhole(file: ComposeFile, service: ComposeService, pooler: string,
 }
 
 const usesLists = (file: ComposeFile): boolean =>
-  file.services.some(service => isMap(service.pair.value) && service.pair.value.items.some(pair => keyOf(pair) === 'depends_on' && isSeq(pair.value)));
+  file.services.some(
+    service =>
+      isMap(service.pair.value) &&
+      service.pair.value.items.some(pair => keyOf(pair) === 'depends_on' && isSeq(pair.value)),
+  );
 
 const at = (offset: number, text: string): Insertion => ({ span: { start: offset, end: offset }, text });

@@ -1,7 +1,24 @@
 /** A compose file as services with places. Source: github.com/compose-spec/compose-spec/blob/main/spec.md */
 import type { Document } from 'yaml';
 import { lineAt } from '../src/lines.ts';
-import { getNode, getPair, isMap, isScalar, isSeq, keyOf, type Node, type Pair, pairsOf, readYaml, resolveNode, type Scalar, startOf, textOf, textsOf, type YAMLMap } from './yaml-nodes.ts';
+import {
+  getNode,
+  getPair,
+  isMap,
+  isScalar,
+  isSeq,
+  keyOf,
+  type Node,
+  type Pair,
+  pairsOf,
+  readYaml,
+  resolveNode,
+  type Scalar,
+  startOf,
+  textOf,
+  textsOf,
+  type YAMLMap,
+} from './yaml-nodes.ts';
 
 export interface ComposeService {
   name: string;

@@ -49,7 +49,10 @@ function render(file: ComposeFile, entry: EnvironmentEntry, variable: string, su
   const lead = text.slice(lineStartOf(text, start), start);
   const value = `\${${variable}${suffix}:-}`;
   if ((entry.owner as { flow?: boolean }).flow) return null;
-  const at = (end: number, line: string) => ({ span: { start: lineEndOf(text, end), end: lineEndOf(text, end) }, text: newline + lead + line });
+  const at = (end: number, line: string) => ({
+    span: { start: lineEndOf(text, end), end: lineEndOf(text, end) },
+    text: newline + lead + line,
+  });
   if (isPair(entry.node)) {
     const pair = entry.node as Pair<Scalar, Scalar | null>;
     if (!/^[ \t]*$/.test(lead)) return null;

@@ -3,7 +3,22 @@ import type { Document } from 'yaml';
 import { lineEndOf, lineStartOf } from '../src/lines.ts';
 import type { Newline, Span } from '../src/model.ts';
 import type { ComposeFile, ComposeService, EnvironmentEntry } from './compose-file.ts';
-import { endOf, getNode, getPair, isAlias, isMap, isPair, isScalar, isSeq, keyOf, type Node, type Pair, pairsOf, type Scalar, startOf } from './yaml-nodes.ts';
+import {
+  endOf,
+  getNode,
+  getPair,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  keyOf,
+  type Node,
+  type Pair,
+  pairsOf,
+  type Scalar,
+  startOf,
+} from './yaml-nodes.ts';
 
 export interface PoolerService {
   name: string;
@@ -38,23 +53,33 @@ interface Style {
 }
 
 /** Throws an Error with the reason where the file's shape leaves no exact place. */
-export function insertService(file: ComposeFile, server: ComposeService, pooler: PoolerService, newline: Newline): Insertion {
+export function insertService(
+  file: ComposeFile,
+  server: ComposeService,
+  pooler: PoolerService,
+  newline: Newline,
+): Insertion {
   const style = readStyle(file, server, newline);
   const at = serviceEnd(file, server);
   const gap = isSpaced(file, server) ? newline : '';
   const lines = renderService(file, server, pooler, style);
-  return { span: { start: at, end: at }, text: newline + gap + lines.map(line => (line === '' ? '' : style.indent + line)).join(newline) };
+  return {
+    span: { start: at, end: at },
+    text: newline + gap + lines.map(line => (line === '' ? '' : style.indent + line)).join(newline),
+  };
 }
 
 function readStyle(file: ComposeFile, server: ComposeService, newline: Newline): Style {
   const { text } = file;
   const value = server.pair.value;
-  if (!isMap(value) || value.flow) throw new Error(`service ${server.name} is written in flow style or comes from an anchor`);
+  if (!isMap(value) || value.flow)
+    throw new Error(`service ${server.name} is written in flow style or comes from an anchor`);
   const indent = text.slice(lineStartOf(text, startOf(server.pair.key)), startOf(server.pair.key));
   if (!/^ *$/.test(indent)) throw new Error(`service ${server.name} does not start on a line of its own`);
   const first = startOf(value.items[0]?.key);
   const inner = text.slice(lineStartOf(text, first), first);
-  if (!/^ *$/.test(inner) || inner.length <= indent.length) throw new Error(`service ${server.name} is indented in a way that can't be copied`);
+  if (!/^ *$/.test(inner) || inner.length <= indent.length)
+    throw new Error(`service ${server.name} is indented in a way that can't be copied`);
   const list = file.services
     .flatMap(service => ['ports', 'volumes', 'depends_on', 'environment', 'networks'].map(key => ownPair(service, key)))
     .find(pair => isSeq(pair?.value) && !pair.value.flow && pair.value.items.length > 0);
@@ -100,8 +125,11 @@ function serviceEnd(file: ComposeFile, server: ComposeService): number {
 /** Services with blank lines between them get one before the new service too. */
 function isSpaced(file: ComposeFile, server: ComposeService): boolean {
   const items = file.servicesNode?.items ?? [];
-  const other = items[items.indexOf(server.pair) + 1] ?? (items.length > 1 ? items[items.indexOf(server.pair)] : undefined);
-  return other ? /\r?\n[ \t]*\r?\n/.test(file.text.slice(Math.max(0, startOf(other.key) - 400), startOf(other.key))) : true;
+  const other =
+    items[items.indexOf(server.pair) + 1] ?? (items.length > 1 ? items[items.indexOf(server.pair)] : undefined);
+  return other
+    ? /\r?\n[ \t]*\r?\n/.test(file.text.slice(Math.max(0, startOf(other.key) - 400), startOf(other.key)))
+    : true;
 }
 
 function renderService(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
@@ -113,10 +141,13 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   const addList = (key: string, items: string[]) => lines.push(`${unit}${key}:`, ...items.map(item));
   const quoted = (text: string) => `${quote}${text}${quote}`;
 
-  lines.push(`# Pools connections to ${server.name}. Runbook, sizing and direct access: see the PgBouncer section of the README.`);
+  lines.push(
+    `# Pools connections to ${server.name}. Runbook, sizing and direct access: see the PgBouncer section of the README.`,
+  );
   lines.push(`${pooler.name}:`);
   add('build', pooler.buildContext);
-  for (const key of ['restart', 'logging', 'env_file', 'secrets', 'platform']) lines.push(...copyPair(file, server, key, style));
+  for (const key of ['restart', 'logging', 'env_file', 'secrets', 'platform'])
+    lines.push(...copyPair(file, server, key, style));
   if (pooler.profiles.length > 0) addList('profiles', pooler.profiles);
   lines.push(...renderDependsOn(server, pooler, style));
   lines.push(...renderEnvironment(file, server, pooler, style));
@@ -130,7 +161,12 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   ]);
   lines.push(`${unit}healthcheck:`);
   lines.push(`${unit}${unit}test: [${quoted('CMD')}, ${quoted('/usr/local/bin/healthcheck.sh')}]`);
-  for (const [key, value] of [['interval', '5s'], ['timeout', '10s'], ['retries', '5'], ['start_period', '10s']]) {
+  for (const [key, value] of [
+    ['interval', '5s'],
+    ['timeout', '10s'],
+    ['retries', '5'],
+    ['start_period', '10s'],
+  ]) {
     lines.push(`${unit}${unit}${key}: ${value}`);
   }
   add('stop_grace_period', '30s');
@@ -149,7 +185,9 @@ function copyPair(file: ComposeFile, server: ComposeService, key: string, style:
   // The range of an alias ends with its name, that of a block with its last item.
   const text = file.text.slice(start, endOf(value)).trimEnd();
   const depth = start - lineStartOf(file.text, start);
-  return text.split(/\r?\n/).map((line, i) => (i === 0 ? style.unit + line : line.slice(Math.max(0, depth - style.unit.length))));
+  return text
+    .split(/\r?\n/)
+    .map((line, i) => (i === 0 ? style.unit + line : line.slice(Math.max(0, depth - style.unit.length))));
 }
 
 function renderDependsOn(server: ComposeService, pooler: PoolerService, { unit }: Style): string[] {
@@ -180,7 +218,9 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   for (const entry of credentials) {
     const raw = rawEntry(file, entry);
     if (raw === null) continue;
-    lines.push(isList ? `${unit}${style.listIndent}- ${raw}` : `${unit}${unit}${entry.key}:${raw === '' ? '' : ` ${raw}`}`);
+    lines.push(
+      isList ? `${unit}${style.listIndent}- ${raw}` : `${unit}${unit}${entry.key}:${raw === '' ? '' : ` ${raw}`}`,
+    );
   }
   for (const [name, value] of pooler.settings) {
     lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${value}`);

@@ -7,9 +7,24 @@ import { type Scope, scanValue } from '../src/scan-value.ts';
 import { imageName } from '../src/topology.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type ComposeFile, type ComposeService, type EnvironmentEntry, readComposeFile } from './compose-file.ts';
-import { scanArgv, scanShell, type ShellResult } from './shell.ts';
-import { endOf, getNode, isAlias, isMap, isPair, isScalar, isSeq, keyOf, mapScalar, type Node, type Pair, resolveNode, type Scalar, startOf } from './yaml-nodes.ts';
+import { type ShellResult, scanArgv, scanShell } from './shell.ts';
 import { extractYaml } from './yaml.ts';
+import {
+  endOf,
+  getNode,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  keyOf,
+  mapScalar,
+  type Node,
+  type Pair,
+  resolveNode,
+  type Scalar,
+  startOf,
+} from './yaml-nodes.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const file = readComposeFile(context.path, text);
@@ -61,7 +76,8 @@ function scanCommands(
   const command = getNode(node, 'command', document);
   // An exec-form entrypoint takes the command's words as its arguments.
   const joined = isSeq(entrypoint) && isSeq(command) ? [...entrypoint.items, ...command.items] : null;
-  for (const value of joined ? [] : [entrypoint, command]) if (value) parts.push(scanCommand(text, value, scope, context, file, handled));
+  for (const value of joined ? [] : [entrypoint, command])
+    if (value) parts.push(scanCommand(text, value, scope, context, file, handled));
   if (joined) parts.push(scanItems(text, joined as Node[], scope, context, file, handled));
   const test = getNode(getNode(node, 'healthcheck', document), 'test', document);
   if (test) {
@@ -132,11 +148,19 @@ function scanEnvironments(
       if (!value) return [];
       const uses = services.flatMap(name => commands.get(name) ?? []);
       const service = services.length === 1 ? (services[0] ?? null) : null;
-      return [{
-        key: entry.key,
-        value,
-        scope: { role: 'environment', service, uses, entry: entryOf(file, entry, siblings, id), facts: services.length > 1 ? ['shared'] : [] },
-      }];
+      return [
+        {
+          key: entry.key,
+          value,
+          scope: {
+            role: 'environment',
+            service,
+            uses,
+            entry: entryOf(file, entry, siblings, id),
+            facts: services.length > 1 ? ['shared'] : [],
+          },
+        },
+      ];
     });
     return scanBlock(settings, id, context);
   });
@@ -164,7 +188,15 @@ function entryOf(file: ComposeFile, entry: EnvironmentEntry, siblings: string[],
     const span = { start, end: endOf(value) };
     const indent = text.slice(lineStartOf(text, start), start);
     if (!isFlow && !/^[ \t]*$/.test(indent)) return null;
-    return { style: isFlow ? 'flow' : 'map', key: entry.key, span, value: { start: startOf(value), end: endOf(value) }, indent, siblings, block };
+    return {
+      style: isFlow ? 'flow' : 'map',
+      key: entry.key,
+      span,
+      value: { start: startOf(value), end: endOf(value) },
+      indent,
+      siblings,
+      block,
+    };
   }
   const scalar = entry.node as Scalar;
   const start = startOf(scalar);
@@ -175,7 +207,21 @@ function entryOf(file: ComposeFile, entry: EnvironmentEntry, siblings: string[],
   return { style: isFlow ? 'flow' : 'list', key: entry.key, span, value: span, indent: indent ?? '', siblings, block };
 }
 
-const NOT_VALUES = new Set(['image', 'ports', 'volumes', 'networks', 'depends_on', 'container_name', 'hostname', 'links', 'expose', 'profiles', 'restart', 'env_file', 'extra_hosts']);
+const NOT_VALUES = new Set([
+  'image',
+  'ports',
+  'volumes',
+  'networks',
+  'depends_on',
+  'container_name',
+  'hostname',
+  'links',
+  'expose',
+  'profiles',
+  'restart',
+  'env_file',
+  'extra_hosts',
+]);
 
 /** Labels, build arguments, configs and fragments that no service uses. */
 function scanRest(file: ComposeFile, context: ExtractContext, handled: Set<Node>): RawSite[] {
@@ -199,4 +245,3 @@ function scanRest(file: ComposeFile, context: ExtractContext, handled: Set<Node>
   visit(file.root, '', null, []);
   return found;
 }
-

@@ -4,9 +4,9 @@ import { lineStarts } from '../src/lines.ts';
 import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Setting, scanBlock } from '../src/scan-block.ts';
-import type { ExtractContext } from './codemod.ts';
 import type { Scope } from '../src/scan-value.ts';
-import { scanArgv, scanShell, type ShellResult } from './shell.ts';
+import type { ExtractContext } from './codemod.ts';
+import { type ShellResult, scanArgv, scanShell } from './shell.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const starts = lineStarts(text);
@@ -59,6 +59,8 @@ function readProperties(
       end--;
     }
     const facts = instruction.getKeyword() === 'ARG' ? ['build-argument'] : [];
-    return [{ key: property.getName(), value: mapSlice(text, start, end), scope: { role: 'environment' as const, facts } }];
+    return [
+      { key: property.getName(), value: mapSlice(text, start, end), scope: { role: 'environment' as const, facts } },
+    ];
   });
 }

@@ -47,7 +47,12 @@ export function readEnvLines(text: string): EnvLine[] {
   return found;
 }
 
-function readValue(text: string, start: number, lineEnd: number, commented: boolean): { mapped: MappedText; end: number } {
+function readValue(
+  text: string,
+  start: number,
+  lineEnd: number,
+  commented: boolean,
+): { mapped: MappedText; end: number } {
   const quote = text[start];
   if (quote === '"' || quote === "'" || quote === '`') {
     const close = closingQuote(text, start, quote);

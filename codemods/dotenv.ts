@@ -32,7 +32,9 @@ export function extract(text: string, context: ExtractContext): Extraction {
         },
       }));
   const sites = [...scanBlock(settings(false), 'file', context), ...scanBlock(settings(true), 'comments', context)];
-  const reads = live.flatMap(line => [...line.value.text.matchAll(/\$\{?([A-Za-z_]\w*)/g)].map(match => match[1] ?? ''));
+  const reads = live.flatMap(line =>
+    [...line.value.text.matchAll(/\$\{?([A-Za-z_]\w*)/g)].map(match => match[1] ?? ''),
+  );
   return { sites, facts: { ...noFacts(), reads, defines: siblings } };
 }
 

@@ -4,21 +4,51 @@ import { baseOf } from '../src/paths.ts';
 import type { Codemod, Extract } from './codemod.ts';
 import { isComposePath } from './paths.ts';
 
-const ENV_FILE = /^(?:\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
+const ENV_FILE =
+  /^(?:\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
 const PROSE = /\.(?:md|mdx|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
 export const codemods: Codemod[] = [
   { id: 'compose', matches: path => isComposePath(path), load: async () => (await import('./compose.ts')).extract },
-  { id: 'env', matches: path => ENV_FILE.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|ya?ml|json|sh)$/i.test(path), load: async () => (await import('./dotenv.ts')).extract },
+  {
+    id: 'env',
+    matches: path => ENV_FILE.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|ya?ml|json|sh)$/i.test(path),
+    load: async () => (await import('./dotenv.ts')).extract,
+  },
   { id: 'python', matches: path => /\.pyi?$/i.test(path), load: async () => (await import('./python.ts')).extract },
   { id: 'markdown', matches: path => PROSE.test(path), load: async () => (await import('./markdown.ts')).extract },
-  { id: 'dockerfile', matches: path => /^(?:.*\.)?(?:Dockerfile|Containerfile)(?:\..*)?$/i.test(baseOf(path)), load: async () => (await import('./dockerfile.ts')).extract },
-  { id: 'makefile', matches: path => /^(?:GNU)?makefile$|\.(?:mk|mak)$/i.test(baseOf(path)), load: async () => (await import('./makefile.ts')).extract },
-  { id: 'shell', matches: (path, head) => SHELL.test(baseOf(path)) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(head), load: loadShell },
-  { id: 'yaml', matches: path => /\.(?:ya?ml)(?:\.\w+)?$/i.test(path), load: async () => (await import('./yaml.ts')).extract },
-  { id: 'ini', matches: path => /\.(?:ini|cfg|conf|properties|toml|service|cnf)(?:\.(?:example|sample|template|dist))?$/i.test(path), load: async () => (await import('./ini.ts')).extract },
-  { id: 'text', matches: path => /\.(?:txt|text|cron|crontab)$|^(?:Procfile|crontab|justfile)/i.test(baseOf(path)), load: async () => (await import('./text.ts')).extract },
+  {
+    id: 'dockerfile',
+    matches: path => /^(?:.*\.)?(?:Dockerfile|Containerfile)(?:\..*)?$/i.test(baseOf(path)),
+    load: async () => (await import('./dockerfile.ts')).extract,
+  },
+  {
+    id: 'makefile',
+    matches: path => /^(?:GNU)?makefile$|\.(?:mk|mak)$/i.test(baseOf(path)),
+    load: async () => (await import('./makefile.ts')).extract,
+  },
+  {
+    id: 'shell',
+    matches: (path, head) => SHELL.test(baseOf(path)) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(head),
+    load: loadShell,
+  },
+  {
+    id: 'yaml',
+    matches: path => /\.(?:ya?ml)(?:\.\w+)?$/i.test(path),
+    load: async () => (await import('./yaml.ts')).extract,
+  },
+  {
+    id: 'ini',
+    matches: path =>
+      /\.(?:ini|cfg|conf|properties|toml|service|cnf)(?:\.(?:example|sample|template|dist))?$/i.test(path),
+    load: async () => (await import('./ini.ts')).extract,
+  },
+  {
+    id: 'text',
+    matches: path => /\.(?:txt|text|cron|crontab)$|^(?:Procfile|crontab|justfile)/i.test(baseOf(path)),
+    load: async () => (await import('./text.ts')).extract,
+  },
   { id: 'other', matches: () => true, load: async () => () => ({ sites: [], facts: noFacts() }) },
 ];
 

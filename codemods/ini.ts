@@ -8,7 +8,8 @@ import { type Setting, scanBlock } from '../src/scan-block.ts';
 import type { Scope } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 
-const LINE = /^([ \t]*)([#;!]+[ \t]*)?("[^"\n]*"|'[^'\n]*'|[\w.@\- ]*?[\w.@-])[ \t]*(?:=|:(?!\/))[ \t]*(.*?)[ \t]*\r?$/gm;
+const LINE =
+  /^([ \t]*)([#;!]+[ \t]*)?("[^"\n]*"|'[^'\n]*'|[\w.@\- ]*?[\w.@-])[ \t]*(?:=|:(?!\/))[ \t]*(.*?)[ \t]*\r?$/gm;
 const SECTION = /^[ \t]*\[+([^\]\n]*)\]+/;
 
 export function extract(text: string, context: ExtractContext): Extraction {

@@ -38,5 +38,12 @@ function usesOf(text: string, key: string) {
   return text
     .split('\n')
     .filter(line => line.startsWith('\t') && reads.test(line))
-    .map(line => ({ words: line.trim().replace(/^[@+-]+/, '').split(/\s+/), service: null, image: null }));
+    .map(line => ({
+      words: line
+        .trim()
+        .replace(/^[@+-]+/, '')
+        .split(/\s+/),
+      service: null,
+      image: null,
+    }));
 }

@@ -3,10 +3,10 @@ import { parser } from '@lezer/markdown';
 import { mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { classifyPart } from '../src/part.ts';
+import { scanBlock } from '../src/scan-block.ts';
 import { emptySite, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
-import { scanBlock } from '../src/scan-block.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
 
@@ -17,7 +17,13 @@ export function extract(text: string, context: ExtractContext): Extraction {
     enter(node) {
       if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
         const info = node.node.getChild('CodeInfo');
-        const language = info ? text.slice(info.from, info.to).trim().split(/[\s{,]/)[0]?.toLowerCase() ?? '' : '';
+        const language = info
+          ? (text
+              .slice(info.from, info.to)
+              .trim()
+              .split(/[\s{,]/)[0]
+              ?.toLowerCase() ?? '')
+          : '';
         const lines = node.node.getChildren('CodeText');
         const first = lines[0];
         const last = lines.at(-1);
@@ -36,7 +42,9 @@ export function extract(text: string, context: ExtractContext): Extraction {
   });
   const prose = scanProse(text, code, context);
   // A pair in inline code, such as `Host=db, Port=5432`, was read as prose and as code.
-  const rest = sites.filter(site => !prose.some(other => other.span.start < site.span.end && site.span.start < other.span.end));
+  const rest = sites.filter(
+    site => !prose.some(other => other.span.start < site.span.end && site.span.start < other.span.end),
+  );
   return { sites: [...prose, ...rest], facts: noFacts() };
 }
 
@@ -49,7 +57,11 @@ function scanCode(text: string, start: number, end: number, language: string, co
   if (ASSIGNMENTS.test(language) || (SHELL.test(language) && isAssignments(body))) {
     const settings = readEnvLines(body).map(line => ({
       key: line.key,
-      value: mapSlice(text, start + line.value.runs[0]!.from, start + line.value.runs[0]!.from + line.value.text.length),
+      value: mapSlice(
+        text,
+        start + line.value.runs[0]!.from,
+        start + line.value.runs[0]!.from + line.value.text.length,
+      ),
       scope: line.commented ? { ...scope, role: 'comment' as const, facts: ['commented'] } : scope,
     }));
     return scanBlock(settings, `code@${start}`, context);
@@ -64,7 +76,9 @@ function scanCode(text: string, start: number, end: number, language: string, co
 }
 
 const isAssignments = (body: string): boolean =>
-  body.split('\n').every(line => /^\s*(?:#.*|(?:export\s+)?[A-Z_][A-Z0-9_]*=\S*(?:\s+#.*)?|"?[A-Z_][A-Z0-9_]*=.*"?)?\r?$/.test(line));
+  body
+    .split('\n')
+    .every(line => /^\s*(?:#.*|(?:export\s+)?[A-Z_][A-Z0-9_]*=\S*(?:\s+#.*)?|"?[A-Z_][A-Z0-9_]*=.*"?)?\r?$/.test(line));
 
 /** Code of another language in a document: connection strings only. */
 function scanOther(text: string, start: number, end: number, scope: Scope, context: ExtractContext): RawSite[] {
@@ -82,7 +96,8 @@ function scanInline(text: string, start: number, end: number, context: ExtractCo
   return /\s-h|--host/.test(mapped.text) ? scanShell(mapped, scope, context).sites : [];
 }
 
-const PAIR = /\bhost(?:name)?(?: name\/address)?["'*_`]*\s*[:=]\s*["'*_`]*([\w.-]+)["'*_`]*[\s,;|/&]+(?:(?:and|-)\s+)?[*_`]*port["'*_`]*\s*[:=]\s*["'*_`]*(\d{2,5})\b/gi;
+const PAIR =
+  /\bhost(?:name)?(?: name\/address)?["'*_`]*\s*[:=]\s*["'*_`]*([\w.-]+)["'*_`]*[\s,;|/&]+(?:(?:and|-)\s+)?[*_`]*port["'*_`]*\s*[:=]\s*["'*_`]*(\d{2,5})\b/gi;
 const PORT = /\bport\b[^\w\n.]{0,12}(?:is |on |number )?[`*]*(\d{4,5})\b/gi;
 const LOOSE = /(?<![\w.@/-])([A-Za-z][\w.-]*):(\d{4,5})\b/g;
 

@@ -4,4 +4,6 @@ export const isComposePath = (path: string): boolean =>
 
 /** Files of CI systems, whose service containers are thrown away after each run. */
 export const isCiPath = (path: string): boolean =>
-  /(?:^|\/)(?:\.github\/(?:workflows|actions)\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(path);
+  /(?:^|\/)(?:\.github\/(?:workflows|actions)\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(
+    path,
+  );

@@ -2,7 +2,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { indentAt, lineEndOf, lineStartOf } from '../src/lines.ts';
-import { mapSlice, type MappedText } from '../src/mapped-text.ts';
+import { type MappedText, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
@@ -47,9 +47,11 @@ interface State {
 const readsMain = (text: string): boolean =>
   /^if\s+__name__\s*==\s*['"]__main__['"]/m.test(text) && !/^\s+(?:unittest|pytest)\.main\(/m.test(text);
 
-const READERS = /(?:^|\.)(?:getenv|environ\.get|environ\.setdefault|env|config|env\.(?:str|url|db|db_url|int|get)|get_env|getenv_or|decouple\.config|env_str|os_getenv)$/;
+const READERS =
+  /(?:^|\.)(?:getenv|environ\.get|environ\.setdefault|env|config|env\.(?:str|url|db|db_url|int|get)|get_env|getenv_or|decouple\.config|env_str|os_getenv)$/;
 
-const nameOf = (text: string, node: SyntaxNode | null): string => (node ? text.slice(node.from, node.to).replace(/\s/g, '') : '');
+const nameOf = (text: string, node: SyntaxNode | null): string =>
+  node ? text.slice(node.from, node.to).replace(/\s/g, '') : '';
 
 interface Argument {
   name: string | null;
@@ -119,7 +121,8 @@ function groupAround(node: SyntaxNode, text: string): string | null {
   return null;
 }
 
-const CONNECTS = /(?:^|\.)(?:psycopg2?|psycopg_pool|asyncpg|aiopg|pg8000|pgdb|pygresql)\b|(?:PostgresHook|PostgresqlDatabase|PooledPostgresqlDatabase|AsyncConnectionPool|ConnectionPool|ThreadedConnectionPool|SimpleConnectionPool)$|URL\.create$|PostgresDsn\.build$/;
+const CONNECTS =
+  /(?:^|\.)(?:psycopg2?|psycopg_pool|asyncpg|aiopg|pg8000|pgdb|pygresql)\b|(?:PostgresHook|PostgresqlDatabase|PooledPostgresqlDatabase|AsyncConnectionPool|ConnectionPool|ThreadedConnectionPool|SimpleConnectionPool)$|URL\.create$|PostgresDsn\.build$/;
 
 /** `connect(host="db", port=5432)`: two sites of one group; other keyword arguments are values with a name. */
 function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
@@ -138,7 +141,9 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
       state.sites.push(...(found.length > 0 ? found : scanText(mapped, { ...scope, key: name }, state)));
     }
   }
-  const isPostgres = CONNECTS.test(callee) || args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
+  const isPostgres =
+    CONNECTS.test(callee) ||
+    args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
   const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
   state.sites.push(...found.map(site => ({ ...site, group: `call@${call.from}` })));
 }
@@ -160,7 +165,11 @@ function visitDictionary(node: SyntaxNode, state: State): void {
   }
   const isPostgres = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
   const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres });
-  state.sites.push(...found.map(site => (site.form === 'host' || site.form === 'port' ? { ...site, group: `dict@${node.from}` } : site)));
+  state.sites.push(
+    ...found.map(site =>
+      site.form === 'host' || site.form === 'port' ? { ...site, group: `dict@${node.from}` } : site,
+    ),
+  );
 }
 
 function visitString(node: SyntaxNode, state: State): void {
@@ -169,7 +178,8 @@ function visitString(node: SyntaxNode, state: State): void {
   const parent = node.parent;
   const key = assignedName(node, state.text);
   const isDocstring = parent?.name === 'ExpressionStatement';
-  const fallback = /^(?:BinaryExpression)$/.test(parent?.name ?? '') && /\bor\b/.test(state.text.slice(parent?.from, node.from));
+  const fallback =
+    /^(?:BinaryExpression)$/.test(parent?.name ?? '') && /\bor\b/.test(state.text.slice(parent?.from, node.from));
   const read = fallback ? environmentKey(state.text.slice(parent?.from, node.from)) : null;
   const scope: Scope = {
     role: isDocstring ? 'docs' : read ? 'fallback' : key ? 'setting' : 'literal',
@@ -177,14 +187,17 @@ function visitString(node: SyntaxNode, state: State): void {
     facts: isDocstring ? ['code-block'] : state.fileFacts,
   };
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
-    state.sites.push(...scanBlock([{ key, value: mapped, scope }], groupAround(node, state.text) ?? 'file', state.context));
+    state.sites.push(
+      ...scanBlock([{ key, value: mapped, scope }], groupAround(node, state.text) ?? 'file', state.context),
+    );
     return;
   }
   const found = scanValue(mapped, scope, state.context);
   state.sites.push(...(found.length > 0 ? found : scanText(mapped, scope, state)));
 }
 
-const environmentKey = (text: string): string | null => /(?:getenv|environ(?:\.get)?)[[(]\s*['"](\w+)['"]/.exec(text)?.[1] ?? null;
+const environmentKey = (text: string): string | null =>
+  /(?:getenv|environ(?:\.get)?)[[(]\s*['"](\w+)['"]/.exec(text)?.[1] ?? null;
 
 /** Longer strings: commands in docstrings, URLs in help texts. */
 function scanText(mapped: MappedText, scope: Scope, state: State): RawSite[] {
@@ -220,13 +233,18 @@ const statementOf = (node: SyntaxNode): SyntaxNode => {
 function noteEngine(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
   const name = callee.slice(callee.lastIndexOf('.') + 1);
   const isEngine = /^(?:create_engine|create_async_engine)$/.test(name);
-  const backend = name === 'Celery' ? args.find(arg => arg.name === 'backend' || arg.name === 'result_backend') : undefined;
+  const backend =
+    name === 'Celery' ? args.find(arg => arg.name === 'backend' || arg.name === 'result_backend') : undefined;
   const url = isEngine ? (args.find(arg => arg.name === 'url') ?? args[0]) : backend;
   if (!url || isString(url.value)) return;
   const statement = statementOf(call);
   const start = lineStartOf(state.text, statement.from);
   if (!/^[ \t]*$/.test(state.text.slice(start, statement.from))) return;
-  state.facts.engines.push({ at: start, indent: indentAt(state.text, start), kind: isEngine ? 'sqlalchemy' : 'celery' });
+  state.facts.engines.push({
+    at: start,
+    indent: indentAt(state.text, start),
+    kind: isEngine ? 'sqlalchemy' : 'celery',
+  });
 }
 
 /** `NAME = os.getenv(KEY, default)` as a statement of its own: a bypass can stand after it. */

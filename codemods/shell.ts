@@ -158,13 +158,7 @@ function hostFlags(
   return port ? [site, argumentSite(outer, port, false, scope, group)] : [site];
 }
 
-function argumentSite(
-  outer: MappedText,
-  value: MappedText,
-  isHost: boolean,
-  scope: Scope,
-  group: string,
-): RawSite {
+function argumentSite(outer: MappedText, value: MappedText, isHost: boolean, scope: Scope, group: string): RawSite {
   const part = classifyPart(composeMapped(outer, value), { start: 0, end: value.text.length });
   return {
     ...emptySite(scope),

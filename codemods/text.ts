@@ -2,10 +2,10 @@
  * Command lines in text files (`.txt`, crontabs, Procfiles), one logical line at a time, so that an apostrophe in prose
  * can't swallow the lines after it. Also the last resort for formats without a codemod: see `residue`.
  */
-import { mapSlice, type MappedText } from '../src/mapped-text.ts';
+import { type MappedText, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Scope, scanUrls } from '../src/scan-value.ts';
-import { type ExtractContext } from './codemod.ts';
+import type { ExtractContext } from './codemod.ts';
 import { scanShell } from './shell.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
@@ -48,6 +48,8 @@ export function residue(text: string, found: RawSite[], scope: Scope, context: E
     .filter(site => !found.some(known => known.span.start < site.span.end && site.span.start < known.span.end))
     .map(site => {
       const line = text.slice(text.lastIndexOf('\n', site.span.start - 1) + 1, site.span.start);
-      return COMMENT.test(line) ? { ...site, role: 'comment' as const } : { ...site, facts: [...site.facts, 'not-parsed'] };
+      return COMMENT.test(line)
+        ? { ...site, role: 'comment' as const }
+        : { ...site, facts: [...site.facts, 'not-parsed'] };
     });
 }

@@ -1,11 +1,25 @@
 /** Access to YAML with places: the parser locates and never prints. */
-import { type Alias, type Document, isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseAllDocuments, type Scalar, type YAMLMap } from 'yaml';
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
 import { isTooDeep } from '../src/depth-guard.ts';
 import { PlanError } from '../src/errors.ts';
 import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
 
-export { isAlias, isMap, isPair, isScalar, isSeq };
 export type { Node, Pair, Scalar, YAMLMap };
+export { isAlias, isMap, isPair, isScalar, isSeq };
 
 export interface YamlDocument {
   document: Document;
@@ -16,7 +30,12 @@ export interface YamlDocument {
 export function readYaml(text: string, lenient = false): YamlDocument[] {
   if (isTooDeep(text)) throw new PlanError('too-deep', 'nested too deeply to be read safely');
   const counter = new LineCounter();
-  const documents = parseAllDocuments(text, { uniqueKeys: false, lineCounter: counter, logLevel: 'silent', merge: false });
+  const documents = parseAllDocuments(text, {
+    uniqueKeys: false,
+    lineCounter: counter,
+    logLevel: 'silent',
+    merge: false,
+  });
   return (Array.isArray(documents) ? documents : []).map(document => {
     const fault = document.errors[0];
     if (fault && !lenient) {

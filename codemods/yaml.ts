@@ -4,7 +4,19 @@ import { type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 import { scanArgv, scanShell } from './shell.ts';
-import { getPair, isMap, isScalar, isSeq, keyOf, mapScalar, type Node, readYaml, type Scalar, startOf, textOf } from './yaml-nodes.ts';
+import {
+  getPair,
+  isMap,
+  isScalar,
+  isSeq,
+  keyOf,
+  mapScalar,
+  type Node,
+  readYaml,
+  type Scalar,
+  startOf,
+  textOf,
+} from './yaml-nodes.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   return extractYaml(text, context);
@@ -46,7 +58,11 @@ function visit(node: unknown, state: Visit): void {
     if (key === 'image' || (named && key !== 'value' && key !== 'name')) continue;
     if (isScalar(pair.value) && !/^(?:command|run|script|args)$/.test(key)) {
       const scope: Scope = { role: roleOf(state.path), facts: state.facts };
-      settings.push({ key: named && key === 'value' ? named : key, value: mapScalar(state.text, pair.value as Scalar), scope });
+      settings.push({
+        key: named && key === 'value' ? named : key,
+        value: mapScalar(state.text, pair.value as Scalar),
+        scope,
+      });
     } else visit(pair.value, { ...state, path: [...state.path, key] });
   }
   state.sites.push(...scanBlock(settings, `map@${startOf(node)}`, state.context));

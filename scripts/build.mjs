@@ -9,7 +9,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
 const rules = [];
-for (const file of readdirSync('rules').filter(name => name.endsWith('.yml')).sort()) {
+for (const file of readdirSync('rules')
+  .filter(name => name.endsWith('.yml'))
+  .sort()) {
   rules.push(...parse(readFileSync(join('rules', file), 'utf8')));
 }
 const seen = new Set();
@@ -17,7 +19,11 @@ for (const { id } of rules) {
   if (seen.has(id)) throw new Error(`rules: ${id} is defined twice`);
   seen.add(id);
 }
-const normalised = rules.map(rule => ({ ...rule, when: lists(rule.when), ...(rule.not ? { not: lists(rule.not) } : {}) }));
+const normalised = rules.map(rule => ({
+  ...rule,
+  when: lists(rule.when),
+  ...(rule.not ? { not: lists(rule.not) } : {}),
+}));
 writeFileSync(
   'rules/rules.generated.ts',
   `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(normalised, null, 2)};\n`,
@@ -39,6 +45,9 @@ if (!result.success) {
 /** One value or a list of them, as in the YAML; numbers become text. */
 function lists(condition) {
   return Object.fromEntries(
-    Object.entries(condition).map(([name, value]) => [name, name === 'command' ? lists(value) : [value].flat().map(String)]),
+    Object.entries(condition).map(([name, value]) => [
+      name,
+      name === 'command' ? lists(value) : [value].flat().map(String),
+    ]),
   );
 }

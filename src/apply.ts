@@ -1,5 +1,23 @@
 /** The last stage, and the only one that writes: all files or none. */
-import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { RefusedError } from './errors.ts';
 import { blobId, indexEntries, isInWorkTree } from './git.ts';
@@ -22,7 +40,8 @@ export function applyPlan(plan: Plan, options: ApplyOptions = {}): Applied | nul
   const { root, changes } = plan;
   if (changes.length === 0) return null;
   const problems = changes.map(change => problemOf(root, change)).filter(problem => problem !== null);
-  if (problems.length > 0) throw new RefusedError(`Nothing was written:\n${problems.map(problem => `  ${problem}`).join('\n')}`);
+  if (problems.length > 0)
+    throw new RefusedError(`Nothing was written:\n${problems.map(problem => `  ${problem}`).join('\n')}`);
   if (!options.force) refuseDirty(root, changes);
   return commit(root, changes);
 }
@@ -105,7 +124,10 @@ function commit(root: string, changes: readonly Change[]): Applied {
     const failures = restore(root, directory, journal);
     journal.state = failures.length === 0 ? 'undone' : 'staged';
     saveJournal(directory, journal);
-    const detail = failures.length > 0 ? ` These could not be put back: ${failures.join(', ')}; originals are in ${directory}.` : ' Every file is as it was.';
+    const detail =
+      failures.length > 0
+        ? ` These could not be put back: ${failures.join(', ')}; originals are in ${directory}.`
+        : ' Every file is as it was.';
     throw new RefusedError(`Writing failed: ${(error as Error).message}.${detail}`);
   }
 }
@@ -117,7 +139,8 @@ function putInPlace(staged: string, path: string, change: Change): void {
     unlinkSync(staged);
     return;
   }
-  if (lstatSync(path).isSymbolicLink() || sha256(readFileSync(path)) !== change.digest) throw new Error(`${change.file} changed while it was being written`);
+  if (lstatSync(path).isSymbolicLink() || sha256(readFileSync(path)) !== change.digest)
+    throw new Error(`${change.file} changed while it was being written`);
   renameSync(staged, path);
 }
 

@@ -6,7 +6,14 @@ import type { CompiledRule, Rule } from './rules.ts';
 import { compileRule } from './rules.ts';
 
 export interface Config {
-  pool: { host: string; port: number; publishedPort: number; mode: 'session' | 'transaction' | 'statement'; version: string; base: 'alpine' | 'debian' };
+  pool: {
+    host: string;
+    port: number;
+    publishedPort: number;
+    mode: 'session' | 'transaction' | 'statement';
+    version: string;
+    base: 'alpine' | 'debian';
+  };
   direct: { suffix: string; bypass: string };
   services: string[];
   keepDirect: string[];
@@ -25,7 +32,13 @@ export const defaultConfig = (): Config => ({
   include: [],
   exclude: [],
   annotations: true,
-  assets: { directory: 'pgbouncer', statusScript: 'scripts/pgbouncer_status.sh', runbook: 'docs/pgbouncer.md', readme: true, statsVolume: false },
+  assets: {
+    directory: 'pgbouncer',
+    statusScript: 'scripts/pgbouncer_status.sh',
+    runbook: 'docs/pgbouncer.md',
+    readme: true,
+    statsVolume: false,
+  },
   rules: [],
 });
 

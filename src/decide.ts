@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { isCiPath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
-import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
 import { matchGlob } from './glob.ts';
+import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
 import type { Action, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
@@ -47,7 +47,9 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
   const servers = serviceNames(input.topology, file);
   // A server or a pooler that shares an anchor with the application is no use of the value.
   const followed = format === 'compose' && site.role === 'environment' ? followUses(site.uses, file, input) : site.uses;
-  const uses = (received ?? followed).filter(use => use.service === null || !servers.has(use.service) || site.uses.length === 1);
+  const uses = (received ?? followed).filter(
+    use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
+  );
   return {
     ...site,
     uses,
@@ -84,13 +86,19 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
   groups.forEach((group, i) => members.set(group, [...(members.get(group) ?? []), i]));
   return sites.map(({ file, site }, i) => {
     const group = members.get(groups[i] ?? i) ?? [];
-    const block = group.filter(at => sites[at]?.file === file && sites[at]?.site.group === site.group && site.group !== null);
+    const block = group.filter(
+      at => sites[at]?.file === file && sites[at]?.site.group === site.group && site.group !== null,
+    );
     const find = (part: 'host' | 'port'): string | null => {
       const own = site[part];
       if (own?.value) return own.value;
       const partner = own ? [] : block;
       const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
-      const candidates = [...partner, ...named.flatMap(name => definitions.get(name) ?? []), ...(own || site.form === 'url' ? [] : group)];
+      const candidates = [
+        ...partner,
+        ...named.flatMap(name => definitions.get(name) ?? []),
+        ...(own || site.form === 'url' ? [] : group),
+      ];
       for (const at of candidates) {
         const value = sites[at]?.site[part]?.value;
         if (value) return value;
@@ -111,7 +119,11 @@ function isInContainer(site: Site, topology: Topology): boolean {
   return service !== undefined && service.networkMode !== 'host';
 }
 
-function derivedFacts(site: Site, endpoint: Endpoint, { topology, config, ciFiles, commands, texts }: DecideInput): string[] {
+function derivedFacts(
+  site: Site,
+  endpoint: Endpoint,
+  { topology, config, ciFiles, commands, texts }: DecideInput,
+): string[] {
   const facts: string[] = [];
   const kinds = serviceNames(topology, site.file);
   const services = site.service !== null ? [site.service] : site.uses.map(use => use.service ?? '');
@@ -119,22 +131,33 @@ function derivedFacts(site: Site, endpoint: Endpoint, { topology, config, ciFile
   if (services.some(name => kinds.get(name) === 'pooler') || isPoolerSetting(site)) facts.push('pooler-service');
   if (isCiPath(site.file)) facts.push('ci');
   if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
-  if (site.form === 'port' && topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))) {
+  if (
+    site.form === 'port' &&
+    topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))
+  ) {
     facts.push('publishes');
   }
-  if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file)))) facts.push('smoke-test');
+  if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file))))
+    facts.push('smoke-test');
   if (ciFiles.has(site.file)) facts.push('ci-reads');
-  if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? '')) facts.push('creates-databases');
+  if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
+    facts.push('creates-databases');
   const canAddPort = site.form === 'url';
   const { resolution } = site;
-  if (resolution.kind === 'server' && endpoint.port === null && !canAddPort && resolution.server.port !== config.pool.port) {
+  if (
+    resolution.kind === 'server' &&
+    endpoint.port === null &&
+    !canAddPort &&
+    resolution.server.port !== config.pool.port
+  ) {
     facts.push('host-without-port');
   }
   return facts;
 }
 
 const isPoolerSetting = (site: Site): boolean =>
-  /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') || /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
+  /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') ||
+  /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
 
 interface Outcome {
   action: Action;
@@ -147,7 +170,9 @@ function decideOne(site: Site, input: DecideInput): Outcome {
   const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];
   const outcomes = uses.map(use => ({ use, ...applyRules(site, use, input.rules) }));
   // What a gate or a monitor does with the value says nothing about the others who use it.
-  const telling = outcomes.filter(outcome => outcome.action !== 'leave' && !(outcome.use?.derived && outcome.action === 'review'));
+  const telling = outcomes.filter(
+    outcome => outcome.action !== 'leave' && !(outcome.use?.derived && outcome.action === 'review'),
+  );
   const active = telling.length > 0 ? telling : outcomes;
   const first = active[0] as (typeof active)[number];
   const other = active.find(outcome => outcome.action !== first.action);
@@ -176,7 +201,10 @@ function decideOne(site: Site, input: DecideInput): Outcome {
 const pick = ({ action, rule, reason, safety }: Outcome): Outcome => ({ action, rule, reason, safety });
 
 const describeUse = (use: Use | null): string =>
-  [use?.service, use?.words.slice(0, 5).join(' ')].filter(Boolean).join(': ').replace(/:\/\/[^\s@]*@/g, '://…@');
+  [use?.service, use?.words.slice(0, 5).join(' ')]
+    .filter(Boolean)
+    .join(': ')
+    .replace(/:\/\/[^\s@]*@/g, '://…@');
 
 function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Outcome {
   for (const rule of rules) {
@@ -190,7 +218,16 @@ function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[])
 function nameSites(sites: Site[]): void {
   const counts = new Map<string, number>();
   for (const site of sites) {
-    const base = [site.file, site.format, site.form, site.role, site.service ?? '', site.key ?? '', site.call ?? '', site.text].join('\0');
+    const base = [
+      site.file,
+      site.format,
+      site.form,
+      site.role,
+      site.service ?? '',
+      site.key ?? '',
+      site.call ?? '',
+      site.text,
+    ].join('\0');
     const count = counts.get(base) ?? 0;
     counts.set(base, count + 1);
     site.id = createHash('sha256').update(`${base}\0${count}`).digest('hex').slice(0, 12);

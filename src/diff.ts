@@ -7,11 +7,23 @@ import type { Change } from './model.ts';
 export function renderPatch(change: Change, showSecrets: boolean): string {
   const show = showSecrets ? (text: string) => text : maskSecrets;
   const isNew = change.kind === 'create';
-  const patch = structuredPatch(`a/${change.file}`, `b/${change.file}`, show(change.before), show(change.after), undefined, undefined, {
-    context: 3,
-    timeout: 10_000,
-  });
+  const patch = structuredPatch(
+    `a/${change.file}`,
+    `b/${change.file}`,
+    show(change.before),
+    show(change.after),
+    undefined,
+    undefined,
+    {
+      context: 3,
+      timeout: 10_000,
+    },
+  );
   if (!patch) return `# ${change.file}: too many changes to show\n`;
   const mode = change.mode & 0o111 ? '100755' : '100644';
-  return formatPatch({ ...patch, isGit: true, ...(isNew ? { isCreate: true, newMode: mode, oldFileName: '/dev/null' } : {}) });
+  return formatPatch({
+    ...patch,
+    isGit: true,
+    ...(isNew ? { isCreate: true, newMode: mode, oldFileName: '/dev/null' } : {}),
+  });
 }

@@ -3,15 +3,17 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { grepFiles, isInWorkTree, listFiles, untrackedFiles } from './git.ts';
 import type { Failure, Source } from './model.ts';
-import { isInWorkTree, listFiles } from './git.ts';
 import { baseOf } from './paths.ts';
 
 /** Larger files are reported and not read: no hand-written configuration is that large. */
 const LIMIT = 2 * 1024 * 1024;
 
-const BINARY = /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|tiff?|psd|svg|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|jar|war|class|so|dylib|dll|exe|bin|o|a|pyc|wasm|woff2?|ttf|otf|eot|mp[34]|mov|avi|webm|ogg|wav|flac|sqlite3?|db|parquet|pack|idx|map|lock|sum|snap|po|mo|pem|crt|key|p12)$/i;
-const GENERATED = /(?:^|\/)(?:package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json|bun\.lockb?|composer\.lock)$|\.min\.(?:js|css)$/i;
+const BINARY =
+  /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|tiff?|psd|svg|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|jar|war|class|so|dylib|dll|exe|bin|o|a|pyc|wasm|woff2?|ttf|otf|eot|mp[34]|mov|avi|webm|ogg|wav|flac|sqlite3?|db|parquet|pack|idx|map|lock|sum|snap|po|mo|pem|crt|key|p12)$/i;
+const GENERATED =
+  /(?:^|\/)(?:package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json|bun\.lockb?|composer\.lock)$|\.min\.(?:js|css)$/i;
 const VENDORED = /(?:^|\/)(?:node_modules|vendor|third_party|bower_components|\.pool-migrate|site-packages)\//;
 
 export interface Discovery {
@@ -20,7 +22,11 @@ export interface Discovery {
   skipped: number;
 }
 
-export async function discover(root: string, include: readonly string[], exclude: readonly string[]): Promise<Discovery> {
+export async function discover(
+  root: string,
+  include: readonly string[],
+  exclude: readonly string[],
+): Promise<Discovery> {
   const all = isInWorkTree(root) ? listFiles(root) : await walk(root);
   let paths = all.filter(path => !BINARY.test(path) && !GENERATED.test(path) && !VENDORED.test(path));
   if (include.length > 0 || exclude.length > 0) {
@@ -32,6 +38,12 @@ export async function discover(root: string, include: readonly string[], exclude
     );
   }
   return { paths: paths.sort(), skipped: all.length - paths.length };
+}
+
+/** Those of the paths that have one of the literals, as git tells; untracked files and all files outside git are candidates. */
+export function findCandidates(root: string, paths: readonly string[], literals: readonly string[]): ReadonlySet<string> {
+  const found = isInWorkTree(root) ? grepFiles(root, literals) : null;
+  return found === null ? new Set(paths) : new Set([...found, ...untrackedFiles(root)]);
 }
 
 /** Outside git: nested .gitignore files are honoured, links are never followed. */
@@ -48,7 +60,8 @@ async function walk(root: string): Promise<string[]> {
     if (Buffer.isBuffer(bytes)) rule.add(bytes.toString('utf8'));
   }
   return paths.filter(
-    path => !rules.some(({ directory, rule }) => path.startsWith(directory) && rule.ignores(path.slice(directory.length))),
+    path =>
+      !rules.some(({ directory, rule }) => path.startsWith(directory) && rule.ignores(path.slice(directory.length))),
   );
 }
 
@@ -98,9 +111,12 @@ export function readSource(root: string, path: string, filter: RegExp | null): R
   if (filter && !filter.test(bytes.toString('latin1'))) return { source: null, failure: null };
   if (bytes.includes(0)) {
     const holds = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/.test(bytes.toString('latin1'));
-    return holds ? fail('binary', 'binary content that holds a Postgres URL: it can only be changed by hand') : { source: null, failure: null };
+    return holds
+      ? fail('binary', 'binary content that holds a Postgres URL: it can only be changed by hand')
+      : { source: null, failure: null };
   }
-  if (!isUtf8(bytes)) return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
+  if (!isUtf8(bytes))
+    return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
   return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null };
 }
 

@@ -22,7 +22,8 @@ export interface UrlDsn {
 }
 
 const SCHEME = /(?:jdbc:)?[a-z][a-z0-9]*(?:[+.-][a-z0-9_]+)*:\/\//giy;
-const POSTGRES = /^(?:jdbc:)?(?:[a-z0-9]+\+)?(?:postgres|postgresql|postgis|pgsql|psql|ecto|timescale|timescaledb|timescalegis)(?:\+[a-z0-9_]+)?$/i;
+const POSTGRES =
+  /^(?:jdbc:)?(?:[a-z0-9]+\+)?(?:postgres|postgresql|postgis|pgsql|psql|ecto|timescale|timescaledb|timescalegis)(?:\+[a-z0-9_]+)?$/i;
 
 /** All URLs of text[from, to). A URL that starts at `from` or after a quote ends where its container ends. */
 export function findUrlDsns(text: string, from = 0, to = text.length): UrlDsn[] {
@@ -206,7 +207,9 @@ export function readKeywordDsn(text: string, from = 0, to = text.length): Keywor
   }
   const names = new Set(found.map(keyword => keyword.name));
   const hasHost = names.has('host') || names.has('server') || names.has('hostaddr');
-  const hasMore = ['dbname', 'database', 'db', 'user', 'username', 'userid', 'uid', 'port'].some(name => names.has(name));
+  const hasMore = ['dbname', 'database', 'db', 'user', 'username', 'userid', 'uid', 'port'].some(name =>
+    names.has(name),
+  );
   return hasHost && hasMore ? found : null;
 }
 

@@ -1,10 +1,11 @@
 /** From decisions to edits: replacements at the sites, and all that has to come with them. */
-import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
+
 import { directNames, enclosingVariables, makeCompanion } from '../codemods/companion.ts';
+import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import type { Config } from './config.ts';
+import { insertIntoCode } from './insert-code.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
-import { insertIntoCode } from './insert-code.ts';
 import { insertPoolers } from './insert-poolers.ts';
 import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
@@ -75,14 +76,18 @@ export function planEdits(input: EditInput): EditResult {
 function keepRefusedGroups({ sites, refused }: EditState): void {
   const lost = new Set(sites.filter(site => refused.has(site.file)).map(site => site.decision));
   for (const site of sites) {
-    if (site.action === 'pooled' && lost.has(site.decision)) toReview(site, 'file-refused', 'Its file, or that of a value that belongs to it, could not be changed safely.');
+    if (site.action === 'pooled' && lost.has(site.decision))
+      toReview(site, 'file-refused', 'Its file, or that of a value that belongs to it, could not be changed safely.');
   }
 }
 
 /** The first server that gets a generated pooler in this run, and that pooler. */
 export function generatedPool(state: EditState): [Server, Pool] | undefined {
   return [...state.pools].find(
-    ([server, pool]) => !pool.existing && !isManifestServer(server, state) && state.pooled.some(site => serverOf(site, state.sites) === server),
+    ([server, pool]) =>
+      !pool.existing &&
+      !isManifestServer(server, state) &&
+      state.pooled.some(site => serverOf(site, state.sites) === server),
   );
 }
 
@@ -111,7 +116,11 @@ function choosePools(state: EditState): void {
     } else if (problem) {
       toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
     } else if (site.resolution.kind === 'published' && pool.published === null) {
-      toReview(site, 'pooler-not-published', `The pooler ${pool.host} is not published on the host; publish its port first.`);
+      toReview(
+        site,
+        'pooler-not-published',
+        `The pooler ${pool.host} is not published on the host; publish its port first.`,
+      );
     }
   }
   for (const site of sites.filter(site => site.action === 'pooled')) {
@@ -128,7 +137,9 @@ export function serverOf(site: Site, sites: readonly Site[]): Server | null {
   const { resolution } = site;
   if (resolution.kind === 'server' || resolution.kind === 'published') return resolution.server;
   const other = sites.find(
-    candidate => candidate.decision === site.decision && (candidate.resolution.kind === 'server' || candidate.resolution.kind === 'published'),
+    candidate =>
+      candidate.decision === site.decision &&
+      (candidate.resolution.kind === 'server' || candidate.resolution.kind === 'published'),
   );
   return other ? serverOf(other, []) : null;
 }
@@ -147,7 +158,8 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
   for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {
     const service = file.services.find(candidate => candidate.name === server.service);
     if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;
-    if (file.services.some(candidate => candidate.name === config.pool.host)) return `${file.path} has a service ${config.pool.host} that is no pooler.`;
+    if (file.services.some(candidate => candidate.name === config.pool.host))
+      return `${file.path} has a service ${config.pool.host} that is no pooler.`;
     if (topology.others.some(other => other.service === server.service)) return 'several servers share its name.';
   }
   return null;
@@ -168,7 +180,8 @@ function addCompanions(state: EditState): void {
     const source = state.sources.get(file);
     if (!entry || !source || (site.format !== 'env' && site.format !== 'compose')) continue;
     const id = `${file}\0${entry.span.start}`;
-    if (done.has(id) || directNames(entry.key, state.config.direct.suffix).some(name => entry.siblings.includes(name))) continue;
+    if (done.has(id) || directNames(entry.key, state.config.direct.suffix).some(name => entry.siblings.includes(name)))
+      continue;
     done.add(id);
     const renamed = new Set([
       ...enclosingVariables(source.text, entry.value, site.span),
@@ -177,18 +190,26 @@ function addCompanions(state: EditState): void {
     ]);
     const companion = makeCompanion(source.text, entry, state.config.direct.suffix, renamed, source.newline);
     const isFirst = site.format === 'env' && ![...done].some(known => known !== id && known.startsWith(`${file}\0`));
-    const note = isFirst ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${state.config.direct.suffix} goes straight to Postgres (migrations, dumps, LISTEN).` : '';
-    state.edits.push({ file, span: companion.span, text: note + companion.text, unit: site.decision, safety: site.safety });
+    const note = isFirst
+      ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${state.config.direct.suffix} goes straight to Postgres (migrations, dumps, LISTEN).`
+      : '';
+    state.edits.push({
+      file,
+      span: companion.span,
+      text: note + companion.text,
+      unit: site.decision,
+      safety: site.safety,
+    });
   }
 }
 
 /** Pooled sites, and values that are put together from pooled variables. */
 function companionSites(state: EditState): Site[] {
   const keys = new Set(state.pooled.filter(site => site.role === 'environment').map(site => site.key));
-  const reads = (site: Site) => [...(site.host?.variables ?? []), ...(site.port?.variables ?? [])].some(name => keys.has(name));
+  const reads = (site: Site) =>
+    [...(site.host?.variables ?? []), ...(site.port?.variables ?? [])].some(name => keys.has(name));
   return [...state.pooled, ...state.sites.filter(site => site.rule === 'no-literal' && site.entry && reads(site))];
 }
 
 const isPublishing = (name: string, { topology }: EditState): boolean =>
   topology.servers.some(server => server.published.some(port => port.variable === name));
-

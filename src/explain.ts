@@ -6,10 +6,13 @@ import { compileRule, type Rule } from './rules.ts';
 
 /** Decisions that the program takes over several sites, after the rules. */
 const OVER_SITES: Record<string, string> = {
-  'shared-with-direct-command': 'One service runs a command that must stay direct (such as a migration) and the application with the same value. Pooled with --unsafe only: give that command the *_DIRECT variable first.',
-  'readers-disagree': 'Services that get this value disagree: some may be pooled, some must stay direct. Give each its own variable.',
+  'shared-with-direct-command':
+    'One service runs a command that must stay direct (such as a migration) and the application with the same value. Pooled with --unsafe only: give that command the *_DIRECT variable first.',
+  'readers-disagree':
+    'Services that get this value disagree: some may be pooled, some must stay direct. Give each its own variable.',
   'group-disagrees': 'Host and port, or a variable and its reader, belong together, and one of them is not pooled.',
-  'no-place-for-pooler': 'The pooler can not be put beside this server automatically, so nothing that would need it is changed.',
+  'no-place-for-pooler':
+    'The pooler can not be put beside this server automatically, so nothing that would need it is changed.',
   'pooler-not-published': 'The value is used on the host, where the pooler that exists is not published.',
   'file-refused': 'A file with a part of this decision could not be changed safely, so none of it is.',
 };
@@ -23,15 +26,32 @@ export async function runExplain({ arguments: [id], values }: CliOptions): Promi
   const rule = rules.find(candidate => candidate.id === id);
   if (rule) process.stdout.write(describe(rule));
   else if (OVER_SITES[id]) process.stdout.write(`${id}\n\n${OVER_SITES[id]}\n`);
-  else throw new UsageError(`There is no rule ${id}. Rules: ${[...rules.map(known => known.id), ...Object.keys(OVER_SITES)].join(', ')}`);
+  else
+    throw new UsageError(
+      `There is no rule ${id}. Rules: ${[...rules.map(known => known.id), ...Object.keys(OVER_SITES)].join(', ')}`,
+    );
   return 0;
 }
 
 function describe(rule: Rule): string {
-  const show = (condition: Rule['when']) => Object.entries(condition).map(([name, value]) => `  ${name}: ${name === 'command' ? JSON.stringify(value) : (value as string[]).join(', ')}`).join('\n');
+  const show = (condition: Rule['when']) =>
+    Object.entries(condition)
+      .map(
+        ([name, value]) => `  ${name}: ${name === 'command' ? JSON.stringify(value) : (value as string[]).join(', ')}`,
+      )
+      .join('\n');
   const examples = rule.examples.flatMap(({ match, noMatch }) =>
-    ([['matches', match], ['does not match', noMatch]] as const).flatMap(([label, example]) =>
-      example === undefined ? [] : [`${label}${typeof example === 'string' ? '' : ` (${example.file ?? 'compose'})`}:\n${(typeof example === 'string' ? example : example.text).replace(/^/gm, '    ')}`],
+    (
+      [
+        ['matches', match],
+        ['does not match', noMatch],
+      ] as const
+    ).flatMap(([label, example]) =>
+      example === undefined
+        ? []
+        : [
+            `${label}${typeof example === 'string' ? '' : ` (${example.file ?? 'compose'})`}:\n${(typeof example === 'string' ? example : example.text).replace(/^/gm, '    ')}`,
+          ],
     ),
   );
   return [

@@ -21,7 +21,8 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
   const codemod = codemodFor(path, text.slice(0, 200));
   const context: ExtractContext = { ...scan, topology, path };
   try {
-    if (codemod.id !== 'other' && isTooDeep(text, 500)) throw new PlanError('too-deep', 'nested too deeply to be read safely');
+    if (codemod.id !== 'other' && isTooDeep(text, 500))
+      throw new PlanError('too-deep', 'nested too deeply to be read safely');
     const extract = await codemod.load();
     const extraction = extract(text, context);
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];

@@ -29,7 +29,8 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
   const received = new Map<string, Use[]>();
   const services = new Map<string, Use[]>();
   const environments = [...extractions].filter(([, { facts }]) => facts.defines.length > 0);
-  const push = <T>(map: Map<string, T[]>, id: string, items: readonly T[]) => map.set(id, [...(map.get(id) ?? []), ...items]);
+  const push = <T>(map: Map<string, T[]>, id: string, items: readonly T[]) =>
+    map.set(id, [...(map.get(id) ?? []), ...items]);
   for (const file of topology.composeFiles) {
     for (const service of file.services) {
       const uses = followCommands(file, service, extractions);
@@ -51,16 +52,59 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     for (const key of facts.defines) {
       const uses = (expanding.get(key) ?? []).filter(({ file }) => isInside(dirOf(path), file)).map(({ use }) => use);
       // Without a service the value is at least an application's default.
-      if (uses.length > 0) push(received, `${path}\0${key}`, received.has(`${path}\0${key}`) ? uses : [{ words: [], service: null, image: null }, ...uses]);
+      if (uses.length > 0)
+        push(
+          received,
+          `${path}\0${key}`,
+          received.has(`${path}\0${key}`) ? uses : [{ words: [], service: null, image: null }, ...uses],
+        );
     }
   }
   const commands = topology.composeFiles.flatMap(file => file.services.map(service => service.command)).filter(Boolean);
   const readBy = (texts: readonly string[]) =>
-    new Set(environments.map(([path]) => path).filter(path => sources.has(path) && texts.some(text => mentions(text, baseOf(path)))));
+    new Set(
+      environments
+        .map(([path]) => path)
+        .filter(path => sources.has(path) && texts.some(text => mentions(text, baseOf(path)))),
+    );
   return { receivers, received, services, commands, readBy };
 }
 
-const TRIVIAL = new Set(['echo', 'printf', 'export', 'set', 'cd', 'exit', 'exec', 'true', 'false', 'test', '[', '[[', ':', 'sleep', 'mkdir', 'chmod', 'chown', 'source', '.', 'shift', 'return', 'local', 'unset', 'trap', 'wait', 'cat', 'rm', 'cp', 'mv', 'sed', 'grep', 'awk', 'ls']);
+const TRIVIAL = new Set([
+  'echo',
+  'printf',
+  'export',
+  'set',
+  'cd',
+  'exit',
+  'exec',
+  'true',
+  'false',
+  'test',
+  '[',
+  '[[',
+  ':',
+  'sleep',
+  'mkdir',
+  'chmod',
+  'chown',
+  'source',
+  '.',
+  'shift',
+  'return',
+  'local',
+  'unset',
+  'trap',
+  'wait',
+  'cat',
+  'rm',
+  'cp',
+  'mv',
+  'sed',
+  'grep',
+  'awk',
+  'ls',
+]);
 
 /** What a service runs: its command, what its image starts without one, and the commands of the scripts that it names. */
 function followCommands(file: ComposeFile, service: ComposeService, extractions: Extractions): Use[] {
@@ -86,14 +130,17 @@ function followCommands(file: ComposeFile, service: ComposeService, extractions:
   return found;
 }
 
-const isScript = (word: string): boolean => /(?:^|\/)[\w.-]+\.(?:sh|bash)$|(?:^|\/)(?:docker-)?(?:entrypoint|start|run|boot|prestart)$/.test(word);
+const isScript = (word: string): boolean =>
+  /(?:^|\/)[\w.-]+\.(?:sh|bash)$|(?:^|\/)(?:docker-)?(?:entrypoint|start|run|boot|prestart)$/.test(word);
 
 /** The script in the repository that a path in the image most likely is: the same name, nearest to the build context. */
 function findScript(word: string, context: string, extractions: Extractions): string | null {
   const name = baseOf(word);
   const found = [...extractions.keys()].filter(path => baseOf(path) === name && isInside(context, path));
   const exact = found.find(path => path === joinPath(context, word.replace(/^\/(?:\w+\/)?/, '')));
-  return exact ?? (found.length === 1 ? (found[0] ?? null) : (found.find(path => path === joinPath(context, name)) ?? null));
+  return (
+    exact ?? (found.length === 1 ? (found[0] ?? null) : (found.find(path => path === joinPath(context, name)) ?? null))
+  );
 }
 
 /** Commands of scripts and Makefiles by the variables that they expand. */
@@ -102,7 +149,10 @@ function indexExpansions(extractions: Extractions): Map<string, { file: string; 
   for (const [file, { facts }] of extractions) {
     for (const words of facts.commands) {
       for (const [, name = ''] of words.join(' ').matchAll(/\$[({]?([A-Za-z_]\w*)/g)) {
-        index.set(name, [...(index.get(name) ?? []), { file, use: { words, service: null, image: null, derived: true } }]);
+        index.set(name, [
+          ...(index.get(name) ?? []),
+          { file, use: { words, service: null, image: null, derived: true } },
+        ]);
       }
     }
   }

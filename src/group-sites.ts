@@ -39,7 +39,10 @@ export function groupSites(sites: readonly FileSite[]): number[] {
   return parent.map((_, i) => find(i));
 }
 
-export const variablesOf = (site: RawSite): string[] => [...(site.host?.variables ?? []), ...(site.port?.variables ?? [])];
+export const variablesOf = (site: RawSite): string[] => [
+  ...(site.host?.variables ?? []),
+  ...(site.port?.variables ?? []),
+];
 
 /** Definitions of split hosts and ports by their key. */
 export function indexDefinitions(sites: readonly FileSite[]): Map<string, number[]> {
@@ -52,7 +55,11 @@ export function indexDefinitions(sites: readonly FileSite[]): Map<string, number
 }
 
 /** `DB_HOST=db` in a template, and `host=getenv("DB_HOST"), port=getenv("DB_PORT", "5432")` in code: the code has the port. */
-function joinLoneHosts(sites: readonly FileSite[], find: (i: number) => number, join: (a: number, b: number) => void): void {
+function joinLoneHosts(
+  sites: readonly FileSite[],
+  find: (i: number) => number,
+  join: (a: number, b: number) => void,
+): void {
   const withPort = new Set<number>();
   sites.forEach(({ site }, i) => {
     if (hasValue(site.port)) withPort.add(find(i));

@@ -25,7 +25,13 @@ function annotateEngines(path: string, state: EditState): void {
     const before = source.text.slice(lineStartOf(source.text, at - 1), at);
     if (seen.has(at) || before.includes('# PgBouncer:')) continue;
     seen.add(at);
-    state.edits.push({ file: path, span: { start: at, end: at }, text: `${indent}${texts[kind]}${source.newline}`, unit: `annotate:${path}:${at}`, safety: 'safe' });
+    state.edits.push({
+      file: path,
+      span: { start: at, end: at },
+      text: `${indent}${texts[kind]}${source.newline}`,
+      unit: `annotate:${path}:${at}`,
+      safety: 'safe',
+    });
   }
 }
 
@@ -34,7 +40,8 @@ function annotateEngines(path: string, state: EditState): void {
  * Without an import that is known to be there, nothing is inserted.
  */
 function addBypass(site: Site, state: EditState): void {
-  if (site.role !== 'fallback' || site.form !== 'url' || !site.facts.includes('smoke-test') || site.format !== 'python') return;
+  if (site.role !== 'fallback' || site.form !== 'url' || !site.facts.includes('smoke-test') || site.format !== 'python')
+    return;
   const source = state.sources.get(site.file);
   const bypass = state.extractions.get(site.file)?.facts.bypasses.find(candidate => candidate.site === site.span.start);
   const { suffix, bypass: variable } = state.config.direct;
@@ -52,4 +59,5 @@ function addBypass(site: Site, state: EditState): void {
 }
 
 /** The file's own unit: that of its first indented line. */
-const indentUnit = (text: string): string => /^([ \t]+)\S/m.exec(text.replace(/"""[\s\S]*?"""/g, ''))?.[1]?.replace(/^( {8,})$/, '    ') ?? '    ';
+const indentUnit = (text: string): string =>
+  /^([ \t]+)\S/m.exec(text.replace(/"""[\s\S]*?"""/g, ''))?.[1]?.replace(/^( {8,})$/, '    ') ?? '    ';

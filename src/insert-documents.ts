@@ -26,12 +26,26 @@ function insertSection(source: Source, server: Server, pool: Pool, state: EditSt
   const body = renderSection(server, pool, state);
   const lines = isRst
     ? ['.. pool-migrate:start', '', 'PgBouncer', '---------', '', ...body.rst, '', '.. pool-migrate:end', '']
-    : ['<!-- pool-migrate:start -->', `${'#'.repeat(level)} PgBouncer`, '', ...body.markdown, '<!-- pool-migrate:end -->', ''];
+    : [
+        '<!-- pool-migrate:start -->',
+        `${'#'.repeat(level)} PgBouncer`,
+        '',
+        ...body.markdown,
+        '<!-- pool-migrate:end -->',
+        '',
+      ];
   const { newline, text, path } = source;
   const before = text.slice(0, at);
-  const lead = before === '' || before.endsWith(`${newline}${newline}`) ? '' : before.endsWith('\n') ? newline : newline + newline;
+  const lead =
+    before === '' || before.endsWith(`${newline}${newline}`) ? '' : before.endsWith('\n') ? newline : newline + newline;
   const tail = at < text.length ? newline : '';
-  state.edits.push({ file: path, span: { start: at, end: at }, text: lead + lines.join(newline) + tail, unit: `readme:${path}`, safety: 'safe' });
+  state.edits.push({
+    file: path,
+    span: { start: at, end: at },
+    text: lead + lines.join(newline) + tail,
+    unit: `readme:${path}`,
+    safety: 'safe',
+  });
 }
 
 /** After the first section that describes the services or Postgres, else at the end; one level below the title. */
@@ -43,7 +57,10 @@ function placeFor(text: string): { at: number; level: number } {
   const describes = sections.find(heading => {
     const next = headings.find(other => other.start > heading.start && other.level <= heading.level);
     const section = text.slice(heading.start, next?.start ?? text.length);
-    return heading.level <= level && (/services|stack|architecture|postgres|database/i.test(heading.text) || /postgres/i.test(section));
+    return (
+      heading.level <= level &&
+      (/services|stack|architecture|postgres|database/i.test(heading.text) || /postgres/i.test(section))
+    );
   });
   if (!describes) return { at: text.length, level };
   const next = headings.find(other => other.start > describes.start && other.level <= Math.max(level, describes.level));
@@ -71,7 +88,9 @@ function renderSection(server: Server, pool: Pool, state: EditState): { markdown
       '',
       '| | compose network | host |',
       '|---|---|---|',
-      ...rows.map(([name, inside, host]) => `| ${name} | \`${inside}\` | ${host === 'not published' ? host : `\`${host}\``} |`),
+      ...rows.map(
+        ([name, inside, host]) => `| ${name} | \`${inside}\` | ${host === 'not published' ? host : `\`${host}\``} |`,
+      ),
       '',
       `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
       `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: \`${example}\`. Scripts that support it go direct with \`${config.direct.bypass}=1\`.`,
@@ -82,7 +101,9 @@ function renderSection(server: Server, pool: Pool, state: EditState): { markdown
     rst: [
       `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling).`,
       '',
-      ...rows.map(([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`),
+      ...rows.map(
+        ([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`,
+      ),
       `- Migrations, dumps, bulk loads and LISTEN go direct: \`\`${example}\`\``,
       `- Monitoring: \`\`${status}\`\``,
       `- Existing \`\`.env\`\` files keep their old DSN, which overrides the new default: see \`\`${runbook}\`\``,

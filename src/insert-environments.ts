@@ -17,14 +17,23 @@ export function insertIntoEnvironments(state: EditState): void {
     const { newline, text, path } = template;
     const end = text.length;
     const lead = text === '' || text.endsWith('\n') ? newline : newline + newline;
-    state.edits.push({ file: path, span: { start: end, end }, text: lead + block, unit: `pooler:${server.stack}:${server.service}`, safety: 'safe' });
+    state.edits.push({
+      file: path,
+      span: { start: end, end },
+      text: lead + block,
+      unit: `pooler:${server.stack}:${server.service}`,
+      safety: 'safe',
+    });
   }
 }
 
 /** The template beside the compose file: the one with most variables of this stack. */
 function templateOf(server: Server, state: EditState): Source | null {
   const candidates = [...state.sources.values()].filter(
-    source => dirOf(source.path) === server.stack && state.extractions.get(source.path)?.facts.defines.length && !state.refused.has(source.path),
+    source =>
+      dirOf(source.path) === server.stack &&
+      state.extractions.get(source.path)?.facts.defines.length &&
+      !state.refused.has(source.path),
   );
   const score = (source: Source) =>
     state.pooled.filter(site => site.file === source.path).length * 10 +
@@ -40,9 +49,23 @@ function renderBlock(template: Source, pool: Pool, { config }: EditState): strin
     if (!known.has(name)) lines.push(`# ${comment}`, `${name}=${value}`);
   };
   add('PGBOUNCER_HOST', pool.host, 'Where applications connect inside the compose network; the DSNs above name it.');
-  add('PGBOUNCER_PORT', String(pool.port), 'Port inside the compose network: the DSNs above and the port mapping name it too.');
-  if (pool.published) add(HOST_PORT_VARIABLE, String(pool.published.value), 'Port on the host. Postgres keeps its own for direct maintenance connections.');
-  for (const { name, value, comment } of knobs) add(name, name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value, `${comment[0]?.toUpperCase()}${comment.slice(1)}.`);
+  add(
+    'PGBOUNCER_PORT',
+    String(pool.port),
+    'Port inside the compose network: the DSNs above and the port mapping name it too.',
+  );
+  if (pool.published)
+    add(
+      HOST_PORT_VARIABLE,
+      String(pool.published.value),
+      'Port on the host. Postgres keeps its own for direct maintenance connections.',
+    );
+  for (const { name, value, comment } of knobs)
+    add(
+      name,
+      name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value,
+      `${comment[0]?.toUpperCase()}${comment.slice(1)}.`,
+    );
   if (lines.length === 0) return '';
   const head = [
     '# --- PgBouncer ---',

@@ -26,7 +26,10 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
   const service = file.services.find(candidate => candidate.name === server.service);
   if (!service) return;
   const directory = dirOf(file.path);
-  const settings = knobs.map(({ name, value }): [string, string] => [name, `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`]);
+  const settings = knobs.map(({ name, value }): [string, string] => [
+    name,
+    `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
+  ]);
   if (hasOtherUsers(server, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
   try {
     const insertion = insertService(
@@ -46,7 +49,12 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
       },
       state.newlineOf(file.path),
     );
-    state.edits.push({ file: file.path, ...insertion, unit: `pooler:${server.stack}:${server.service}`, safety: 'safe' });
+    state.edits.push({
+      file: file.path,
+      ...insertion,
+      unit: `pooler:${server.stack}:${server.service}`,
+      safety: 'safe',
+    });
   } catch (error) {
     state.refusals.push({ file: file.path, reason: (error as Error).message });
   }
@@ -56,7 +64,11 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
 function hasOtherUsers(server: Server, state: EditState): boolean {
   if (server.user === null) return false;
   return state.pooled.some(
-    site => serverOf(site, state.sites) === server && site.user !== null && /^[\w.-]+$/.test(site.user) && site.user !== server.user,
+    site =>
+      serverOf(site, state.sites) === server &&
+      site.user !== null &&
+      /^[\w.-]+$/.test(site.user) &&
+      site.user !== server.user,
   );
 }
 
@@ -65,7 +77,8 @@ export function consumersOf(server: Server, file: ComposeFile, state: EditState)
   const names = new Set<string>();
   for (const site of state.pooled) {
     if (serverOf(site, state.sites) !== server) continue;
-    if (site.file === file.path) for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
+    if (site.file === file.path)
+      for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
     for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
@@ -95,7 +108,12 @@ function waitForPooler(server: Server, pool: Pool, state: EditState): void {
         // An anchor that several services share is extended once.
         if (!insertion || done.has(insertion.span.start)) continue;
         done.add(insertion.span.start);
-        state.edits.push({ file: file.path, ...insertion, unit: `pooler:${server.stack}:${server.service}`, safety: 'safe' });
+        state.edits.push({
+          file: file.path,
+          ...insertion,
+          unit: `pooler:${server.stack}:${server.service}`,
+          safety: 'safe',
+        });
       } catch (error) {
         state.notes.push(`${file.path}: ${(error as Error).message}; let ${name} wait for ${pool.host} by hand.`);
       }
@@ -111,7 +129,8 @@ function createAssets(state: EditState): void {
   const file = definingFiles(server, state)[0] as ComposeFile;
   const consumers = [...consumersOf(server, file, state)];
   const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
-  const names = (values: (string | null)[]) => [...new Set(values.filter((value): value is string => value !== null && /^[\w.-]+$/.test(value)))].sort();
+  const names = (values: (string | null)[]) =>
+    [...new Set(values.filter((value): value is string => value !== null && /^[\w.-]+$/.test(value)))].sort();
   const assets = generateAssets({
     directory: config.assets.directory,
     statusScript: config.assets.statusScript,
@@ -121,14 +140,23 @@ function createAssets(state: EditState): void {
     poolPort: pool.port,
     publishedPort: pool.published?.value ?? null,
     hostPortVariable: HOST_PORT_VARIABLE,
-    server: { service: server.service, port: server.port, publishedPort: server.published[0]?.raw ?? null, major: server.major },
+    server: {
+      service: server.service,
+      port: server.port,
+      publishedPort: server.published[0]?.raw ?? null,
+      major: server.major,
+    },
     users: names([server.user, ...own.map(site => site.user)]),
     databases: names([server.database, ...own.map(site => site.database)]),
     appService: consumers[0] ?? null,
-    appVariables: [...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? ''))],
+    appVariables: [
+      ...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? '')),
+    ],
     composeFile: file.path,
     poolMode: config.pool.mode,
-    celery: state.sites.some(site => site.scheme.startsWith('db+')) || [...state.extractions.values()].some(({ facts }) => facts.engines.some(engine => engine.kind === 'celery')),
+    celery:
+      state.sites.some(site => site.scheme.startsWith('db+')) ||
+      [...state.extractions.values()].some(({ facts }) => facts.engines.some(engine => engine.kind === 'celery')),
   });
   for (const asset of assets) {
     if (state.exists(asset.path)) state.notes.push(`${asset.path} exists and was left as it is.`);

@@ -55,5 +55,8 @@ export function readJournals(root: string): { directory: string; journal: Journa
   return readdirSync(home)
     .sort()
     .filter(run => existsSync(join(home, run, 'journal.json')))
-    .map(run => ({ directory: join(home, run), journal: JSON.parse(readFileSync(join(home, run, 'journal.json'), 'utf8')) as Journal }));
+    .map(run => ({
+      directory: join(home, run),
+      journal: JSON.parse(readFileSync(join(home, run, 'journal.json'), 'utf8')) as Journal,
+    }));
 }

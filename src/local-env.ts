@@ -1,16 +1,34 @@
 /** Git-ignored env files: they hold what really runs, so they are named and never written without being asked to. */
 import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { isEnvironmentFile } from './prefilter.ts';
-import { dirOf, joinPath } from './paths.ts';
 import type { Source } from './model.ts';
+import { dirOf, joinPath } from './paths.ts';
+import { isEnvironmentFile } from './prefilter.ts';
 import type { Topology } from './topology.ts';
 
-const NAMES = ['.env', '.env.local', '.env.development', '.env.dev', '.env.production', '.env.prod', '.env.docker', '.env.staging', 'docker.env', '.envrc'];
+const NAMES = [
+  '.env',
+  '.env.local',
+  '.env.development',
+  '.env.dev',
+  '.env.production',
+  '.env.prod',
+  '.env.docker',
+  '.env.staging',
+  'docker.env',
+  '.envrc',
+];
 
 /** Paths of env files beside compose files and templates, or named by `env_file`, that are no part of the scan. */
-export function findLocalEnvironments(root: string, sources: ReadonlyMap<string, Source>, topology: Topology): string[] {
-  const directories = new Set([...topology.composeFiles.map(file => dirOf(file.path)), ...[...sources.keys()].filter(isEnvironmentFile).map(dirOf)]);
+export function findLocalEnvironments(
+  root: string,
+  sources: ReadonlyMap<string, Source>,
+  topology: Topology,
+): string[] {
+  const directories = new Set([
+    ...topology.composeFiles.map(file => dirOf(file.path)),
+    ...[...sources.keys()].filter(isEnvironmentFile).map(dirOf),
+  ]);
   const named = topology.composeFiles.flatMap(file =>
     file.services.flatMap(service => service.envFiles.map(name => joinPath(dirOf(file.path), name))),
   );

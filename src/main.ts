@@ -35,18 +35,25 @@ export async function main(options: CliOptions): Promise<number> {
 /** Options of the command line, over those of the configuration file. */
 export function toPlanOptions({ values }: CliOptions): PlanOptions {
   const port = values['pool-port'] === undefined ? undefined : Number(values['pool-port']);
-  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536)) throw new UsageError('--pool-port is a number from 1 to 65535.');
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536))
+    throw new UsageError('--pool-port is a number from 1 to 65535.');
   const oneOf = (name: 'pool-mode' | 'base', allowed: string[]) => {
-    if (values[name] !== undefined && !allowed.includes(values[name])) throw new UsageError(`--${name} is ${allowed.join(', ')}.`);
+    if (values[name] !== undefined && !allowed.includes(values[name]))
+      throw new UsageError(`--${name} is ${allowed.join(', ')}.`);
     return values[name];
   };
   const mode = oneOf('pool-mode', ['transaction', 'session', 'statement']) as Config['pool']['mode'] | undefined;
   const base = oneOf('base', ['alpine', 'debian']) as Config['pool']['base'] | undefined;
-  if (values['pool-host'] !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(values['pool-host'])) throw new UsageError('--pool-host is a host name.');
+  if (values['pool-host'] !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(values['pool-host']))
+    throw new UsageError('--pool-host is a host name.');
   return {
     cwd: values.cwd ?? '.',
     ...(values.unsafe ? { unsafe: true } : {}),
-    ...(values['no-config'] ? { config: false as const } : values.config === undefined ? {} : { config: values.config }),
+    ...(values['no-config']
+      ? { config: false as const }
+      : values.config === undefined
+        ? {}
+        : { config: values.config }),
     ...(values['include-ignored-env'] ? { includeIgnoredEnv: true } : {}),
     overrides: config => ({
       ...config,
@@ -76,19 +83,32 @@ async function runPlan(options: CliOptions): Promise<number> {
   for (const { name, file } of reporters) await report(name, file, plan, options);
   const mode = values.write ? 'write' : values.check ? 'check' : 'plan';
   // The summary comes before the writing, so that a refusal is the last thing to be read.
-  if (!values.quiet) process.stderr.write(renderSummary(plan, { mode, color: wantsColor(values.color, process.stderr), verbose: values.verbose ?? false, cwd: values.cwd }));
+  if (!values.quiet)
+    process.stderr.write(
+      renderSummary(plan, {
+        mode,
+        color: wantsColor(values.color, process.stderr),
+        verbose: values.verbose ?? false,
+        cwd: values.cwd,
+      }),
+    );
   if (values.check) return isPending(plan, values.strict ?? false) ? 1 : 0;
   if (!values.write) return 0;
   const applied = applyPlan(plan, { force: values.force ?? false });
   if (applied && !values.quiet) {
     const where = values.cwd ? ` -C ${values.cwd}` : '';
-    process.stderr.write(`\nWrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`);
+    process.stderr.write(
+      `\nWrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`,
+    );
   }
   return plan.refused.length > 0 ? 3 : 0;
 }
 
 const isPending = (plan: Plan, strict: boolean): boolean =>
-  plan.changes.length > 0 || plan.errors.length > 0 || plan.refused.length > 0 || (strict && plan.sites.some(site => site.action === 'review'));
+  plan.changes.length > 0 ||
+  plan.errors.length > 0 ||
+  plan.refused.length > 0 ||
+  (strict && plan.sites.some(site => site.action === 'review'));
 
 interface Reporter {
   name: 'text' | 'diff' | 'json';
@@ -98,7 +118,8 @@ interface Reporter {
 function readReporters({ values }: CliOptions): Reporter[] {
   const named = (values.reporter ?? []).map((text): Reporter => {
     const [name = '', file] = text.split(/=(.*)/s);
-    if (!['text', 'diff', 'json'].includes(name)) throw new UsageError(`Unknown reporter ${name}; there are text, diff and json.`);
+    if (!['text', 'diff', 'json'].includes(name))
+      throw new UsageError(`Unknown reporter ${name}; there are text, diff and json.`);
     return { name: name as Reporter['name'], file: file ?? null };
   });
   if (values.json) named.push({ name: 'json', file: null });
@@ -108,14 +129,27 @@ function readReporters({ values }: CliOptions): Reporter[] {
 
 async function report(name: Reporter['name'], file: string | null, plan: Plan, { values }: CliOptions): Promise<void> {
   const color = file === null && wantsColor(values.color, process.stdout);
-  const text = await renderReport(name, plan, values['show-secrets'] ?? false, color, file === null && (process.stdout.isTTY ?? false));
+  const text = await renderReport(
+    name,
+    plan,
+    values['show-secrets'] ?? false,
+    color,
+    file === null && (process.stdout.isTTY ?? false),
+  );
   if (file === null) await print(text);
   else writeFileSync(resolve(file), text);
 }
 
-async function renderReport(name: Reporter['name'], plan: Plan, showSecrets: boolean, color: boolean, isTerminal: boolean): Promise<string> {
+async function renderReport(
+  name: Reporter['name'],
+  plan: Plan,
+  showSecrets: boolean,
+  color: boolean,
+  isTerminal: boolean,
+): Promise<string> {
   if (name === 'json') return `${JSON.stringify(toReport(plan, VERSION), null, 2)}\n`;
-  if (name === 'text') return plan.changes.map(change => `${change.kind === 'create' ? 'create' : 'modify'} ${change.file}\n`).join('');
+  if (name === 'text')
+    return plan.changes.map(change => `${change.kind === 'create' ? 'create' : 'modify'} ${change.file}\n`).join('');
   if (plan.changes.length === 0) return '';
   const { renderPatch } = await import('./diff.ts');
   const text = plan.changes.map(change => renderPatch(change, showSecrets)).join('');
@@ -124,7 +158,7 @@ async function renderReport(name: Reporter['name'], plan: Plan, showSecrets: boo
 }
 
 /** Waits for a slow reader, so that nothing is lost when the process ends. */
-const print = (text: string): Promise<void> => new Promise(done => (process.stdout.write(text, () => done())));
+const print = (text: string): Promise<void> => new Promise(done => process.stdout.write(text, () => done()));
 
 async function writePatch(plan: Plan, path: string): Promise<void> {
   const { renderPatch } = await import('./diff.ts');

@@ -1,6 +1,7 @@
 /** Postgres servers of Kubernetes manifests: Services whose selector finds a workload with a Postgres image. */
-import { getNode, isMap, isSeq, keyOf, type Node, pairsOf, readYaml, startOf, textOf } from '../codemods/yaml-nodes.ts';
+
 import type { Document } from 'yaml';
+import { getNode, isMap, isSeq, keyOf, type Node, pairsOf, readYaml, startOf, textOf } from '../codemods/yaml-nodes.ts';
 import { PlanError } from './errors.ts';
 import { lineAt } from './lines.ts';
 import type { Server, Source } from './model.ts';
@@ -22,7 +23,8 @@ interface Exposure {
   line: number;
 }
 
-export const isManifest = (text: string): boolean => /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|DaemonSet|Pod)\b/m.test(text);
+export const isManifest = (text: string): boolean =>
+  /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|DaemonSet|Pod)\b/m.test(text);
 
 /** Templates and broken files give nothing: a server is only what certainly is one. */
 export function readManifests(sources: Iterable<Source>): Server[] {
@@ -31,7 +33,8 @@ export function readManifests(sources: Iterable<Source>): Server[] {
   for (const source of sources) {
     if (!/\.ya?ml$/i.test(source.path) || !isManifest(source.text) || source.text.includes('{{')) continue;
     try {
-      for (const { document, contents } of readYaml(source.text)) readObject(contents, document, source, workloads, exposures);
+      for (const { document, contents } of readYaml(source.text))
+        readObject(contents, document, source, workloads, exposures);
     } catch (error) {
       if (!(error instanceof PlanError)) throw error;
     }
@@ -47,9 +50,17 @@ export function readManifests(sources: Iterable<Source>): Server[] {
   });
 }
 
-function readObject(node: Node | null, document: Document, source: Source, workloads: Workload[], exposures: Exposure[]): void {
-  const get = (from: Node | null, ...path: string[]): Node | null => path.reduce((at: Node | null, key) => getNode(at, key, document), from);
-  const labelsOf = (at: Node | null) => new Map(isMap(at) ? pairsOf(at, document).map(pair => [keyOf(pair), textOf(pair.value) ?? '']) : []);
+function readObject(
+  node: Node | null,
+  document: Document,
+  source: Source,
+  workloads: Workload[],
+  exposures: Exposure[],
+): void {
+  const get = (from: Node | null, ...path: string[]): Node | null =>
+    path.reduce((at: Node | null, key) => getNode(at, key, document), from);
+  const labelsOf = (at: Node | null) =>
+    new Map(isMap(at) ? pairsOf(at, document).map(pair => [keyOf(pair), textOf(pair.value) ?? '']) : []);
   const kind = textOf(get(node, 'kind'));
   const name = textOf(get(node, 'metadata', 'name'));
   const namespace = textOf(get(node, 'metadata', 'namespace'));
@@ -57,7 +68,14 @@ function readObject(node: Node | null, document: Document, source: Source, workl
   if (kind === 'Service') {
     const ports = get(node, 'spec', 'ports');
     const port = isSeq(ports) ? Number(textOf(get(ports.items[0] as Node, 'port'))) : Number.NaN;
-    exposures.push({ name, namespace, selector: labelsOf(get(node, 'spec', 'selector')), port: port || 5432, source, line: lineAt(source.text, startOf(node)) });
+    exposures.push({
+      name,
+      namespace,
+      selector: labelsOf(get(node, 'spec', 'selector')),
+      port: port || 5432,
+      source,
+      line: lineAt(source.text, startOf(node)),
+    });
     return;
   }
   const template = kind === 'Pod' ? node : get(node, 'spec', 'template');
@@ -65,12 +83,14 @@ function readObject(node: Node | null, document: Document, source: Source, workl
   if (!isSeq(containers)) return;
   for (const container of containers.items) {
     const image = textOf(get(container as Node, 'image'));
-    if (image !== null) workloads.push({ labels: labelsOf(get(template, 'metadata', 'labels')), image: imageName(image), namespace });
+    if (image !== null)
+      workloads.push({ labels: labelsOf(get(template, 'metadata', 'labels')), image: imageName(image), namespace });
   }
 }
 
 function toServer({ name, namespace, port, source, line }: Exposure, workload: Workload): Server {
-  const suffixes = namespace === null ? [''] : ['', `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`];
+  const suffixes =
+    namespace === null ? [''] : ['', `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`];
   return {
     kind: 'postgres',
     stack: dirOf(source.path),

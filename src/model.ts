@@ -113,7 +113,14 @@ export interface Facts {
   commands: string[][];
 }
 
-export const noFacts = (): Facts => ({ reads: [], defines: [], engines: [], bypasses: [], services: new Map(), commands: [] });
+export const noFacts = (): Facts => ({
+  reads: [],
+  defines: [],
+  engines: [],
+  bypasses: [],
+  services: new Map(),
+  commands: [],
+});
 
 export interface Extraction {
   sites: RawSite[];

@@ -44,21 +44,35 @@ export interface CliOptions {
   values: Values;
 }
 
-type Values = { [name in keyof typeof OPTIONS]?: (typeof OPTIONS)[name]['type'] extends 'boolean' ? boolean : (typeof OPTIONS)[name] extends { multiple: true } ? string[] : string };
+type Values = {
+  [name in keyof typeof OPTIONS]?: (typeof OPTIONS)[name]['type'] extends 'boolean'
+    ? boolean
+    : (typeof OPTIONS)[name] extends { multiple: true }
+      ? string[]
+      : string;
+};
 
 /** Throws a UsageError that says what is wrong and what was probably meant. */
 export function parseOptions(argv: readonly string[]): CliOptions {
-  const { tokens, positionals } = parseArgs({ args: [...argv], options: OPTIONS, strict: false, tokens: true, allowPositionals: true });
+  const { tokens, positionals } = parseArgs({
+    args: [...argv],
+    options: OPTIONS,
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  });
   const values: Record<string, string | boolean | string[]> = {};
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const option = (OPTIONS as Record<string, { type: string; multiple?: boolean }>)[token.name];
-    if (!option) throw new UsageError(`Unknown option ${token.rawName}.${suggest(token.name, Object.keys(OPTIONS), '--')}`);
+    if (!option)
+      throw new UsageError(`Unknown option ${token.rawName}.${suggest(token.name, Object.keys(OPTIONS), '--')}`);
     if (option.type === 'boolean') {
       if (token.value !== undefined) throw new UsageError(`${token.rawName} takes no value.`);
       values[token.name] = true;
     } else {
-      if (token.value === undefined || (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1)) throw new UsageError(`${token.rawName} needs a value.`);
+      if (token.value === undefined || (token.value.startsWith('-') && !token.inlineValue && token.value.length > 1))
+        throw new UsageError(`${token.rawName} needs a value.`);
       if (token.value === '') throw new UsageError(`${token.rawName} needs a value that is not empty.`);
       values[token.name] = option.multiple ? [...((values[token.name] as string[]) ?? []), token.value] : token.value;
     }
@@ -78,14 +92,22 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} exclude each other.`);
   if (modes.length > 0 && command !== 'plan') throw new UsageError(`--${modes[0]} does not go with ${command}.`);
   const most: Record<Command, number> = { plan: 0, apply: 1, undo: 1, explain: 1, init: 0, schema: 1, rules: 1 };
-  if (rest.length > most[command]) throw new UsageError(`Too many arguments: ${rest[most[command]]}.${command === 'plan' ? ' A directory is given with -C.' : ''}`);
-  if (values.color && !['auto', 'always', 'never'].includes(values.color)) throw new UsageError('--color is auto, always or never.');
+  if (rest.length > most[command])
+    throw new UsageError(
+      `Too many arguments: ${rest[most[command]]}.${command === 'plan' ? ' A directory is given with -C.' : ''}`,
+    );
+  if (values.color && !['auto', 'always', 'never'].includes(values.color))
+    throw new UsageError('--color is auto, always or never.');
   if (values.config && values['no-config']) throw new UsageError('--config and --no-config exclude each other.');
 }
 
 function suggest(name: string, known: readonly string[], lead: string): string {
-  const [best] = known.map(candidate => ({ candidate, distance: distance(name, candidate) })).sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(2, name.length / 3) ? ` Did you mean ${lead}${best.candidate}?` : ' See --help.';
+  const [best] = known
+    .map(candidate => ({ candidate, distance: distance(name, candidate) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(2, name.length / 3)
+    ? ` Did you mean ${lead}${best.candidate}?`
+    : ' See --help.';
 }
 
 /** Levenshtein's edit distance. */

@@ -16,4 +16,5 @@ export function relativePath(directory: string, path: string): string {
   return way.startsWith('.') ? way : `./${way}`;
 }
 
-export const isInside = (directory: string, path: string): boolean => directory === '' || path.startsWith(`${directory}/`);
+export const isInside = (directory: string, path: string): boolean =>
+  directory === '' || path.startsWith(`${directory}/`);

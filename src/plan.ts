@@ -4,20 +4,20 @@ import { join, resolve } from 'node:path';
 import { isCiPath, isComposePath } from '../codemods/paths.ts';
 import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { decide } from './decide.ts';
-import { discover, readSource } from './discover.ts';
+import { discover, findCandidates, readSource } from './discover.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
 import { findLocalEnvironments } from './local-env.ts';
 import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
-import { candidateFilter, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
-import { type CompiledRule, compileRule } from './rules.ts';
 import { baseOf } from './paths.ts';
-import { dropOverlaps, splice } from './splice.ts';
-import type { ScanContext } from './scan-value.ts';
-import type { Topology } from './topology.ts';
+import { candidateFilter, candidateLiterals, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
 import { readTopology } from './read-topology.ts';
+import { type CompiledRule, compileRule } from './rules.ts';
+import type { ScanContext } from './scan-value.ts';
+import { dropOverlaps, splice } from './splice.ts';
+import type { Topology } from './topology.ts';
 import { describeVariables } from './variables.ts';
 import { verifyPlan } from './verify.ts';
 
@@ -65,12 +65,14 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const rules = [...(await readUserRules(root, config.rules)), ...ours.map(compileRule)];
   const world = await readWorld(root, config, options);
   const cache = new Map<string, Extracted>();
-  const once = (sources: World, refused: ReadonlySet<string>) => planOnce(sources, root, config, rules, options, refused, cache);
+  const once = (sources: World, refused: ReadonlySet<string>) =>
+    planOnce(sources, root, config, rules, options, refused, cache);
   return settle(world, once);
 }
 
 async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
-  const path = options.config === false ? null : typeof options.config === 'string' ? resolve(options.config) : findConfig(root);
+  const path =
+    options.config === false ? null : typeof options.config === 'string' ? resolve(options.config) : findConfig(root);
   const config = path === null ? defaultConfig() : await readConfig(path);
   return options.overrides ? options.overrides(config) : config;
 }
@@ -87,25 +89,31 @@ interface World {
 
 async function readWorld(root: string, config: Config, options: PlanOptions): Promise<World> {
   const { paths, skipped } = await discover(root, config.include, config.exclude);
-  const world: World = { sources: new Map(), local: new Map(), failures: [], filesScanned: paths.length, filesSkipped: skipped };
+  const world: World = {
+    sources: new Map(),
+    local: new Map(),
+    failures: [],
+    filesScanned: paths.length,
+    filesSkipped: skipped,
+  };
   const read = (path: string, filter: RegExp | null) => {
     const { source, failure } = readSource(root, path, filter);
     if (source) world.sources.set(path, source);
     if (failure) world.failures.push(failure);
   };
-  const assets = ownAssets(config);
-  const rest: string[] = [];
-  for (const path of paths) {
-    if (assets(path)) continue;
-    if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
-    else if (/\.ya?ml$/i.test(path)) read(path, MANIFEST);
-    if (!world.sources.has(path)) rest.push(path);
-  }
+  const isAsset = ownAssets(config);
+  const rest = paths.filter(path => !isAsset(path));
+  for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path))) read(path, null);
   const { topology } = readTopology(world.sources, config);
+  const candidates = findCandidates(root, rest, candidateLiterals(topology, config));
   const filter = candidateFilter(topology, config);
   // What services start tells whether they migrate, so these scripts are read whatever they hold.
   const scripts = namedScripts(world.sources);
-  for (const path of rest) read(path, scripts.has(baseOf(path)) ? null : filter);
+  for (const path of rest) {
+    if (world.sources.has(path)) continue;
+    if (scripts.has(baseOf(path))) read(path, null);
+    else if (candidates.has(path)) read(path, filter);
+  }
   for (const path of findLocalEnvironments(root, world.sources, topology)) {
     const { source } = readSource(root, path, null);
     if (source) (options.includeIgnoredEnv ? world.sources : world.local).set(path, source);
@@ -113,15 +121,13 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   return world;
 }
 
-/** Manifests that may define a server; told from the bytes, like every other candidate. */
-const MANIFEST = /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|Pod)\b[^]*postg|postg[^]*^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|Pod)\b|^\s*kind:\s*["']?Service\b[^]*543\d/im;
-
 /** Base names of scripts that compose files and Dockerfiles start. */
 function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
   const names = new Set<string>();
   for (const { path, text } of sources.values()) {
     if (!isComposePath(path) && !/Dockerfile/i.test(path)) continue;
-    for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g)) names.add(name);
+    for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g))
+      names.add(name);
   }
   return names;
 }
@@ -160,7 +166,9 @@ async function planOnce(
   const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
   const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
     decide({
-      sites: [...found].flatMap(([file, { format, extraction }]) => extraction.sites.map(site => ({ file, format, site }))),
+      sites: [...found].flatMap(([file, { format, extraction }]) =>
+        extraction.sites.map(site => ({ file, format, site })),
+      ),
       texts: known,
       topology,
       config,
@@ -172,7 +180,10 @@ async function planOnce(
     });
   const sites = decideAll(extracted, texts);
   // On their own, so that the plan is the same on every machine.
-  const local = decideAll(await extract(world.local), new Map([...world.local].map(([path, { text }]) => [path, text])));
+  const local = decideAll(
+    await extract(world.local),
+    new Map([...world.local].map(([path, { text }]) => [path, text])),
+  );
   const result = planEdits({
     sites,
     sources: world.sources,
@@ -197,7 +208,10 @@ async function planOnce(
     hazards: [],
     variables: describeVariables(sites, flow, extractions),
     localEnv: local
-      .filter(site => site.key !== null && site.role === 'environment' && (site.action === 'pooled' || site.action === 'direct'))
+      .filter(
+        site =>
+          site.key !== null && site.role === 'environment' && (site.action === 'pooled' || site.action === 'direct'),
+      )
       .map(({ file, key, action }) => ({ file, key: key as string, action })),
     unsafe: options.unsafe ?? false,
     includeIgnoredEnv: options.includeIgnoredEnv ?? false,
@@ -209,7 +223,9 @@ async function planOnce(
 }
 
 const uniqueFailures = (failures: Failure[]): Failure[] =>
-  failures.filter((failure, i) => failures.findIndex(other => other.file === failure.file && other.code === failure.code) === i);
+  failures.filter(
+    (failure, i) => failures.findIndex(other => other.file === failure.file && other.code === failure.code) === i,
+  );
 
 function scanContext(topology: Topology, config: Config): ScanContext {
   const all = [...topology.servers, ...topology.poolers, ...topology.others];
@@ -217,7 +233,12 @@ function scanContext(topology: Topology, config: Config): ScanContext {
   // The pooler's own name and ports are known from the start, so that a second reading finds the same places.
   return {
     names: new Set([...all.flatMap(server => server.names), config.pool.host]),
-    ports: new Set([...published, ...all.map(server => String(server.port)), String(config.pool.port), String(config.pool.publishedPort)]),
+    ports: new Set([
+      ...published,
+      ...all.map(server => String(server.port)),
+      String(config.pool.port),
+      String(config.pool.publishedPort),
+    ]),
   };
 }
 
@@ -228,10 +249,26 @@ function makeChanges(result: EditResult, world: World): Change[] {
     if (edits.length === 0) continue;
     const after = splice(source.text, edits);
     if (after === source.text) continue;
-    changes.push({ file: source.path, kind: 'modify', before: source.text, after, edits: edits.length, mode: source.mode, digest: source.digest });
+    changes.push({
+      file: source.path,
+      kind: 'modify',
+      before: source.text,
+      after,
+      edits: edits.length,
+      mode: source.mode,
+      digest: source.digest,
+    });
   }
   for (const { path, text, executable } of result.created) {
-    changes.push({ file: path, kind: 'create', before: '', after: text, edits: 1, mode: executable ? 0o755 : 0o644, digest: null });
+    changes.push({
+      file: path,
+      kind: 'create',
+      before: '',
+      after: text,
+      edits: 1,
+      mode: executable ? 0o755 : 0o644,
+      digest: null,
+    });
   }
   return changes.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
@@ -240,7 +277,10 @@ function makeChanges(result: EditResult, world: World): Change[] {
  * The post-condition of every edit: a plan over the edited texts is empty, and untouched sites decide as before. A file
  * that fails is refused, and what depends on it is planned again without it.
  */
-async function settle(world: World, once: (sources: World, refused: ReadonlySet<string>) => Promise<Plan>): Promise<Plan> {
+async function settle(
+  world: World,
+  once: (sources: World, refused: ReadonlySet<string>) => Promise<Plan>,
+): Promise<Plan> {
   const refused = new Map<string, string>();
   for (let round = 0; ; round++) {
     const plan = await once(world, new Set(refused.keys()));

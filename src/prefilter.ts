@@ -1,21 +1,47 @@
-/** Which files are worth parsing, told from their bytes. */
+/** Which files are worth reading, and which of those are worth parsing. */
 import type { Config } from './config.ts';
 import { baseOf } from './paths.ts';
 import type { Topology } from './topology.ts';
 
-/** Words that stand in every file with a connection to Postgres, or with an engine built elsewhere. */
-const WORDS = ['postg(?:res|is)', 'psycopg', 'asyncpg', 'pgsql', 'PGHOST', 'PGPORT', 'create_(?:async_)?engine', 'DB_HOST', 'DATABASE_HOST', 'pg_(?:dump|restore|isready)', 'pool-migrate'];
+/** At least one of these stands in every file that can hold a site or an engine. */
+const LITERALS = ['postgres', 'POSTGRES', 'Postgres', 'postgis', 'psycopg', 'asyncpg', 'pgsql', 'PGHOST', 'ecto://', 'create_engine', 'create_async_engine', 'DB_HOST', 'DATABASE_HOST', 'pg_dump', 'pg_restore', 'pg_isready', 'pool-migrate', 'Host=', 'Server='];
 
-/** A file that matches can hold a site: it is the only test that most files ever see. */
-export function candidateFilter(topology: Topology, config: Config): RegExp {
-  const servers = [...topology.servers, ...topology.poolers];
-  const ports = new Set([5432, config.pool.port, config.pool.publishedPort, ...servers.map(server => server.port), ...servers.flatMap(server => server.published.flatMap(port => port.value ?? []))]);
-  const names = servers.flatMap(server => server.names).filter(name => name.length > 3);
-  const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  // Names are common words (`db`, `database`), so they count only where an endpoint or a value could be.
-  const named = names.length > 0 ? [`(?:[@/"'=:\\s])(?:${names.map(escape).join('|')})["':/]`] : [];
-  return new RegExp([...WORDS, ...named, `\\b(?:${[...ports].join('|')})\\b`].join('|'), 'i');
+/** Published ports and the names of servers, as they would stand in a value. */
+export function candidateLiterals(topology: Topology, config: Config): string[] {
+  const names = serverNames(topology).flatMap(name => [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]);
+  return [...LITERALS, ...serverPorts(topology, config), ...names];
 }
+
+/**
+ * The second look, at the content of a file with one of the literals: a word like `postgres` alone is no endpoint, and
+ * parsing is what costs.
+ */
+export function candidateFilter(topology: Topology, config: Config): RegExp {
+  const names = serverNames(topology).map(name => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const named = names.length > 0 ? [`[@/"'=\\s:](?:${names.join('|')})(?:["':/?\\s,;]|$)`] : [];
+  return new RegExp(
+    [
+      '(?:postg(?:res|resql|is)|pgsql|ecto|psql|timescale\\w*)(?:\\+\\w+)?:(?://|host=)',
+      `\\b(?:${serverPorts(topology, config).join('|')})\\b`,
+      '\\b(?:PGHOST|PGPORT|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*)\\b',
+      'create_(?:async_)?engine\\(',
+      '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
+      '(?:Host|Server)\\s*=[^;\\n]*;',
+      '\\b(?:psql|pg_\\w+)\\b[^\\n]*\\s(?:-h|--host)',
+      'pool-migrate',
+      ...named,
+    ].join('|'),
+    'im',
+  );
+}
+
+const serverPorts = (topology: Topology, config: Config): string[] => {
+  const all = [...topology.servers, ...topology.poolers];
+  const ports = [5432, config.pool.port, config.pool.publishedPort, ...all.map(server => server.port), ...all.flatMap(server => server.published.flatMap(port => port.value ?? []))];
+  return [...new Set(ports)].map(String);
+};
+
+const serverNames = (topology: Topology): string[] => [...new Set([...topology.servers, ...topology.poolers].flatMap(server => server.names))];
 
 const ENVIRONMENT = /^(?:\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
 

@@ -3,14 +3,17 @@ import { type ComposeFile, readComposeFile } from '../codemods/compose-file.ts';
 import { readEnvLines } from '../codemods/dotenv-lines.ts';
 import { isComposePath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
-import { readManifests } from './manifests.ts';
 import { PlanError } from './errors.ts';
+import { readManifests } from './manifests.ts';
 import type { Failure, Source } from './model.ts';
 import { dirOf } from './paths.ts';
 import { isEnvironmentFile } from './prefilter.ts';
 import { buildTopology, type Topology } from './topology.ts';
 
-export function readTopology(sources: ReadonlyMap<string, Source>, config: Config): { topology: Topology; failures: Failure[] } {
+export function readTopology(
+  sources: ReadonlyMap<string, Source>,
+  config: Config,
+): { topology: Topology; failures: Failure[] } {
   const composeFiles: ComposeFile[] = [];
   const failures: Failure[] = [];
   const environments = new Map<string, Map<string, string>>();
@@ -21,12 +24,18 @@ export function readTopology(sources: ReadonlyMap<string, Source>, config: Confi
         if (file) composeFiles.push(file);
       } catch (error) {
         if (!(error instanceof PlanError)) throw error;
-        failures.push({ file: source.path, ...(error.line === undefined ? {} : { line: error.line }), code: error.code, message: error.message });
+        failures.push({
+          file: source.path,
+          ...(error.line === undefined ? {} : { line: error.line }),
+          code: error.code,
+          message: error.message,
+        });
       }
     } else if (isEnvironmentFile(source.path)) {
       const values = environments.get(dirOf(source.path)) ?? new Map<string, string>();
       environments.set(dirOf(source.path), values);
-      for (const line of readEnvLines(source.text)) if (!line.commented && !values.has(line.key)) values.set(line.key, line.value.text);
+      for (const line of readEnvLines(source.text))
+        if (!line.commented && !values.has(line.key)) values.set(line.key, line.value.text);
     }
   }
   const topology = buildTopology({

@@ -63,7 +63,9 @@ export const reportSchema = z.strictObject({
     ),
   }),
   sites: z.array(site),
-  changes: z.array(z.strictObject({ file: z.string(), kind: z.enum(['modify', 'create']), edits: count, mode: z.string().optional() })),
+  changes: z.array(
+    z.strictObject({ file: z.string(), kind: z.enum(['modify', 'create']), edits: count, mode: z.string().optional() }),
+  ),
   hazards: z.array(
     z.strictObject({
       file: z.string(),
@@ -78,7 +80,9 @@ export const reportSchema = z.strictObject({
   ),
   localEnv: z.array(z.strictObject({ file: z.string(), key: z.string(), action })),
   refused: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
-  errors: z.array(z.strictObject({ file: z.string().optional(), line: position.optional(), code: z.string(), message: z.string() })),
+  errors: z.array(
+    z.strictObject({ file: z.string().optional(), line: position.optional(), code: z.string(), message: z.string() }),
+  ),
 });
 
 /** Fails to compile where schema and type drift apart. */

@@ -1,5 +1,5 @@
 /** The JSON report. Contract: version 1. */
-import { positionAt, lineStarts } from './lines.ts';
+import { lineStarts, positionAt } from './lines.ts';
 import type { Action, Change, Failure, Form, Hazard, Refusal, Safety, Severity, Site, Variable } from './model.ts';
 import type { Plan } from './plan.ts';
 
@@ -81,7 +81,12 @@ export function toReport(plan: Plan, version: string): Report {
       variables: plan.variables,
     },
     sites: plan.sites.map(site => toSite(site, place)),
-    changes: plan.changes.map(({ file, kind, edits, mode }) => ({ file, kind, edits, mode: mode.toString(8).padStart(4, '0') })),
+    changes: plan.changes.map(({ file, kind, edits, mode }) => ({
+      file,
+      kind,
+      edits,
+      mode: mode.toString(8).padStart(4, '0'),
+    })),
     hazards: plan.hazards,
     localEnv: plan.localEnv,
     refused: plan.refused,
@@ -91,7 +96,15 @@ export function toReport(plan: Plan, version: string): Report {
 
 function toServer(server: Plan['topology']['servers'][number]): ReportServer {
   const { service, definitions, names, port, published, evidence } = server;
-  return { service, file: definitions[0]?.file ?? '', line: definitions[0]?.line ?? 1, names, port, published: published.map(({ raw }) => raw), evidence };
+  return {
+    service,
+    file: definitions[0]?.file ?? '',
+    line: definitions[0]?.line ?? 1,
+    names,
+    port,
+    published: published.map(({ raw }) => raw),
+    evidence,
+  };
 }
 
 function toSite(site: Site, place: (file: string, offset: number) => { line: number; column: number }): ReportSite {

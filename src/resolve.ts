@@ -11,10 +11,16 @@ export interface Endpoint {
   portVariable: string | null;
 }
 
-const PLACEHOLDER = /^(?:host|hostname|db_?host|server|address|ip|ip_address|your[-_.]?[\w.-]*|my[-_]?(?:host|server|db)|some[-_]?host|x+|\.+|(?:[\w-]+\.)*example\.(?:com|org|net)|change-?me|todo|remote[-_]?host|ep-[\w.-]*|[\w-]*placeholder[\w-]*)$/i;
+const PLACEHOLDER =
+  /^(?:host|hostname|db_?host|server|address|ip|ip_address|your[-_.]?[\w.-]*|my[-_]?(?:host|server|db)|some[-_]?host|x+|\.+|(?:[\w-]+\.)*example\.(?:com|org|net)|change-?me|todo|remote[-_]?host|ep-[\w.-]*|[\w-]*placeholder[\w-]*)$/i;
 
 /** `inContainer`: the value is used inside a container, where localhost is the container itself. */
-export function resolveEndpoint(endpoint: Endpoint, file: string, inContainer: boolean, topology: Topology): Resolution {
+export function resolveEndpoint(
+  endpoint: Endpoint,
+  file: string,
+  inContainer: boolean,
+  topology: Topology,
+): Resolution {
   const { host, port } = endpoint;
   if (host === null) return { kind: 'none' };
   const name = host.toLowerCase();
@@ -25,9 +31,12 @@ export function resolveEndpoint(endpoint: Endpoint, file: string, inContainer: b
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
     if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };
-    return hasSibling(server, topology) || isElsewhere(server, file, topology) ? { kind: 'several' } : { kind: 'server', server };
+    return hasSibling(server, topology) || isElsewhere(server, file, topology)
+      ? { kind: 'several' }
+      : { kind: 'server', server };
   }
-  if (nearest(topology.others, file, topology, candidate => candidate.names.includes(name))) return { kind: 'other-engine' };
+  if (nearest(topology.others, file, topology, candidate => candidate.names.includes(name)))
+    return { kind: 'other-engine' };
   return PLACEHOLDER.test(name) ? { kind: 'placeholder' } : { kind: 'unknown' };
 }
 
@@ -37,7 +46,8 @@ function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, to
   const leadsTo = (server: Server) =>
     server.published.some(
       published =>
-        (endpoint.portVariable !== null && published.variable === endpoint.portVariable) || String(published.value) === port,
+        (endpoint.portVariable !== null && published.variable === endpoint.portVariable) ||
+        String(published.value) === port,
     );
   const pooler = nearest(topology.poolers, file, topology, leadsTo);
   if (pooler) return { kind: 'pooler', server: pooler };
@@ -71,7 +81,9 @@ function isOtherService(name: string, file: string, topology: Topology): boolean
   const service = compose?.services.find(candidate => candidate.name.toLowerCase() === name);
   if (!service || (service.image === null && service.build === null)) return false;
   const known = [...topology.servers, ...topology.poolers];
-  return !known.some(server => server.service === service.name && server.definitions.some(definition => definition.file === file));
+  return !known.some(
+    server => server.service === service.name && server.definitions.some(definition => definition.file === file),
+  );
 }
 
 /** The file lies with a stack of its own that has another server: the name then leads out of that stack. */

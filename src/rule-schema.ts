@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { ATTRIBUTES } from './rules.ts';
 
-const texts = z.union([z.string(), z.array(z.string()).min(1)]).transform(value => (Array.isArray(value) ? value : [value]));
+const texts = z
+  .union([z.string(), z.array(z.string()).min(1)])
+  .transform(value => (Array.isArray(value) ? value : [value]));
 const attributes = Object.fromEntries(ATTRIBUTES.map(name => [name, texts.optional()])) as Record<
   (typeof ATTRIBUTES)[number],
   z.ZodOptional<typeof texts>
@@ -48,11 +50,16 @@ export const configSchema = z.strictObject({
       port: port.default(6432),
       publishedPort: port.default(6432),
       mode: z.enum(['session', 'transaction', 'statement']).default('transaction'),
-      version: z.string().regex(/^\d+\.\d+$/, 'a version such as "1.26", in quotes').default('1.25'),
+      version: z
+        .string()
+        .regex(/^\d+\.\d+$/, 'a version such as "1.26", in quotes')
+        .default('1.25'),
       base: z.enum(['alpine', 'debian']).default('alpine'),
     })
     .prefault({}),
-  direct: z.strictObject({ suffix: variablePart.default('_DIRECT'), bypass: variablePart.default('PGBOUNCER_BYPASS') }).prefault({}),
+  direct: z
+    .strictObject({ suffix: variablePart.default('_DIRECT'), bypass: variablePart.default('PGBOUNCER_BYPASS') })
+    .prefault({}),
   services: z.array(z.string()).default([]),
   keepDirect: z.array(z.string()).default([]),
   include: z.array(z.string()).default([]),

@@ -1,14 +1,15 @@
 /** Runs the examples of rules in a small repository of their own, through the same stages as a real one. */
-import { buildTopology } from './topology.ts';
-import { extractSource } from './extract.ts';
+
 import { readComposeFile } from '../codemods/compose-file.ts';
 import { isComposePath } from '../codemods/paths.ts';
 import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { decide } from './decide.ts';
+import { extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
 import type { Extraction, Site, Source } from './model.ts';
 import type { CliOptions } from './options.ts';
 import { type CompiledRule, compileRule, type Example } from './rules.ts';
+import { buildTopology } from './topology.ts';
 
 /** The world of the examples: Postgres on 5433, a pooler on 6432, CockroachDB, an application. */
 const COMPOSE = `services:
@@ -36,7 +37,10 @@ export async function testRules(rules: readonly CompiledRule[]): Promise<{ run: 
   let run = 0;
   for (const rule of rules) {
     for (const { match, noMatch } of rule.examples) {
-      for (const [example, wanted] of [[match, true], [noMatch, false]] as const) {
+      for (const [example, wanted] of [
+        [match, true],
+        [noMatch, false],
+      ] as const) {
         if (example === undefined) continue;
         run++;
         const sites = await decideExample(example, rules);
@@ -44,7 +48,11 @@ export async function testRules(rules: readonly CompiledRule[]): Promise<{ run: 
         if (matched === wanted) continue;
         const text = typeof example === 'string' ? example : example.text;
         const decided = sites.map(site => `${site.text}: ${site.rule}`).join('; ') || 'no site found';
-        failures.push({ rule: rule.id, example: text, message: wanted ? `should match, but: ${decided}` : 'should not match' });
+        failures.push({
+          rule: rule.id,
+          example: text,
+          message: wanted ? `should match, but: ${decided}` : 'should not match',
+        });
       }
     }
   }
@@ -58,8 +66,16 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
   if (!isComposePath(file)) files.set('docker-compose.yml', COMPOSE);
   files.set(file, isComposePath(file) ? wrapCompose(text) : text);
   const config: Config = { ...defaultConfig(), keepDirect: ['KEPT_DIRECT_EXAMPLE_URL'] };
-  const composeFiles = [...files].flatMap(([path, content]) => (isComposePath(path) ? (readComposeFile(path, content) ?? []) : []));
-  const topology = buildTopology({ composeFiles, environments: new Map(), readDockerfile: () => null, manifests: [], named: [] });
+  const composeFiles = [...files].flatMap(([path, content]) =>
+    isComposePath(path) ? (readComposeFile(path, content) ?? []) : [],
+  );
+  const topology = buildTopology({
+    composeFiles,
+    environments: new Map(),
+    readDockerfile: () => null,
+    manifests: [],
+    named: [],
+  });
   const scan = {
     names: new Set([...topology.servers, ...topology.poolers, ...topology.others].flatMap(server => server.names)),
     ports: new Set(['5432', '5433', '6432']),
@@ -89,7 +105,8 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
 }
 
 function wrapCompose(text: string): string {
-  if (/^services:/m.test(text)) return /image: '?postgres/.test(text) ? text : COMPOSE + text.replace(/^services:\n/, '');
+  if (/^services:/m.test(text))
+    return /image: '?postgres/.test(text) ? text : COMPOSE + text.replace(/^services:\n/, '');
   const body = /:\/\/|postgres/.test(text) ? text : `${text}\nenvironment: { DATABASE_URL: "${DSN}" }`;
   const image = /^image:/m.test(text) ? '' : '    image: acme/app\n';
   return `${COMPOSE}  app:\n${image}${body.replace(/^/gm, '    ')}\n`;
@@ -103,7 +120,8 @@ export async function runRules({ arguments: [verb], values }: CliOptions): Promi
   const config = path === null ? defaultConfig() : await readConfig(path);
   const { rules: ours } = await import('../rules/rules.generated.ts');
   const { run, failures } = await testRules([...(await readUserRules(root, config.rules)), ...ours.map(compileRule)]);
-  for (const { rule, example, message } of failures) process.stderr.write(`${rule}: ${message}\n${example.replace(/^/gm, '    ')}\n`);
+  for (const { rule, example, message } of failures)
+    process.stderr.write(`${rule}: ${message}\n${example.replace(/^/gm, '    ')}\n`);
   process.stdout.write(`${run - failures.length} examples passed, ${failures.length} failed\n`);
   return failures.length === 0 ? 0 : 1;
 }

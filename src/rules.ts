@@ -3,10 +3,38 @@ import { matchGlob } from './glob.ts';
 import type { Action, Safety, Site, Use } from './model.ts';
 
 export type Attribute =
-  | 'format' | 'form' | 'role' | 'key' | 'service' | 'image' | 'path' | 'sibling' | 'scheme' | 'user' | 'database' | 'call' | 'param' | 'fact' | 'resolves';
+  | 'format'
+  | 'form'
+  | 'role'
+  | 'key'
+  | 'service'
+  | 'image'
+  | 'path'
+  | 'sibling'
+  | 'scheme'
+  | 'user'
+  | 'database'
+  | 'call'
+  | 'param'
+  | 'fact'
+  | 'resolves';
 
 export const ATTRIBUTES: readonly Attribute[] = [
-  'format', 'form', 'role', 'key', 'service', 'image', 'path', 'sibling', 'scheme', 'user', 'database', 'call', 'param', 'fact', 'resolves',
+  'format',
+  'form',
+  'role',
+  'key',
+  'service',
+  'image',
+  'path',
+  'sibling',
+  'scheme',
+  'user',
+  'database',
+  'call',
+  'param',
+  'fact',
+  'resolves',
 ];
 
 /** A command matches where it has one of `word` (words in a row, paths and case ignored) and, if given, one of `with`. */
@@ -53,7 +81,9 @@ function compileCondition(condition: Condition, mode: 'every' | 'some'): Test {
   }
   const { command } = condition;
   if (command) tests.push((_, use) => use !== null && matchesCommand(command, use.words));
-  return mode === 'every' ? (site, use) => tests.every(test => test(site, use)) : (site, use) => tests.some(test => test(site, use));
+  return mode === 'every'
+    ? (site, use) => tests.every(test => test(site, use))
+    : (site, use) => tests.some(test => test(site, use));
 }
 
 function valuesOf(site: Site, use: Use | null, attribute: Attribute): string[] {

@@ -31,7 +31,13 @@ interface SavedChange {
 }
 
 const toChanges = (plan: Plan): SavedChange[] =>
-  plan.changes.map(({ file, kind, digest, after, edits }) => ({ file, kind, before: digest, after: sha256(Buffer.from(after)), edits }));
+  plan.changes.map(({ file, kind, digest, after, edits }) => ({
+    file,
+    kind,
+    before: digest,
+    after: sha256(Buffer.from(after)),
+    edits,
+  }));
 
 export function savePlan(plan: Plan, path: string): void {
   const saved: SavedPlan = {
@@ -60,7 +66,9 @@ export async function runApply(options: CliOptions): Promise<number> {
   const then = new Map(saved.changes.map(change => [change.file, JSON.stringify(change)]));
   const differs = [...new Set([...now.keys(), ...then.keys()])].filter(file => now.get(file) !== then.get(file)).sort();
   if (differs.length > 0) {
-    throw new RefusedError(`Nothing was written, because the repository is not what was reviewed:\n${differs.map(file => `  ${file}`).join('\n')}\nMake a new plan.`);
+    throw new RefusedError(
+      `Nothing was written, because the repository is not what was reviewed:\n${differs.map(file => `  ${file}`).join('\n')}\nMake a new plan.`,
+    );
   }
   const applied = applyPlan(plan, { force: options.values.force ?? false });
   process.stderr.write(applied ? `Wrote ${applied.files.length} files (run ${applied.run}).\n` : 'Nothing to do.\n');
@@ -78,6 +86,7 @@ async function readSaved(path: string): Promise<SavedPlan> {
   }
   const plan = planSchema.safeParse(value);
   const config = plan.success ? configSchema.safeParse(plan.data.config) : null;
-  if (!plan.success || !config?.success) throw new UsageError(`${path} is no plan of this version; make a new one with plan --out.`);
+  if (!plan.success || !config?.success)
+    throw new UsageError(`${path} is no plan of this version; make a new one with plan --out.`);
   return { ...plan.data, config: config.data } as SavedPlan;
 }

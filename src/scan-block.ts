@@ -69,8 +69,12 @@ function samePair(a: string, b: string, aIsPort: boolean): boolean {
 
 /** Keys that speak of a database that can be Postgres. */
 export const isDatabaseKey = (key: string): boolean =>
-  /(?:^|[_.-])(?:PG|POSTGRES(?:QL)?|PSQL|DB|DATABASE|SQL|SQLALCHEMY|TYPEORM|DATASOURCE)(?=[_.-]|$|[0-9])|^PG|POSTGRES|(?:^|[_.-])DB(?=[A-Z_])/i.test(key) &&
-  !/MYSQL|MSSQL|MARIA|MONGO|REDIS|INFLUX|COUCH|SCYLLA|CASSANDRA|CLICKHOUSE|RABBIT|ELASTIC|NEO4J|VECTOR_?DB_HOST/i.test(key);
+  /(?:^|[_.-])(?:PG|POSTGRES(?:QL)?|PSQL|DB|DATABASE|SQL|SQLALCHEMY|TYPEORM|DATASOURCE)(?=[_.-]|$|[0-9])|^PG|POSTGRES|(?:^|[_.-])DB(?=[A-Z_])/i.test(
+    key,
+  ) &&
+  !/MYSQL|MSSQL|MARIA|MONGO|REDIS|INFLUX|COUCH|SCYLLA|CASSANDRA|CLICKHOUSE|RABBIT|ELASTIC|NEO4J|VECTOR_?DB_HOST/i.test(
+    key,
+  );
 
 /** A word like `HOST` says little: a value that is a known name, or a port that leads to a server, says more. */
 function isRelevant(

@@ -1,5 +1,5 @@
 /** Finds the endpoints in one value, whatever the format that holds it. */
-import { findUrlDsns, readKeywordDsn, splitHostPort, type Keyword, type UrlDsn } from './dsn.ts';
+import { findUrlDsns, type Keyword, readKeywordDsn, splitHostPort, type UrlDsn } from './dsn.ts';
 import { type MappedText, toSource } from './mapped-text.ts';
 import type { Entry, RawSite, Role, Span, Use } from './model.ts';
 import { classifyPart } from './part.ts';

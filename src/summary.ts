@@ -20,20 +20,56 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
   const section = (title: string, items: string[], most = MOST): void => {
     if (items.length === 0) return;
     lines.push(c.bold(title), ...items.slice(0, options.verbose ? items.length : most).map(item => `  ${item}`));
-    if (!options.verbose && items.length > most) lines.push(`  … and ${items.length - most} more (--verbose, or --json)`);
+    if (!options.verbose && items.length > most)
+      lines.push(`  … and ${items.length - most} more (--verbose, or --json)`);
     lines.push('');
   };
   const place = (site: Site) => `${site.file}:${lineAt(plan.texts.get(site.file) ?? '', site.span.start)}`;
 
   lines.push(...describeServers(plan), '');
-  if (options.verbose) section('Every place and its decision', plan.sites.map(site => `${place(site)}  ${site.text}${site.replacement && site.replacement !== site.text ? ` → ${site.replacement}` : ''}  ${site.action} (${site.rule}): ${site.reason}`));
+  if (options.verbose)
+    section(
+      'Every place and its decision',
+      plan.sites.map(
+        site =>
+          `${place(site)}  ${site.text}${site.replacement && site.replacement !== site.text ? ` → ${site.replacement}` : ''}  ${site.action} (${site.rule}): ${site.reason}`,
+      ),
+    );
   section(options.mode === 'write' ? 'Changes' : 'Would change', describeChanges(plan), 20);
-  section('Pooled, but only with --unsafe', group(plan.sites.filter(site => site.action === 'pooled' && site.safety === 'unsafe'), place));
-  section('Kept direct on purpose', group(plan.sites.filter(site => site.action === 'direct'), place));
-  section('Left for you to look at', group(plan.sites.filter(site => site.action === 'review'), place), 20);
-  section('Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)', plan.localEnv.map(({ file, key, action }) => `${file}: ${key} (${action})`));
-  section('Refused', plan.refused.map(({ file, reason }) => `${file}: ${reason}`));
-  section('Not analysed', plan.errors.map(({ file, line, message }) => `${file ?? ''}${line === undefined ? '' : `:${line}`}: ${message}`));
+  section(
+    'Pooled, but only with --unsafe',
+    group(
+      plan.sites.filter(site => site.action === 'pooled' && site.safety === 'unsafe'),
+      place,
+    ),
+  );
+  section(
+    'Kept direct on purpose',
+    group(
+      plan.sites.filter(site => site.action === 'direct'),
+      place,
+    ),
+  );
+  section(
+    'Left for you to look at',
+    group(
+      plan.sites.filter(site => site.action === 'review'),
+      place,
+    ),
+    20,
+  );
+  section(
+    'Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)',
+    plan.localEnv.map(({ file, key, action }) => `${file}: ${key} (${action})`),
+  );
+  section(
+    'Refused',
+    plan.refused.map(({ file, reason }) => `${file}: ${reason}`),
+  );
+  section(
+    'Not analysed',
+    plan.errors.map(({ file, line, message }) => `${file ?? ''}${line === undefined ? '' : `:${line}`}: ${message}`),
+  );
   section('Notes', [...plan.notes, ...describeVersion(plan)]);
   lines.push(nextCommand(plan, options));
   return `${escapeControls(lines.join('\n'))}\n`;
@@ -42,14 +78,36 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
 function describeServers({ topology, filesScanned, sites }: Plan): string[] {
   const count = (action: Site['action']) => sites.filter(site => site.action === action).length;
   const head = `${filesScanned} files, ${sites.length} places that name a Postgres endpoint: ${count('pooled')} pooled, ${count('direct')} direct, ${count('leave')} left alone, ${count('review')} to review.`;
-  if (topology.servers.length === 0) return [head, 'No Postgres service was found in a compose file, so nothing can be pooled. If there is one, name it with --service.'];
-  const list = (servers: typeof topology.servers) => servers.map(server => `${server.service} (${server.definitions.map(({ file, line }) => `${file}:${line}`).join(', ')}; ${server.evidence})`).join('; ');
-  return [head, `Postgres: ${list(topology.servers)}`, ...(topology.poolers.length > 0 ? [`Pooler: ${list(topology.poolers)}`] : [])];
+  if (topology.servers.length === 0)
+    return [
+      head,
+      'No Postgres service was found in a compose file, so nothing can be pooled. If there is one, name it with --service.',
+    ];
+  const list = (servers: typeof topology.servers) =>
+    servers
+      .map(
+        server =>
+          `${server.service} (${server.definitions.map(({ file, line }) => `${file}:${line}`).join(', ')}; ${server.evidence})`,
+      )
+      .join('; ');
+  return [
+    head,
+    `Postgres: ${list(topology.servers)}`,
+    ...(topology.poolers.length > 0 ? [`Pooler: ${list(topology.poolers)}`] : []),
+  ];
 }
 
 function describeChanges(plan: Plan): string[] {
   const formats = new Map<string, { files: number; edits: number }>();
-  const formatOf = (file: string) => plan.sites.find(site => site.file === file)?.format ?? (/\.py$/.test(file) ? 'python' : /\.(?:md|rst)$/.test(file) ? 'markdown' : /compose/.test(file) ? 'compose' : 'other');
+  const formatOf = (file: string) =>
+    plan.sites.find(site => site.file === file)?.format ??
+    (/\.py$/.test(file)
+      ? 'python'
+      : /\.(?:md|rst)$/.test(file)
+        ? 'markdown'
+        : /compose/.test(file)
+          ? 'compose'
+          : 'other');
   for (const change of plan.changes.filter(change => change.kind === 'modify')) {
     const format = formatOf(change.file);
     const known = formats.get(format) ?? { files: 0, edits: 0 };
@@ -58,7 +116,9 @@ function describeChanges(plan: Plan): string[] {
   const created = plan.changes.filter(change => change.kind === 'create').map(change => change.file);
   const width = Math.max(0, ...[...formats.keys()].map(name => name.length));
   return [
-    ...[...formats].sort().map(([name, { files, edits }]) => `${name.padEnd(width)}  ${plural(files, 'file')}, ${plural(edits, 'edit')}`),
+    ...[...formats]
+      .sort()
+      .map(([name, { files, edits }]) => `${name.padEnd(width)}  ${plural(files, 'file')}, ${plural(edits, 'edit')}`),
     ...(created.length > 0 ? [`new: ${created.join(', ')}`] : []),
   ];
 }
@@ -81,14 +141,22 @@ function group(sites: readonly Site[], place: (site: Site) => string): string[] 
 /** Security floor: research on 2026-11, pgbouncer.org/changelog.html. */
 function describeVersion({ config, changes }: Plan): string[] {
   if (!changes.some(change => change.file.startsWith(`${config.assets.directory}/`))) return [];
-  const ships = config.pool.base === 'alpine' ? 'Alpine 3.23 ships PgBouncer 1.25' : 'Debian trixie ships PgBouncer 1.24';
-  return [`${ships}, which lacks the fixes of 1.26.1 (CVE-2026-107350, CVE-2026-107349): keep the pooler's port off public interfaces, and rebuild when the base has them.`];
+  const ships =
+    config.pool.base === 'alpine' ? 'Alpine 3.23 ships PgBouncer 1.25' : 'Debian trixie ships PgBouncer 1.24';
+  return [
+    `${ships}, which lacks the fixes of 1.26.1 (CVE-2026-107350, CVE-2026-107349): keep the pooler's port off public interfaces, and rebuild when the base has them.`,
+  ];
 }
 
 function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
-  if (mode === 'write') return plan.changes.length > 0 ? 'Next: docker compose up --build, then docs/pgbouncer.md for the rollout checklist.' : 'Nothing to do.';
+  if (mode === 'write')
+    return plan.changes.length > 0
+      ? 'Next: docker compose up --build, then docs/pgbouncer.md for the rollout checklist.'
+      : 'Nothing to do.';
   if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write`;
   const reviews = plan.sites.some(site => site.action === 'review');
-  return reviews ? 'Nothing to write. The places above are for you to decide; pool-migrate explain RULE tells more.' : 'Nothing to do.';
+  return reviews
+    ? 'Nothing to write. The places above are for you to decide; pool-migrate explain RULE tells more.'
+    : 'Nothing to do.';
 }

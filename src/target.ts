@@ -22,7 +22,9 @@ export function poolFor(server: Server, topology: Topology, config: Config): Poo
     return {
       host: existing.service,
       port: existing.port,
-      published: published?.value ? { value: published.value, text: published.variable ? published.raw : String(published.value) } : null,
+      published: published?.value
+        ? { value: published.value, text: published.variable ? published.raw : String(published.value) }
+        : null,
       existing,
     };
   }
@@ -58,12 +60,16 @@ export interface Replacement {
 export function replacementsFor(site: Site, pool: Pool): Replacement[] {
   const isPublished = site.resolution.kind === 'published';
   const pieces: Replacement[] = [];
-  if (site.host && site.host.value !== null && !isPublished) pieces.push({ span: site.host.inner, text: hostLike(site, pool) });
+  if (site.host && site.host.value !== null && !isPublished)
+    pieces.push({ span: site.host.inner, text: hostLike(site, pool) });
   const port = isPublished ? (pool.published?.value ?? pool.port) : pool.port;
   const { port: part } = site;
   if (part && part.value !== null) {
-    const follows = isPublished && part.variables.length > 0 && pool.published !== null && isPublishVariable(part, site);
-    pieces.push(follows ? { span: part.span, text: pool.published?.text ?? '' } : { span: part.inner, text: String(port) });
+    const follows =
+      isPublished && part.variables.length > 0 && pool.published !== null && isPublishVariable(part, site);
+    pieces.push(
+      follows ? { span: part.span, text: pool.published?.text ?? '' } : { span: part.inner, text: String(port) },
+    );
   } else if (part && isPublished && pool.published && isPublishVariable(part, site)) {
     pieces.push({ span: part.span, text: pool.published.text });
   } else if (!part && site.form === 'url' && site.host) {
@@ -77,7 +83,9 @@ export function replacementsFor(site: Site, pool: Pool): Replacement[] {
 function hostLike({ host, resolution }: Site, pool: Pool): string {
   const name = host?.value ?? '';
   const service = resolution.kind === 'server' ? resolution.server.service : '';
-  return name.toLowerCase().startsWith(`${service.toLowerCase()}.`) && /\.svc\b|^[^.]+\.[^.]+$/.test(name) ? pool.host + name.slice(service.length) : pool.host;
+  return name.toLowerCase().startsWith(`${service.toLowerCase()}.`) && /\.svc\b|^[^.]+\.[^.]+$/.test(name)
+    ? pool.host + name.slice(service.length)
+    : pool.host;
 }
 
 /** `localhost:${HOST_POSTGRES_PORT:-5433}` follows the variable of the mapping, so the pooler's own takes its place. */

@@ -1,7 +1,7 @@
 /** Which services are Postgres, under which names and ports they answer, and who uses them. */
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
-import { dirOf, joinPath } from './paths.ts';
 import type { Published, Server } from './model.ts';
+import { dirOf, joinPath } from './paths.ts';
 
 export interface Topology {
   servers: Server[];
@@ -81,9 +81,11 @@ interface Recognition {
 }
 
 /** Image names whose last part says Postgres, but that only work with one. */
-const HELPERS = /export|backup|dump|restore|admin|postgrest|operator|bouncer|pool|repmgr-?d|client|migrat|graphile|tool|wal-?g|barman|init|metrics|monitor|proxy|bridge|mcp/;
+const HELPERS =
+  /export|backup|dump|restore|admin|postgrest|operator|bouncer|pool|repmgr-?d|client|migrat|graphile|tool|wal-?g|barman|init|metrics|monitor|proxy|bridge|mcp/;
 const POOLER = /(?:pgbouncer|pgcat|pgpool|odyssey|supavisor|pgdog)/;
-const SERVER_IMAGE = /^(?:postgres(?:ql)?|postgis|pgvector|timescaledb(?:-ha|-postgis)?|citus|pgrouting|paradedb|pgautoupgrade|spilo(?:-\d+)?|alloydbomni|edb-postgres|postgres-(?!operator)[\w-]*|[\w-]+-postgres(?:ql)?|postgresql-[\w-]+|postgis-[\w-]+|postgres[\d.]+|pgvecto-rs|vectorchord-postgres|age)$/;
+const SERVER_IMAGE =
+  /^(?:postgres(?:ql)?|postgis|pgvector|timescaledb(?:-ha|-postgis)?|citus|pgrouting|paradedb|pgautoupgrade|spilo(?:-\d+)?|alloydbomni|edb-postgres|postgres-(?!operator)[\w-]*|[\w-]+-postgres(?:ql)?|postgresql-[\w-]+|postgis-[\w-]+|postgres[\d.]+|pgvecto-rs|vectorchord-postgres|age)$/;
 
 /** By the last part of the image's name, without registry and tag. */
 export const isServerImage = (name: string): boolean => SERVER_IMAGE.test(name) && !HELPERS.test(name);
@@ -95,7 +97,11 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
     return { kind: 'pooler', port: poolerPort(service, image), evidence: `image or build of ${service.name}` };
   }
   if (/cockroach|yugabyte/.test(image)) {
-    return { kind: 'other-engine', port: image.includes('cockroach') ? 26257 : 5433, evidence: `image ${service.image}` };
+    return {
+      kind: 'other-engine',
+      port: image.includes('cockroach') ? 26257 : 5433,
+      evidence: `image ${service.image}`,
+    };
   }
   if (isServerImage(image) && !runsSomethingElse(service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
@@ -109,8 +115,14 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
   if (hasVolume && !HELPERS.test(image)) {
     return { kind: 'postgres', port: serverPort(service), evidence: 'a data volume at /var/lib/postgresql' };
   }
-  const setsPassword = service.environment.some(entry => /^POSTGRES_(?:PASSWORD(?:_FILE)?|HOST_AUTH_METHOD)$/.test(entry.key));
-  if (setsPassword && /pg_isready/.test(service.healthcheck ?? '') && !/-h\s+(?!localhost|127)/.test(service.healthcheck ?? '')) {
+  const setsPassword = service.environment.some(entry =>
+    /^POSTGRES_(?:PASSWORD(?:_FILE)?|HOST_AUTH_METHOD)$/.test(entry.key),
+  );
+  if (
+    setsPassword &&
+    /pg_isready/.test(service.healthcheck ?? '') &&
+    !/-h\s+(?!localhost|127)/.test(service.healthcheck ?? '')
+  ) {
     return { kind: 'postgres', port: serverPort(service), evidence: 'POSTGRES_PASSWORD and a pg_isready health check' };
   }
   return null;
@@ -118,12 +130,16 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
 
 /** A service with a Postgres image that runs a program of its own, such as a backup job. */
 const runsSomethingElse = (service: ComposeService): boolean =>
-  service.command !== '' && !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|\bpostgres\s+-c\b/.test(service.command);
+  service.command !== '' &&
+  !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|\bpostgres\s+-c\b/.test(service.command);
 
 /** E.g.: `registry.local:5000/team/postgis:15-alpine@sha256:…` → `postgis`. */
 export function imageName(image: string | null): string {
   const name = (image ?? '').replace(/\$\{[^}]*:?-([^}]*)\}/g, '$1').replace(/@.*$/, '');
-  const last = name.slice(name.lastIndexOf('/') + 1).replace(/:.*$/, '').toLowerCase();
+  const last = name
+    .slice(name.lastIndexOf('/') + 1)
+    .replace(/:.*$/, '')
+    .toLowerCase();
   return last;
 }
 

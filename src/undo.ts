@@ -17,10 +17,17 @@ export interface Undone {
 export function undo(cwd: string, run?: string): Undone {
   const root = resolve(cwd);
   const journals = readJournals(root).filter(({ journal }) => journal.root === root);
-  const found = run === undefined ? journals.findLast(({ journal }) => journal.state !== 'undone') : journals.find(({ journal }) => journal.run === run);
+  const found =
+    run === undefined
+      ? journals.findLast(({ journal }) => journal.state !== 'undone')
+      : journals.find(({ journal }) => journal.run === run);
   if (!found) {
     const known = journals.map(({ journal }) => `${journal.run} (${journal.state})`).join(', ');
-    throw new UsageError(run === undefined ? 'There is no run to take back here.' : `There is no run ${run} here.${known ? ` Runs: ${known}.` : ''}`);
+    throw new UsageError(
+      run === undefined
+        ? 'There is no run to take back here.'
+        : `There is no run ${run} here.${known ? ` Runs: ${known}.` : ''}`,
+    );
   }
   const { directory, journal } = found;
   if (journal.state === 'undone') throw new UsageError(`Run ${journal.run} was taken back already.`);
@@ -36,7 +43,8 @@ export function undo(cwd: string, run?: string): Undone {
     );
   }
   const failed = restore(root, directory, journal);
-  if (failed.length > 0) throw new RefusedError(`These files could not be restored: ${failed.join(', ')}. Originals are in ${directory}.`);
+  if (failed.length > 0)
+    throw new RefusedError(`These files could not be restored: ${failed.join(', ')}. Originals are in ${directory}.`);
   journal.state = 'undone';
   saveJournal(directory, journal);
   return { run: journal.run, files: journal.entries.map(({ file }) => file) };

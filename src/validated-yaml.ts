@@ -5,7 +5,12 @@ import { isTooDeep } from './depth-guard.ts';
 import { UsageError } from './errors.ts';
 
 /** Throws a UsageError `file:line:col: path: message`. `section` is where in the document the value stands. */
-export function parseValidated<T extends z.ZodType>(file: string, text: string, schema: T, section: string[]): z.infer<T> {
+export function parseValidated<T extends z.ZodType>(
+  file: string,
+  text: string,
+  schema: T,
+  section: string[],
+): z.infer<T> {
   if (isTooDeep(text)) throw new UsageError(`${file}: nested too deeply`);
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, logLevel: 'silent' });
@@ -15,25 +20,32 @@ export function parseValidated<T extends z.ZodType>(file: string, text: string, 
   };
   const fault = document.errors[0];
   if (fault) throw new UsageError(`${at(fault.pos[0])}: ${fault.message.split('\n')[0]}`);
-  const value = section.reduce((node: unknown, key) => (node as Record<string, unknown> | null)?.[key], document.toJS({ maxAliasCount: 50 }));
+  const value = section.reduce(
+    (node: unknown, key) => (node as Record<string, unknown> | null)?.[key],
+    document.toJS({ maxAliasCount: 50 }),
+  );
   const result = schema.safeParse(value ?? (Array.isArray(value) ? [] : {}));
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const path = [...section, ...(issue?.path ?? [])] as (string | number)[];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const offset = offsetOf(document.contents as Node | null, unknown ? [...path, unknown] : path);
+  const offset = offsetOf(document.contents as Node | null, unknown ? [...path, unknown] : path, unknown !== undefined);
   throw new UsageError(`${at(offset)}: ${path.join('.') || 'the file'}: ${issue?.message ?? 'is not valid'}`);
 }
 
 /** The place of the deepest part of the path that exists; a key's own place for a key. */
-function offsetOf(root: Node | null, path: (string | number)[]): number {
+function offsetOf(root: Node | null, path: (string | number)[], isUnknown: boolean): number {
   let node: unknown = root;
   let offset = root?.range?.[0] ?? 0;
-  for (const step of path) {
+  for (const [i, step] of path.entries()) {
     if (isMap(node)) {
-      const pair = node.items.find(item => isPair(item) && String((item.key as { value?: unknown })?.value) === String(step));
+      const pair = node.items.find(
+        item => isPair(item) && String((item.key as { value?: unknown })?.value) === String(step),
+      );
       if (!pair) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
+      // An unknown key is at fault itself; of any other entry it is the value.
+      const isLast = i === path.length - 1 && !isUnknown;
+      offset = ((isLast ? (pair.value as Node | null) : null) ?? (pair.key as Node)).range?.[0] ?? offset;
       node = pair.value;
     } else if (isSeq(node)) {
       node = node.items[Number(step)];

@@ -1,13 +1,15 @@
 /** Compares a plan with the plan of its own result. */
-import type { Plan } from './plan.ts';
+
 import type { Refusal, Site } from './model.ts';
+import type { Plan } from './plan.ts';
 
 /** Faults by file; empty where the first plan holds. */
 export function verifyPlan(first: Plan, second: Plan): Refusal[] {
   const faults: Refusal[] = [];
   const edited = new Set(first.changes.filter(change => change.kind === 'modify').map(change => change.file));
   for (const change of second.changes) {
-    if (change.kind === 'modify') faults.push({ file: change.file, reason: 'a second run would change the file again' });
+    if (change.kind === 'modify')
+      faults.push({ file: change.file, reason: 'a second run would change the file again' });
   }
   for (const failure of second.errors) {
     if (failure.file && edited.has(failure.file) && !first.errors.some(known => known.file === failure.file)) {
@@ -25,7 +27,10 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
     const [twin] = twins?.splice(Math.max(at, 0), 1) ?? [];
     if (!twin) faults.push({ file: site.file, reason: `${text} could not be found again after the edit` });
     else if (twin.action !== wanted) {
-      faults.push({ file: site.file, reason: `${text} would be decided ${twin.action} (${twin.rule}) after the edit, not ${wanted}` });
+      faults.push({
+        file: site.file,
+        reason: `${text} would be decided ${twin.action} (${twin.rule}) after the edit, not ${wanted}`,
+      });
     }
   }
   return faults.filter((fault, i) => faults.findIndex(other => other.file === fault.file) === i);

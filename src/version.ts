@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs';
 function readVersion(): string {
   for (const way of ['../../package.json', '../package.json']) {
     try {
-      const { name, version } = JSON.parse(readFileSync(new URL(way, import.meta.url), 'utf8')) as { name: string; version: string };
+      const { name, version } = JSON.parse(readFileSync(new URL(way, import.meta.url), 'utf8')) as {
+        name: string;
+        version: string;
+      };
       if (name === 'pool-migrate') return version;
     } catch {
       // The other place.

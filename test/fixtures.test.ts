@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { applyPlan, type Plan, planMigration, undo } from '../src/index.ts';
 import { renderPatch } from '../src/diff.ts';
+import { applyPlan, type Plan, planMigration, undo } from '../src/index.ts';
 import { copyFixture, findCompose, runCli, snapshotTree } from './repository.ts';
 
 const FIXTURES = ['crawler', 'ledger'];
@@ -15,18 +15,33 @@ const TWINS: [name: string, edit: (path: string, text: string) => string][] = [
   ['LF', (_, text) => text.replace(/\r\n/g, '\n')],
   ['CRLF', (path, text) => (isScript(path) ? text : text.replace(/\r?\n/g, '\r\n'))],
   ['BOM', (path, text) => (/\.(?:ya?ml|md|sample)$/.test(path) ? `\ufeff${text.replace(/^\ufeff/, '')}` : text)],
-  ['4 spaces', (path, text) => (/compose\.ya?ml$/.test(path) && !/^ {4}\w/m.test(text.split('services:')[1]?.slice(0, 40) ?? '') ? text.replace(/^( +)(- )?/gm, (_, spaces, dash) => spaces + spaces + (dash ? '-   ' : '')) : text)],
-  ['2 spaces', (path, text) => (/compose\.ya?ml$/.test(path) && /services:\r?\n {4}\w/.test(text) ? text.replace(/^( +)/gm, spaces => ' '.repeat(spaces.length / 2)) : text)],
+  [
+    '4 spaces',
+    (path, text) =>
+      /compose\.ya?ml$/.test(path) && !/^ {4}\w/m.test(text.split('services:')[1]?.slice(0, 40) ?? '')
+        ? text.replace(/^( +)(- )?/gm, (_, spaces, dash) => spaces + spaces + (dash ? '-   ' : ''))
+        : text,
+  ],
+  [
+    '2 spaces',
+    (path, text) =>
+      /compose\.ya?ml$/.test(path) && /services:\r?\n {4}\w/.test(text)
+        ? text.replace(/^( +)/gm, spaces => ' '.repeat(spaces.length / 2))
+        : text,
+  ],
 ];
 
-const decisions = (plan: Plan) => plan.sites.map(({ file, key, text, action, rule, replacement }) => ({ file, key, text, action, rule, replacement }));
+const decisions = (plan: Plan) =>
+  plan.sites.map(({ file, key, text, action, rule, replacement }) => ({ file, key, text, action, rule, replacement }));
 const patchOf = (plan: Plan) => plan.changes.map(change => renderPatch(change, true)).join('');
 
 describe.each(FIXTURES)('%s', name => {
   test('comes out as reviewed', async () => {
     const plan = await planMigration({ cwd: copyFixture(name) });
     const modified = plan.changes.filter(change => change.kind === 'modify');
-    await expect(modified.map(change => renderPatch(change, true)).join('')).toMatchFileSnapshot(`__snapshots__/${name}.patch`);
+    await expect(modified.map(change => renderPatch(change, true)).join('')).toMatchFileSnapshot(
+      `__snapshots__/${name}.patch`,
+    );
     expect(plan.changes.filter(change => change.kind === 'create').map(change => change.file)).toMatchSnapshot();
   });
 
@@ -53,7 +68,9 @@ describe.each(FIXTURES)('%s', name => {
     const plan = await planMigration({ cwd: copyFixture(name) });
     const twin = await planMigration({ cwd: copyFixture(name, edit) });
     expect(decisions(twin)).toEqual(decisions(plan));
-    expect(twin.changes.map(({ file, edits }) => ({ file, edits }))).toEqual(plan.changes.map(({ file, edits }) => ({ file, edits })));
+    expect(twin.changes.map(({ file, edits }) => ({ file, edits }))).toEqual(
+      plan.changes.map(({ file, edits }) => ({ file, edits })),
+    );
   });
 
   test('two runs print the same bytes', () => {
@@ -65,7 +82,11 @@ describe.each(FIXTURES)('%s', name => {
   test('git applies the patch, and the result is what --write writes', async () => {
     const root = copyFixture(name);
     const plan = await planMigration({ cwd: root });
-    const result = spawnSync('git', ['apply', '--whitespace=nowarn', '-'], { cwd: root, input: patchOf(plan), encoding: 'utf8' });
+    const result = spawnSync('git', ['apply', '--whitespace=nowarn', '-'], {
+      cwd: root,
+      input: patchOf(plan),
+      encoding: 'utf8',
+    });
     expect(result.stderr).toBe('');
     for (const { file, after } of plan.changes) expect(readFileSync(join(root, file), 'utf8')).toBe(after);
   });
@@ -73,11 +94,21 @@ describe.each(FIXTURES)('%s', name => {
 
 const compose = findCompose();
 describe.skipIf(compose === null)('docker-compose', () => {
-  const run = (cwd: string, args: string[]) => spawnSync(compose as string, args, { cwd, encoding: 'utf8', env: { PATH: process.env.PATH, HOME: '/nonexistent' } });
+  const run = (cwd: string, args: string[]) =>
+    spawnSync(compose as string, args, {
+      cwd,
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH, HOME: '/nonexistent' },
+    });
   const hashes = (cwd: string) => {
     const result = run(cwd, ['--profile', '*', 'config', '--hash', '*']);
     expect(result.stderr).toBe('');
-    return new Map(result.stdout.trim().split('\n').map(line => line.split(' ') as [string, string]));
+    return new Map(
+      result.stdout
+        .trim()
+        .split('\n')
+        .map(line => line.split(' ') as [string, string]),
+    );
   };
 
   test.each([
@@ -90,8 +121,18 @@ describe.skipIf(compose === null)('docker-compose', () => {
       applyPlan(await planMigration({ cwd: root }));
       const after = hashes(root);
       expect([...after.keys()].sort()).toEqual([...before.keys(), 'pgbouncer'].sort());
-      expect([...before].filter(([service, hash]) => after.get(service) === hash).map(([service]) => service).sort()).toEqual(same);
-      expect([...before].filter(([service, hash]) => after.get(service) !== hash).map(([service]) => service).sort()).toEqual(changed);
+      expect(
+        [...before]
+          .filter(([service, hash]) => after.get(service) === hash)
+          .map(([service]) => service)
+          .sort(),
+      ).toEqual(same);
+      expect(
+        [...before]
+          .filter(([service, hash]) => after.get(service) !== hash)
+          .map(([service]) => service)
+          .sort(),
+      ).toEqual(changed);
     }
   });
 });

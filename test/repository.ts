@@ -48,12 +48,23 @@ export function copyFixture(name: string, edit: (path: string, text: string) => 
 export function commitAll(root: string): void {
   execFileSync('git', ['init', '-q'], { cwd: root });
   execFileSync('git', ['-c', 'core.autocrlf=false', 'add', '-A'], { cwd: root });
-  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', 'commit', '-qm', 'before', '--allow-empty'], { cwd: root });
+  execFileSync(
+    'git',
+    ['-c', 'user.name=t', '-c', 'user.email=t@example.com', 'commit', '-qm', 'before', '--allow-empty'],
+    { cwd: root },
+  );
 }
 
 export function listTree(root: string): string[] {
-  const out = spawnSync('find', ['.', '-type', 'f', '-not', '-path', './.git/*'], { cwd: root, encoding: 'utf8' }).stdout;
-  return out.split('\n').filter(Boolean).map(path => path.slice(2)).sort();
+  const out = spawnSync('find', ['.', '-type', 'f', '-not', '-path', './.git/*'], {
+    cwd: root,
+    encoding: 'utf8',
+  }).stdout;
+  return out
+    .split('\n')
+    .filter(Boolean)
+    .map(path => path.slice(2))
+    .sort();
 }
 
 /** Mode and content of every file, to compare a whole tree byte for byte. */
@@ -61,7 +72,12 @@ export function snapshotTree(root: string): Record<string, string> {
   return Object.fromEntries(
     listTree(root).map(path => {
       const mode = (lstatSync(join(root, path)).mode & 0o777).toString(8);
-      return [path, `${mode} ${createHash('sha256').update(readFileSync(join(root, path))).digest('hex')}`];
+      return [
+        path,
+        `${mode} ${createHash('sha256')
+          .update(readFileSync(join(root, path)))
+          .digest('hex')}`,
+      ];
     }),
   );
 }
@@ -75,7 +91,12 @@ export interface CliResult {
 export function runCli(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): CliResult {
   const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
   for (const name of ['CI', 'NO_COLOR', 'FORCE_COLOR']) if (!options.env?.[name]) delete env[name];
-  const result = spawnSync(process.execPath, [CLI, ...args], { cwd: options.cwd ?? PROJECT, encoding: 'utf8', env, maxBuffer: 1 << 28 });
+  const result = spawnSync(process.execPath, [CLI, ...args], {
+    cwd: options.cwd ?? PROJECT,
+    encoding: 'utf8',
+    env,
+    maxBuffer: 1 << 28,
+  });
   return { code: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 

@@ -1,0 +1,217 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { copyFixture, listTree, makeDirectory, makeRepository, runCli, snapshotTree } from './repository.ts';
+
+const COMPOSE = `services:
+  postgres:
+    image: postgres:15
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
+    ports: ["5433:5432"]
+  app:
+    image: acme/app
+    environment:
+      DATABASE_URL: postgresql://app:s3cret-pw@postgres:5432/app
+`;
+
+describe('wrong use: exit 2, nothing done', () => {
+  test.each([
+    [['--wirte'], /Unknown option --wirte.*Did you mean --write\?/],
+    [['audti'], /Unknown command audti/],
+    [['some/dir'], /-C/],
+    [['--write', '--check'], /exclude/],
+    [['--pool-port', 'x'], /--pool-port/],
+    [['--color', 'blue'], /--color/],
+    [['--reporter', 'xml'], /Unknown reporter xml/],
+    [['-c', 'missing.yml'], /missing\.yml/],
+    [['-C', '/nonexistent/here'], /no such directory/],
+    [['explain', 'nothing'], /no rule nothing/],
+    [['schema', 'nothing'], /no schema nothing/],
+    [['undo', 'x', 'y'], /Too many/],
+  ])('%j', (args, message) => {
+    const result = runCli(args, { cwd: makeRepository({ 'docker-compose.yml': COMPOSE }) });
+    expect(result).toMatchObject({ code: 2, stdout: '' });
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toContain('    at ');
+  });
+
+  test.each([
+    ['unknown key', 'pool: { hots: x }\n', /pool-migrate\.yml:1:9: pool: .*hots/],
+    ['wrong type', 'pool:\n  port: many\n', /pool-migrate\.yml:2:9: pool\.port/],
+    ['outside', 'assets: { directory: ../x }\n', /pool-migrate\.yml:1:22: assets\.directory/],
+    ['not YAML', 'pool: [\n', /pool-migrate\.yml:\d+:\d+/],
+    ['a list', '- a\n', /pool-migrate\.yml:1:1/],
+  ])('broken configuration, %s', (_, text, message) => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE, 'pool-migrate.yml': text });
+    const result = runCli(['-C', root]);
+    expect(result.code).toBe(2);
+    expect(result.stderr).toMatch(message);
+  });
+});
+
+describe('files that can not be analysed are named, and the others go on', () => {
+  const cases: [string, string, string | Buffer, RegExp][] = [
+    ['invalid YAML', 'other/docker-compose.yml', 'services:\n  a: [\n  b: }\n', /other\/docker-compose\.yml:\d+/],
+    [
+      'binary with a DSN inside',
+      'dump.dat',
+      Buffer.from('\0\x01postgresql://app:pw@postgres:5432/app\0', 'latin1'),
+      /dump\.dat.*binary/,
+    ],
+    [
+      'latin-1',
+      'settings.ini',
+      Buffer.from('# d\xe9faut\nurl = postgresql://app:pw@postgres:5432/app\n', 'latin1'),
+      /settings\.ini.*UTF-8/,
+    ],
+    ['UTF-16', 'settings.cfg', Buffer.from('\ufeffurl=postgresql://app:pw@postgres:5432/app', 'utf16le'), /^$/],
+    ['50 MB', 'huge.txt', `postgresql://app:pw@postgres:5432/app\n${'x'.repeat(50 * 1024 * 1024)}`, /huge\.txt.*MiB/],
+    [
+      'nested too deeply',
+      'docker-compose.deep.yml',
+      `a: ${'['.repeat(5000)}${']'.repeat(5000)}\n# postgres`,
+      /deep\.yml.*nested/,
+    ],
+  ];
+  test.each(cases)('%s', (_, path, content, message) => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE, [path]: content });
+    const before = snapshotTree(root);
+    const started = Date.now();
+    const result = runCli(['-C', root, '--write']);
+    expect(Date.now() - started).toBeLessThan(5000);
+    expect(result.code).toBe(0);
+    if (message.source !== '^$') expect(result.stderr).toMatch(message);
+    expect(snapshotTree(root)[path]).toBe(before[path]);
+    expect(readFileSync(join(root, 'docker-compose.yml'), 'utf8')).toContain('@pgbouncer:6432/app');
+  });
+
+  test.skipIf(process.getuid?.() === 0 && spawnSync('setpriv', ['--version']).status !== 0)('unreadable file', () => {
+    const root = makeRepository(
+      { 'docker-compose.yml': COMPOSE, 'secret.py': 'u = "postgresql://app:pw@postgres:5432/app"\n' },
+      { git: false },
+    );
+    chmodSync(root, 0o755);
+    chmodSync(join(root, 'secret.py'), 0o000);
+    const isRoot = process.getuid?.() === 0;
+    const command = isRoot
+      ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
+      : [process.execPath];
+    const result = spawnSync(
+      command[0] as string,
+      [...command.slice(1), join(process.cwd(), 'dist/src/cli.js'), '-C', root],
+      { encoding: 'utf8' },
+    );
+    expect(result.stderr).toMatch(/secret\.py.*could not be opened/);
+    expect(result.status).toBe(0);
+  });
+});
+
+describe('nothing to do is said in words', () => {
+  test('no Postgres at all', () => {
+    const result = runCli(['-C', makeRepository({ 'README.md': '# x\n' }), '--write']);
+    expect(result.code).toBe(0);
+    expect(result.stderr).toContain('No Postgres service was found');
+  });
+
+  test('an empty directory without git', () => {
+    expect(runCli(['-C', makeDirectory()])).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('a directory without git is migrated too, and its ignored files are not', () => {
+    const root = makeRepository(
+      {
+        'docker-compose.yml': COMPOSE,
+        '.gitignore': 'local/\n',
+        'local/a.py': 'u = "postgresql://app:pw@postgres:5432/app"\n',
+      },
+      { git: false },
+    );
+    expect(runCli(['-C', root, '--write']).code).toBe(0);
+    expect(readFileSync(join(root, 'local/a.py'), 'utf8')).toContain('postgres:5432');
+    expect(existsSync(join(root, '.pool-migrate'))).toBe(true);
+    expect(runCli(['-C', root, 'undo']).code).toBe(0);
+    expect(readFileSync(join(root, 'docker-compose.yml'), 'utf8')).toBe(COMPOSE);
+  });
+});
+
+describe('output', () => {
+  const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+
+  test('the diff goes to stdout, the summary to stderr, no password to either', () => {
+    const { stdout, stderr } = runCli(['-C', root]);
+    expect(stdout).toContain('+      DATABASE_URL: postgresql://app:****@pgbouncer:6432/app');
+    expect(stderr).toContain('npx pool-migrate');
+    expect(stdout + stderr).not.toContain('s3cret-pw');
+  });
+
+  test('--json is one object and nothing else', () => {
+    expect(JSON.parse(runCli(['-C', root, '--json', '-q']).stdout)).toMatchObject({ version: 1 });
+  });
+
+  test('--patch holds the real text with mode 0600', () => {
+    const file = join(makeDirectory(), 'x.patch');
+    const { stdout, stderr } = runCli(['-C', root, '--patch', file]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).toContain('s3cret-pw');
+    expect(stdout + stderr).not.toContain('s3cret-pw');
+  });
+
+  test.each([
+    [{}, false],
+    [{ CI: 'true' }, false],
+    [{ FORCE_COLOR: '0' }, false],
+    [{ NO_COLOR: '1', FORCE_COLOR: '1' }, false],
+    [{ FORCE_COLOR: '1' }, true],
+  ])('colour with %j: %s', (env, colored) => {
+    const { stdout } = runCli(['-C', root], { env });
+    expect(stdout.includes('\u001b[')).toBe(colored);
+    expect(runCli(['-C', root, '--color', 'never'], { env }).stdout).not.toContain('\u001b');
+    expect(runCli(['-C', root, '--color', 'always'], { env }).stdout).toContain('\u001b[');
+  });
+
+  test('--check: 1 while changes are pending, 0 after', () => {
+    const other = copyFixture('crawler');
+    expect(runCli(['-C', other, '--check'])).toMatchObject({ code: 1 });
+    expect(runCli(['-C', other, '--write']).code).toBe(0);
+    expect(runCli(['-C', other, '--check']).code).toBe(0);
+    expect(runCli(['-C', other, '--check', '--strict']).code).toBe(1);
+  });
+
+  test('--help and --version', () => {
+    expect(runCli(['--help']).stdout).toContain('Exit codes');
+    expect(runCli(['--version']).stdout.trim()).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version);
+  });
+});
+
+test('keys of git-ignored env files are named, and their values are not', () => {
+  const root = makeRepository({
+    'docker-compose.yml': COMPOSE,
+    '.gitignore': '.env\n',
+    '.env.example': 'DATABASE_URL=postgresql://app:pw@postgres:5432/app\n',
+  });
+  writeFileSync(join(root, '.env'), 'DATABASE_URL=postgresql://app:local-s3cret@postgres:5432/app\n');
+  const { stdout, stderr } = runCli(['-C', root]);
+  expect(stderr).toMatch(/\.env: DATABASE_URL/);
+  expect(stdout + stderr).not.toContain('local-s3cret');
+  expect(JSON.parse(runCli(['-C', root, '--json']).stdout).localEnv).toEqual([
+    { file: '.env', key: 'DATABASE_URL', action: 'pooled' },
+  ]);
+  expect(runCli(['-C', root, '--write']).code).toBe(0);
+  expect(readFileSync(join(root, '.env'), 'utf8')).toContain('postgres:5432');
+  expect(runCli(['-C', root, '--write', '--include-ignored-env']).code).toBe(0);
+  expect(readFileSync(join(root, '.env'), 'utf8')).toContain('pgbouncer:6432');
+});
+
+test('git settings of the scanned repository are not run', () => {
+  const root = makeRepository({ 'docker-compose.yml': COMPOSE, 'hook.sh': '#!/bin/sh\ntouch "$(dirname "$0")/ran"\n' });
+  for (const [key, value] of [
+    ['core.fsmonitor', './hook.sh'],
+    ['diff.external', './hook.sh'],
+    ['core.hooksPath', '.'],
+  ] as const) {
+    spawnSync('git', ['config', key, value], { cwd: root });
+  }
+  expect(runCli(['-C', root, '--write']).code).toBe(0);
+  expect(listTree(root)).not.toContain('ran');
+});
