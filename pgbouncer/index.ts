@@ -1,9 +1,9 @@
 /**
  * Fills the templates of the files that PgBouncer needs in a user's repository.
- * Pure apart from reading the templates, which lie beside this file, also when it is compiled.
+ * Pure: the build turns the templates beside this file into a module.
  */
-import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
+import { templates } from './templates.generated.ts';
 
 export interface AssetInput {
   /** Directory of the image's build context, relative to the repository's root. E.g.: `pgbouncer` */
@@ -229,5 +229,7 @@ function fillTemplate(template: string, values: Values): string {
 }
 
 function readTemplate(name: string): string {
-  return readFileSync(new URL(`./templates/${name}`, import.meta.url), 'utf8');
+  const text = templates[name];
+  if (text === undefined) throw new Error(`there is no template ${name}`);
+  return text;
 }

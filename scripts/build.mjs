@@ -1,8 +1,9 @@
 /** Compiles the rules (validated), then TypeScript, then copies the asset templates beside the compiled code. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -29,10 +30,36 @@ writeFileSync(
   `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(normalised, null, 2)};\n`,
 );
 
+const templates = Object.fromEntries(
+  readdirSync('pgbouncer/templates', { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort()
+    .map(path => [relative('pgbouncer/templates', path), readFileSync(path, 'utf8')]),
+);
+writeFileSync(
+  'pgbouncer/templates.generated.ts',
+  `/** Made by scripts/build.mjs from pgbouncer/templates. */\nexport const templates: Record<string, string> = ${JSON.stringify(templates, null, 2)};\n`,
+);
+
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-if (existsSync('pgbouncer/templates')) cpSync('pgbouncer/templates', 'dist/pgbouncer/templates', { recursive: true });
-chmodSync('dist/src/cli.js', 0o755);
+// The program starts in a third of the time as a few files, loaded when they are needed; the API stays one file a module.
+await build({
+  entryPoints: ['src/cli.ts'],
+  outdir: 'dist/bin',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  // CommonJS packages inside an ES module need a `require` of their own.
+  banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
+  logLevel: 'error',
+});
+const bin = readFileSync('dist/bin/cli.js', 'utf8');
+writeFileSync('dist/bin/cli.js', `#!/usr/bin/env node\n${bin.replace('#!/usr/bin/env node\n', '')}`);
+chmodSync('dist/bin/cli.js', 0o755);
 
 // The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
 const { rulesSchema } = await import('../dist/src/rule-schema.js');

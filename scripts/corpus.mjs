@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
+const cli = fileURLToPath(new URL('../dist/bin/cli.js', import.meta.url));
 const compose = process.env.COMPOSE;
 const arguments_ = process.argv.slice(2);
 const unsafe = arguments_.includes('--unsafe') ? ['--unsafe'] : [];

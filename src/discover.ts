@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { grepFiles, isInWorkTree, listFiles, untrackedFiles } from './git.ts';
+import { grepFiles, isInWorkTree, listFiles } from './git.ts';
 import type { Failure, Source } from './model.ts';
 import { baseOf } from './paths.ts';
 
@@ -18,6 +18,8 @@ const VENDORED = /(?:^|\/)(?:node_modules|vendor|third_party|bower_components|\.
 
 export interface Discovery {
   paths: string[];
+  /** Those that git does not track; null outside git. */
+  untracked: ReadonlySet<string> | null;
   /** Files that were left out by name: vendored, generated or binary. */
   skipped: number;
 }
@@ -27,7 +29,7 @@ export async function discover(
   include: readonly string[],
   exclude: readonly string[],
 ): Promise<Discovery> {
-  const all = isInWorkTree(root) ? listFiles(root) : await walk(root);
+  const { paths: all, untracked } = isInWorkTree(root) ? listFiles(root) : { paths: await walk(root), untracked: null };
   let paths = all.filter(path => !BINARY.test(path) && !GENERATED.test(path) && !VENDORED.test(path));
   if (include.length > 0 || exclude.length > 0) {
     const { matchGlob } = await import('./glob.ts');
@@ -37,13 +39,13 @@ export async function discover(
       path => (include.length === 0 || isIncluded.some(test => test(path))) && !isExcluded.some(test => test(path)),
     );
   }
-  return { paths: paths.sort(), skipped: all.length - paths.length };
+  return { paths: paths.sort(), untracked, skipped: all.length - paths.length };
 }
 
 /** Those of the paths that have one of the literals, as git tells; untracked files and all files outside git are candidates. */
-export function findCandidates(root: string, paths: readonly string[], literals: readonly string[]): ReadonlySet<string> {
-  const found = isInWorkTree(root) ? grepFiles(root, literals) : null;
-  return found === null ? new Set(paths) : new Set([...found, ...untrackedFiles(root)]);
+export function findCandidates(root: string, { paths, untracked }: Discovery, literals: readonly string[]): ReadonlySet<string> {
+  const found = untracked === null ? null : grepFiles(root, literals);
+  return found === null || untracked === null ? new Set(paths) : new Set([...found, ...untracked]);
 }
 
 /** Outside git: nested .gitignore files are honoured, links are never followed. */

@@ -35,14 +35,15 @@ export function isInWorkTree(cwd: string): boolean {
 }
 
 /**
- * Tracked and untracked files below `cwd`, ignored ones left out, relative to it.
+ * Files below `cwd`, ignored ones left out, relative to it; and which of them git does not track.
  * Throws a UsageError where git refuses to answer, because an empty list would look like success.
  */
-export function listFiles(cwd: string): string[] {
-  const result = git(cwd, ['ls-files', '-co', '--exclude-standard', '--deduplicate', '-z']);
-  if (!result.ok)
-    throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
-  return result.stdout.split('\0').filter(path => path !== '');
+export function listFiles(cwd: string): { paths: string[]; untracked: Set<string> } {
+  const result = git(cwd, ['ls-files', '-co', '-t', '--exclude-standard', '--deduplicate', '-z']);
+  if (!result.ok) throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
+  const entries = result.stdout.split('\0').filter(entry => entry !== '');
+  const untracked = entries.filter(entry => entry.startsWith('? ')).map(entry => entry.slice(2));
+  return { paths: entries.map(entry => entry.slice(2)), untracked: new Set(untracked) };
 }
 
 /**
@@ -54,11 +55,6 @@ export function grepFiles(cwd: string, literals: readonly string[]): Set<string>
   const result = git(cwd, ['grep', '-l', '-z', '-a', '-F', '--no-color', '--no-textconv', '--no-recurse-submodules', ...patterns]);
   if (!result.ok && result.stdout === '' && result.stderr !== '') return null;
   return new Set(result.stdout.split('\0').filter(path => path !== ''));
-}
-
-/** Files below `cwd` that git neither tracks nor ignores. */
-export function untrackedFiles(cwd: string): string[] {
-  return git(cwd, ['ls-files', '-o', '--exclude-standard', '-z']).stdout.split('\0').filter(path => path !== '');
 }
 
 /** Object ids of the index, for the files named. */

@@ -88,7 +88,8 @@ interface World {
 }
 
 async function readWorld(root: string, config: Config, options: PlanOptions): Promise<World> {
-  const { paths, skipped } = await discover(root, config.include, config.exclude);
+  const discovery = await discover(root, config.include, config.exclude);
+  const { paths, skipped } = discovery;
   const world: World = {
     sources: new Map(),
     local: new Map(),
@@ -105,7 +106,7 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   const rest = paths.filter(path => !isAsset(path));
   for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path))) read(path, null);
   const { topology } = readTopology(world.sources, config);
-  const candidates = findCandidates(root, rest, candidateLiterals(topology, config));
+  const candidates = findCandidates(root, discovery, candidateLiterals(topology, config));
   const filter = candidateFilter(topology, config);
   // What services start tells whether they migrate, so these scripts are read whatever they hold.
   const scripts = namedScripts(world.sources);

@@ -99,7 +99,7 @@ describe('files that can not be analysed are named, and the others go on', () =>
       : [process.execPath];
     const result = spawnSync(
       command[0] as string,
-      [...command.slice(1), join(process.cwd(), 'dist/src/cli.js'), '-C', root],
+      [...command.slice(1), join(process.cwd(), 'dist/bin/cli.js'), '-C', root],
       { encoding: 'utf8' },
     );
     expect(result.stderr).toMatch(/secret\.py.*could not be opened/);

@@ -137,7 +137,6 @@ describe('reads as dotenv does', () => {
     ['A="b'],
     ['A="b\nC="d"'],
     ["A='b\nC=d\nE='f'"],
-    ['A="b" c'],
     ['A="b\nC=d'],
     ['junk\nA=b\nmore junk'],
   ])('%j', text => {
@@ -220,6 +219,7 @@ describe('reads otherwise than dotenv, on purpose', () => {
     ['A=b#c', { A: 'b#c' }, { A: 'b' }],
     ['A="b\\"c"', { A: 'b"c' }, { A: 'b\\"c' }],
     ['A="b\\\\c"', { A: 'b\\c' }, { A: 'b\\\\c' }],
+    ['A="b" c', { A: 'b' }, { A: '"b" c' }],
     ['1A=b', {}, { '1A': 'b' }],
     ['set A=b', { A: 'b' }, {}],
   ])('%j', (text, ours, theirs) => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
 export const PROJECT = fileURLToPath(new URL('..', import.meta.url));
-export const CLI = join(PROJECT, 'dist/src/cli.js');
+export const CLI = join(PROJECT, 'dist/bin/cli.js');
 const made: string[] = [];
 afterAll(() => {
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });
