@@ -10,11 +10,18 @@ const cli = fileURLToPath(new URL('../dist/bin/cli.js', import.meta.url));
 const args = process.argv.slice(2);
 const at = args.indexOf('--rounds');
 const rounds = at === -1 ? 7 : Number(args.splice(at, 2)[1]);
-const roots = args.length > 0 ? args.map(path => resolve(path)) : [fileURLToPath(new URL('../__fixtures__/crawler', import.meta.url))];
+const roots =
+  args.length > 0
+    ? args.map(path => resolve(path))
+    : [fileURLToPath(new URL('../__fixtures__/crawler', import.meta.url))];
 
 /** Wall time in ms and peak memory in MB, from GNU time where it is there. */
 function measure(command, words, cwd) {
-  const timed = spawnSync('/usr/bin/time', ['-f', '%M', command, ...words], { cwd, encoding: 'utf8', maxBuffer: 1 << 28 });
+  const timed = spawnSync('/usr/bin/time', ['-f', '%M', command, ...words], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
   const started = process.hrtime.bigint();
   spawnSync(command, words, { cwd, stdio: 'ignore' });
   const ms = Number(process.hrtime.bigint() - started) / 1e6;
@@ -45,6 +52,10 @@ for (const root of roots) {
     const ratio = median(list.map((result, i) => result.ms / base[i].ms));
     const toNode = median(list.map((result, i) => result.ms / results.node[i].ms));
     const memory = Math.max(...list.map(result => result.mb));
-    console.log(`  ${name.padEnd(8)} ${median(list.map(result => result.ms)).toFixed(0).padStart(6)} ms  ${ratio.toFixed(2)} x rg  ${toNode.toFixed(2)} x node  peak ${memory.toFixed(0)} MB`);
+    console.log(
+      `  ${name.padEnd(8)} ${median(list.map(result => result.ms))
+        .toFixed(0)
+        .padStart(6)} ms  ${ratio.toFixed(2)} x rg  ${toNode.toFixed(2)} x node  peak ${memory.toFixed(0)} MB`,
+    );
   }
 }

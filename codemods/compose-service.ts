@@ -171,7 +171,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   }
   add('stop_grace_period', '30s');
   lines.push(`${unit}ulimits:`, `${unit}${unit}nofile: 65536`);
-  const networks = networkNames(file, server, document);
+  const networks = networkNames(server, document);
   if (networks.length > 0) addList('networks', networks);
   return lines;
 }
@@ -245,7 +245,7 @@ function rawEntry(file: ComposeFile, entry: EnvironmentEntry): string | null {
 }
 
 /** Networks by name only: aliases and fixed addresses belong to Postgres. */
-function networkNames(file: ComposeFile, server: ComposeService, document: Document): string[] {
+function networkNames(server: ComposeService, document: Document): string[] {
   const node = getNode(server.pair.value, 'networks', document);
   if (!node || !getPair(server.pair.value, 'networks', document)) return [];
   return isMap(node) ? pairsOf(node, document).map(keyOf) : server.networks;

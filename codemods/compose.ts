@@ -144,7 +144,7 @@ function scanEnvironments(
     const siblings = [...block.values()].map(({ entry }) => entry.key);
     const id = `env@${startOf(owner)}`;
     const settings = [...block.values()].flatMap(({ entry, services }): Setting[] => {
-      const value = valueOf(file, entry, handled);
+      const value = readValue(file, entry, handled);
       if (!value) return [];
       const uses = services.flatMap(name => commands.get(name) ?? []);
       const service = services.length === 1 ? (services[0] ?? null) : null;
@@ -166,7 +166,7 @@ function scanEnvironments(
   });
 }
 
-function valueOf(file: ComposeFile, entry: EnvironmentEntry, handled: Set<Node>): MappedText | null {
+function readValue(file: ComposeFile, entry: EnvironmentEntry, handled: Set<Node>): MappedText | null {
   const scalar = isPair(entry.node) ? resolveNode(entry.node.value, file.document) : entry.node;
   if (!isScalar(scalar) || entry.value === null) return null;
   handled.add(scalar as Scalar);

@@ -1,6 +1,6 @@
 /** Sites of Markdown: code blocks by their language, inline code, prose. The parser is @lezer/markdown. */
 import { parser } from '@lezer/markdown';
-import { mapSlice } from '../src/mapped-text.ts';
+import { composeMapped, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { classifyPart } from '../src/part.ts';
 import { scanBlock } from '../src/scan-block.ts';
@@ -57,11 +57,7 @@ function scanCode(text: string, start: number, end: number, language: string, co
   if (ASSIGNMENTS.test(language) || (SHELL.test(language) && isAssignments(body))) {
     const settings = readEnvLines(body).map(line => ({
       key: line.key,
-      value: mapSlice(
-        text,
-        start + line.value.runs[0]!.from,
-        start + line.value.runs[0]!.from + line.value.text.length,
-      ),
+      value: composeMapped(mapSlice(text, start, end), line.value),
       scope: line.commented ? { ...scope, role: 'comment' as const, facts: ['commented'] } : scope,
     }));
     return scanBlock(settings, `code@${start}`, context);

@@ -54,7 +54,9 @@ await build({
   platform: 'node',
   target: 'node20',
   // CommonJS packages inside an ES module need a `require` of their own.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
+  },
   logLevel: 'error',
 });
 const bin = readFileSync('dist/bin/cli.js', 'utf8');

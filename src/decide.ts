@@ -83,7 +83,7 @@ function serviceNames(topology: Topology, file: string): Map<string, 'postgres' 
 function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
   const definitions = indexDefinitions(sites);
   const members = new Map<number, number[]>();
-  groups.forEach((group, i) => members.set(group, [...(members.get(group) ?? []), i]));
+  for (const [i, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), i]);
   return sites.map(({ file, site }, i) => {
     const group = members.get(groups[i] ?? i) ?? [];
     const block = group.filter(

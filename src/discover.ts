@@ -43,7 +43,11 @@ export async function discover(
 }
 
 /** Those of the paths that have one of the literals, as git tells; untracked files and all files outside git are candidates. */
-export function findCandidates(root: string, { paths, untracked }: Discovery, literals: readonly string[]): ReadonlySet<string> {
+export function findCandidates(
+  root: string,
+  { paths, untracked }: Discovery,
+  literals: readonly string[],
+): ReadonlySet<string> {
   const found = untracked === null ? null : grepFiles(root, literals);
   return found === null || untracked === null ? new Set(paths) : new Set([...found, ...untracked]);
 }

@@ -40,7 +40,8 @@ export function isInWorkTree(cwd: string): boolean {
  */
 export function listFiles(cwd: string): { paths: string[]; untracked: Set<string> } {
   const result = git(cwd, ['ls-files', '-co', '-t', '--exclude-standard', '--deduplicate', '-z']);
-  if (!result.ok) throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
+  if (!result.ok)
+    throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
   const entries = result.stdout.split('\0').filter(entry => entry !== '');
   const untracked = entries.filter(entry => entry.startsWith('? ')).map(entry => entry.slice(2));
   return { paths: entries.map(entry => entry.slice(2)), untracked: new Set(untracked) };
@@ -52,7 +53,17 @@ export function listFiles(cwd: string): { paths: string[]; untracked: Set<string
  */
 export function grepFiles(cwd: string, literals: readonly string[]): Set<string> | null {
   const patterns = literals.flatMap(literal => ['-e', literal]);
-  const result = git(cwd, ['grep', '-l', '-z', '-a', '-F', '--no-color', '--no-textconv', '--no-recurse-submodules', ...patterns]);
+  const result = git(cwd, [
+    'grep',
+    '-l',
+    '-z',
+    '-a',
+    '-F',
+    '--no-color',
+    '--no-textconv',
+    '--no-recurse-submodules',
+    ...patterns,
+  ]);
   if (!result.ok && result.stdout === '' && result.stderr !== '') return null;
   return new Set(result.stdout.split('\0').filter(path => path !== ''));
 }

@@ -104,7 +104,8 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   };
   const isAsset = ownAssets(config);
   const rest = paths.filter(path => !isAsset(path));
-  for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path))) read(path, null);
+  for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
+    read(path, null);
   const { topology } = readTopology(world.sources, config);
   const candidates = findCandidates(root, discovery, candidateLiterals(topology, config));
   const filter = candidateFilter(topology, config);

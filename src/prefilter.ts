@@ -4,7 +4,27 @@ import { baseOf } from './paths.ts';
 import type { Topology } from './topology.ts';
 
 /** At least one of these stands in every file that can hold a site or an engine. */
-const LITERALS = ['postgres', 'POSTGRES', 'Postgres', 'postgis', 'psycopg', 'asyncpg', 'pgsql', 'PGHOST', 'ecto://', 'create_engine', 'create_async_engine', 'DB_HOST', 'DATABASE_HOST', 'pg_dump', 'pg_restore', 'pg_isready', 'pool-migrate', 'Host=', 'Server='];
+const LITERALS = [
+  'postgres',
+  'POSTGRES',
+  'Postgres',
+  'postgis',
+  'psycopg',
+  'asyncpg',
+  'pgsql',
+  'PGHOST',
+  'ecto://',
+  'create_engine',
+  'create_async_engine',
+  'DB_HOST',
+  'DATABASE_HOST',
+  'pg_dump',
+  'pg_restore',
+  'pg_isready',
+  'pool-migrate',
+  'Host=',
+  'Server=',
+];
 
 /** Published ports and the names of servers, as they would stand in a value. */
 export function candidateLiterals(topology: Topology, config: Config): string[] {
@@ -37,17 +57,27 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
 
 const serverPorts = (topology: Topology, config: Config): string[] => {
   const all = [...topology.servers, ...topology.poolers];
-  const ports = [5432, config.pool.port, config.pool.publishedPort, ...all.map(server => server.port), ...all.flatMap(server => server.published.flatMap(port => port.value ?? []))];
+  const ports = [
+    5432,
+    config.pool.port,
+    config.pool.publishedPort,
+    ...all.map(server => server.port),
+    ...all.flatMap(server => server.published.flatMap(port => port.value ?? [])),
+  ];
   return [...new Set(ports)].map(String);
 };
 
-const serverNames = (topology: Topology): string[] => [...new Set([...topology.servers, ...topology.poolers].flatMap(server => server.names))];
+const serverNames = (topology: Topology): string[] => [
+  ...new Set([...topology.servers, ...topology.poolers].flatMap(server => server.names)),
+];
 
-const ENVIRONMENT = /^(?:\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+const ENVIRONMENT =
+  /^(?:\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
 
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);
 
 /** Documents that may get a section, and Dockerfiles, which tell what a service is built from. */
 export const isAlwaysRead = (path: string): boolean =>
-  /^(?:readme(?:\.(?:md|markdown|rst))?|CLAUDE\.md|AGENTS\.md|CONTRIBUTING\.md)$/i.test(path) || /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path);
+  /^(?:readme(?:\.(?:md|markdown|rst))?|CLAUDE\.md|AGENTS\.md|CONTRIBUTING\.md)$/i.test(path) ||
+  /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path);

@@ -24,7 +24,6 @@ describe('shows what is no secret', () => {
     ['passwordless access'],
     ['POSTGRES_PASSWORD='],
     ['POSTGRES_PASSWORD=""'],
-    ['POSTGRES_PASSWORD: ~'],
     ['POSTGRES_PASSWORD=${POSTGRES_PASSWORD}'],
     ['POSTGRES_PASSWORD: "${POSTGRES_PASSWORD}"'],
     ['POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?set it}'],

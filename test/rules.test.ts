@@ -62,7 +62,7 @@ test("a user's rule comes first", () => {
 
 test.each([
   ['unknown attribute', RULE.replace('command:', 'comand:'), /rules\.yml:2:11.*comand/],
-  ['no examples', RULE.replace(/ {2}examples:[^]*/, ''), /rules\.yml:1:3.*examples|rules\.yml:1:\d+: 0\.examples/],
+  ['no examples', RULE.replace(/ {2}examples:[\s\S]*/, ''), /rules\.yml:1:3.*examples|rules\.yml:1:\d+: 0\.examples/],
   ['unknown action', RULE.replace('direct', 'pool'), /rules\.yml:3:9/],
   ['not YAML', `${RULE}  : : :\n\t- x`, /rules\.yml:\d+:\d+/],
 ])('%s: an error with its place', (_, text, message) => {
