@@ -13,6 +13,7 @@ import { isCandidate, logicalLines } from './text.ts';
 export function extract(text: string, context: ExtractContext): Extraction {
   const sites: RawSite[] = [];
   const code: [number, number][] = [];
+  const facts = noFacts();
   parser.parse(text).iterate({
     enter(node) {
       if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
@@ -27,7 +28,10 @@ export function extract(text: string, context: ExtractContext): Extraction {
         const lines = node.node.getChildren('CodeText');
         const first = lines[0];
         const last = lines.at(-1);
-        if (first && last) sites.push(...scanCode(text, first.from, last.to, language, context));
+        if (first && last) {
+          sites.push(...scanCode(text, first.from, last.to, language, context));
+          if (SHELL.test(language)) facts.commands.push(...composeCommands(text.slice(first.from, last.to)));
+        }
         code.push([node.from, node.to]);
         return false;
       }
@@ -45,7 +49,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
   const rest = sites.filter(
     site => !prose.some(other => other.span.start < site.span.end && site.span.start < other.span.end),
   );
-  return { sites: [...prose, ...rest], facts: noFacts() };
+  return { sites: [...prose, ...rest], facts };
 }
 
 const SHELL = /^(?:|sh|bash|shell|zsh|console|shellsession|terminal|text|txt|plain|plaintext|cmd|powershell|ps1)$/;
@@ -70,6 +74,13 @@ function scanCode(text: string, start: number, end: number, language: string, co
     return scanShell(line, scope, context).sites;
   });
 }
+
+/** Documented runs of a service tell what its values are used for: `docker compose run web manage.py migrate`. */
+const composeCommands = (body: string): string[][] =>
+  body
+    .split('\n')
+    .filter(line => /\bdocker[- ]compose\b.*\b(?:run|exec)\b/.test(line))
+    .map(line => line.trim().replace(/^[$>]\s+/, '').split(/\s+/));
 
 const isAssignments = (body: string): boolean =>
   body

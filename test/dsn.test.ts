@@ -755,6 +755,7 @@ type Answer = Record<string, string> | string;
 
 const PROGRAM = `
 import json, sys
+dsns = json.load(sys.stdin)
 try:
     import psycopg2
     from psycopg2.extensions import parse_dsn
@@ -766,13 +767,15 @@ def read(dsn):
         return parse_dsn(dsn)
     except psycopg2.ProgrammingError as error:
         return str(error)
-json.dump([read(dsn) for dsn in json.load(sys.stdin)], sys.stdout)
+json.dump([read(dsn) for dsn in dsns], sys.stdout)
 `;
 
 /** What libpq reads, in one process; the reason where there is no libpq. */
 function askLibpq(dsns: string[]): { answers: Answer[]; missing: string | null } {
   const run = spawnSync('/usr/bin/python3', ['-c', PROGRAM], { input: JSON.stringify(dsns), encoding: 'utf8' });
   if (run.status === 0) return { answers: JSON.parse(run.stdout) as Answer[], missing: null };
+  // 3: no psycopg2; an error: no python. Anything else is a fault of the program above.
+  if (run.status !== 3 && !run.error) throw new Error(run.stderr);
   return { answers: [], missing: run.error?.message ?? run.stderr.trim() };
 }
 
