@@ -63,7 +63,7 @@ function readValue(
     }
   }
   let end = lineEnd;
-  const hash = /[ \t]#/.exec(text.slice(start, lineEnd));
+  const hash = /(?:^|[ \t])#/.exec(text.slice(start, lineEnd));
   if (hash) end = start + hash.index;
   while (end > start && /[ \t\r]/.test(text[end - 1] ?? '')) end--;
   return { mapped: mapSlice(text, start, end), end };
@@ -72,7 +72,11 @@ function readValue(
 function closingQuote(text: string, open: number, quote: string): number {
   for (let i = open + 1; i < text.length; i++) {
     if (text[i] === '\\' && quote === '"') i++;
-    else if (text[i] === quote) return i;
+    else if (text[i] === quote) {
+      // One on a later line has to end its line: else it opens the value of another key.
+      const isLater = text.slice(open, i).includes('\n');
+      return !isLater || /^[ \t]*(?:#.*)?\r?(?:\n|$)/.test(text.slice(i + 1, i + 500)) ? i : -1;
+    }
   }
   return -1;
 }

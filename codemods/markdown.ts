@@ -80,7 +80,12 @@ const composeCommands = (body: string): string[][] =>
   body
     .split('\n')
     .filter(line => /\bdocker[- ]compose\b.*\b(?:run|exec)\b/.test(line))
-    .map(line => line.trim().replace(/^[$>]\s+/, '').split(/\s+/));
+    .map(line =>
+      line
+        .trim()
+        .replace(/^[$>]\s+/, '')
+        .split(/\s+/),
+    );
 
 const isAssignments = (body: string): boolean =>
   body

@@ -43,6 +43,9 @@ export function findUrlDsns(text: string, from = 0, to = text.length): UrlDsn[] 
 function schemeStart(text: string, at: number, from: number): number | null {
   let start = at;
   while (start > from && /[A-Za-z0-9+._-]/.test(text[start - 1] ?? '')) start--;
+  // `${URL-postgres://…`: the name and the operator of an expansion are no part of the scheme.
+  const dash = text.lastIndexOf('-', at);
+  if (dash > start && /\$\{$/.test(text.slice(Math.max(from, start - 2), start))) start = dash + 1;
   while (start < at && !/[A-Za-z]/.test(text[start] ?? '')) start++;
   if (text.slice(Math.max(from, start - 5), start).toLowerCase() === 'jdbc:') start -= 5;
   SCHEME.lastIndex = start;
@@ -85,9 +88,11 @@ function urlEnd(text: string, start: number, authority: number, from: number, to
     }
     const char = text[i] ?? '';
     if (char === '\n' || char === '\r' || (quote ? char === quote : FREE_END.test(char))) break;
+    // A quote inside quotes: `"{\"url\": \"postgres://…\"}"`.
+    if (quote && char === '\\' && text[i + 1] === quote && text[start - 2] === '\\') break;
     if (!quote && (char === '<' || char === '>' || char === '}')) break;
-    if (char === '(' || char === '[') depth++;
-    if ((char === ')' || char === ']') && depth-- <= 0) break;
+    if (!quote && (char === '(' || char === '[')) depth++;
+    if (!quote && (char === ')' || char === ']') && depth-- <= 0) break;
     i++;
   }
   while (!quote && i > authority && /[.,:!*]/.test(text[i - 1] ?? '')) i--;
@@ -128,11 +133,15 @@ function findCut(text: string, start: number, end: number): { at: number; ambigu
   const at = lastAt(text, first, end);
   if (at === -1) return { at: first, ambiguous: false };
   const head = text.slice(start, first);
-  const tail = /^[\w.${}-]+(?::[\w${}:-]+)?(?=[/?#]|$)/.exec(text.slice(at + 1, end))?.[0];
+  const tail = HOSTS.exec(text.slice(at + 1, end))?.[0];
   if (tail === undefined) return { at: first, ambiguous: false };
   if (/^[^:]*(?::\d*)?$/.test(head)) return { at: first, ambiguous: /:\d+$/.test(tail) };
   return { at: at + 1 + tail.length, ambiguous: false };
 }
+
+/** One or several hosts with ports, up to the path: names, IPv6, expansions and placeholders. */
+const HOSTS =
+  /^(?:\[[\da-f:.%]+\]|[\w.${}<>%-]+)(?::[\w${}<>%:-]+)?(?:,(?:\[[\da-f:.%]+\]|[\w.${}<>%-]+)(?::[\w${}<>%:-]+)?)*(?=[/?#]|$)/i;
 
 function splitAuthority(text: string, start: number, end: number): Pick<UrlDsn, 'user' | 'password' | 'hosts'> | null {
   const at = lastAt(text, start, end);
@@ -186,7 +195,10 @@ const KNOWN = new Set(
   (
     'host hostaddr server port dbname database db user username userid uid password pwd passfile sslmode sslcert sslkey ' +
     'sslrootcert connect_timeout application_name options service target_session_attrs replication keepalives timeout ' +
-    'pooling charset search_path client_encoding channel_binding gssencmode'
+    'pooling charset search_path client_encoding channel_binding gssencmode require_auth fallback_application_name ' +
+    'keepalives_idle keepalives_interval keepalives_count tcp_user_timeout requiressl sslnegotiation sslcompression ' +
+    'sslpassword sslcertmode sslcrl sslcrldir sslsni requirepeer ssl_min_protocol_version ssl_max_protocol_version ' +
+    'krbsrvname gsslib gssdelegation load_balance_hosts'
   ).split(' '),
 );
 const isKnown = (name: string): boolean => KNOWN.has(name.toLowerCase().replace(/\s/g, ''));
@@ -213,7 +225,8 @@ export function readKeywordDsn(text: string, from = 0, to = text.length): Keywor
   return hasHost && hasMore ? found : null;
 }
 
-const isSemicolonSeparated = (text: string): boolean => /^[^'"\s=]+(?:\s[^'"\s=]+)?\s*=[^;]*;/.test(text);
+/** The first value ends with a semicolon; a semicolon later on may belong to a password. */
+const isSemicolonSeparated = (text: string): boolean => /^[A-Za-z][A-Za-z _]*?\s*=\s*[^;'"\s]*\s*;/.test(text);
 
 function readKeyword(
   text: string,
@@ -228,7 +241,7 @@ function readKeyword(
   if (semicolons ? !/^[A-Za-z][A-Za-z _]*$/.test(name) : !/^[A-Za-z_]+$/.test(name) || !isKnown(name)) return null;
   const nameStart = at + rawName.indexOf(name);
   let start = equals + 1;
-  while (start < to && text[start] === ' ') start++;
+  while (start < to && /\s/.test(text[start] ?? '')) start++;
   const quote = text[start] === "'" || (semicolons && text[start] === '"') ? text[start] : null;
   let end = quote ? start + 1 : start;
   let escaped = false;
@@ -244,14 +257,21 @@ function readKeyword(
       end += 2;
       continue;
     }
+    if (quote && semicolons && char === quote && text[end + 1] === quote) {
+      escaped = true;
+      end += 2;
+      continue;
+    }
     if (quote ? char === quote : semicolons ? char === ';' : /\s/.test(char)) break;
     end++;
   }
   if (quote && text[end] !== quote) return null;
+  let valueEnd = end;
+  if (!quote && semicolons) while (valueEnd > start && /\s/.test(text[valueEnd - 1] ?? '')) valueEnd--;
   const keyword: Keyword = {
     name: name.toLowerCase().replace(/\s/g, ''),
     nameSpan: { start: nameStart, end: nameStart + name.length },
-    value: quote ? { start: start + 1, end } : { start, end },
+    value: quote ? { start: start + 1, end } : { start, end: valueEnd },
     escaped,
   };
   let next = quote ? end + 1 : end;

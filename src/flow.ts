@@ -34,7 +34,10 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     map.set(id, [...(map.get(id) ?? []), ...items]);
   for (const file of topology.composeFiles) {
     for (const service of file.services) {
-      const uses = [...followCommands(file, service, extractions), ...documented.filter(use => use.service === service.name)];
+      const uses = [
+        ...followCommands(file, service, extractions),
+        ...documented.filter(use => use.service === service.name),
+      ];
       services.set(`${file.path}\0${service.name}`, uses);
       const read = new Set(variablesRead(service));
       for (const [path, { facts }] of environments) {
@@ -75,10 +78,21 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
 function documentedRuns(extractions: Extractions): Use[] {
   return [...extractions.values()].flatMap(({ facts }) =>
     facts.commands.flatMap(words => {
-      const verb = words.findIndex((word, i) => /^(?:run|exec)$/.test(word) && words.slice(Math.max(0, i - 6), i).some(earlier => /^(?:docker-)?compose$/.test(earlier)));
+      const verb = words.findIndex(
+        (word, i) =>
+          /^(?:run|exec)$/.test(word) &&
+          words.slice(Math.max(0, i - 6), i).some(earlier => /^(?:docker-)?compose$/.test(earlier)),
+      );
       if (verb === -1) return [];
-      const at = words.findIndex((word, i) => i > verb && !word.startsWith('-') && !/^-(?:e|u|w|v|p|-env|-user|-workdir|-volume|-name|-entrypoint)$/.test(words[i - 1] ?? ''));
-      return at === -1 || at === words.length - 1 ? [] : [{ words: words.slice(at + 1), service: words[at] ?? null, image: null, derived: true }];
+      const at = words.findIndex(
+        (word, i) =>
+          i > verb &&
+          !word.startsWith('-') &&
+          !/^-(?:e|u|w|v|p|-env|-user|-workdir|-volume|-name|-entrypoint)$/.test(words[i - 1] ?? ''),
+      );
+      return at === -1 || at === words.length - 1
+        ? []
+        : [{ words: words.slice(at + 1), service: words[at] ?? null, image: null, derived: true }];
     }),
   );
 }

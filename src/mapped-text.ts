@@ -52,7 +52,9 @@ export function concatMapped(pieces: MappedText[]): MappedText {
 
 /** Where value[start, end) stands in the source, and whether it stands there verbatim in one piece. */
 export function toSource(mapped: MappedText, start: number, end: number): { span: Span; exact: boolean } {
-  const first = mapped.runs.find(run => start >= run.at && (start < run.at + run.length || start === end));
+  const isAt = (run: Run) => start >= run.at && start < run.at + run.length;
+  const first =
+    mapped.runs.find(isAt) ?? (start === end ? mapped.runs.find(run => start === run.at + run.length) : undefined);
   if (first && end <= first.at + first.length) {
     const from = first.from + (start - first.at);
     return { span: { start: from, end: from + (end - start) }, exact: true };
