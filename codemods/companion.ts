@@ -51,7 +51,7 @@ export function makeCompanion(
 }
 
 /** `"KEY=value"` → `"KEY_DIRECT=value"`, the quote kept. */
-const renameItem = (item: string, key: string, name: string): string =>
+export const renameItem = (item: string, key: string, name: string): string =>
   item.replace(new RegExp(`^(["']?)${key.replace(/[.$]/g, '\\$&')}`), `$1${name}`);
 
 /** Renames the variables of expansions, nested ones too, and nothing else. */

@@ -77,8 +77,10 @@ function appendKey(text: string, map: YAMLMap, pooler: string, newline: Newline)
 function insertWhole(file: ComposeFile, service: ComposeService, pooler: string, newline: Newline): Insertion {
   const { text } = file;
   const body = service.pair.value;
-  if (!isMap(body) || body.flow)
-    throw new Error(`service ${service.name} is written in flow style or comes from an anchor`);
+  if (!isMap(body)) throw new Error(`service ${service.name} comes from an anchor`);
+  const lastPair = body.items.at(-1);
+  if (body.flow && lastPair)
+    return at(endOf(lastPair.value ?? lastPair.key), `, depends_on: { ${pooler}: { condition: service_healthy } }`);
   const last = body.items.at(-1);
   const first = startOf(body.items[0]?.key);
   const indent = text.slice(lineStartOf(text, first), first);

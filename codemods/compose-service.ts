@@ -2,6 +2,7 @@
 import type { Document } from 'yaml';
 import { lineEndOf, lineStartOf } from '../src/lines.ts';
 import type { Newline, Span } from '../src/model.ts';
+import { renameItem } from './companion.ts';
 import type { ComposeFile, ComposeService, EnvironmentEntry } from './compose-file.ts';
 import {
   endOf,
@@ -18,6 +19,7 @@ import {
   pairsOf,
   type Scalar,
   startOf,
+  type YAMLMap,
 } from './yaml-nodes.ts';
 
 export interface PoolerService {
@@ -72,21 +74,18 @@ export function insertService(
 function readStyle(file: ComposeFile, server: ComposeService, newline: Newline): Style {
   const { text } = file;
   const value = server.pair.value;
-  if (!isMap(value) || value.flow)
-    throw new Error(`service ${server.name} is written in flow style or comes from an anchor`);
+  if (!isMap(value)) throw new Error(`service ${server.name} comes from an anchor`);
+  if (file.servicesNode?.flow) throw new Error('the services are written in flow style');
   const indent = text.slice(lineStartOf(text, startOf(server.pair.key)), startOf(server.pair.key));
   if (!/^ *$/.test(indent)) throw new Error(`service ${server.name} does not start on a line of its own`);
-  const first = startOf(value.items[0]?.key);
-  const inner = text.slice(lineStartOf(text, first), first);
-  if (!/^ *$/.test(inner) || inner.length <= indent.length)
-    throw new Error(`service ${server.name} is indented in a way that can't be copied`);
+  const unit = unitOf(text, value, indent);
+  if (unit === null) throw new Error(`service ${server.name} is indented in a way that can't be copied`);
   const list = file.services
     .flatMap(service => ['ports', 'volumes', 'depends_on', 'environment', 'networks'].map(key => ownPair(service, key)))
     .find(pair => isSeq(pair?.value) && !pair.value.flow && pair.value.items.length > 0);
   const item = list ? startOf((list.value as { items: Node[] }).items[0]) : -1;
   const dash = item === -1 ? null : /^( *)-/.exec(text.slice(lineStartOf(text, item)))?.[1];
   const keyColumn = list ? startOf(list.key) - lineStartOf(text, startOf(list.key)) : 0;
-  const unit = inner.slice(indent.length);
   return {
     indent,
     unit,
@@ -94,6 +93,14 @@ function readStyle(file: ComposeFile, server: ComposeService, newline: Newline):
     listIndent: dash === null || dash === undefined ? unit : ' '.repeat(Math.max(0, dash.length - keyColumn)),
     newline,
   };
+}
+
+/** What the service's own keys are indented by; a service on one line (`db: { image: … }`) takes the services' own. */
+function unitOf(text: string, service: YAMLMap, indent: string): string | null {
+  if (service.flow) return indent === '' ? '  ' : indent;
+  const first = startOf(service.items[0]?.key);
+  const inner = text.slice(lineStartOf(text, first), first);
+  return /^ *$/.test(inner) && inner.length > indent.length ? inner.slice(indent.length) : null;
 }
 
 const ownPair = (service: ComposeService, key: string): Pair | undefined =>
@@ -184,6 +191,8 @@ function copyPair(file: ComposeFile, server: ComposeService, key: string, style:
   const value = pair.value as Node;
   // The range of an alias ends with its name, that of a block with its last item.
   const text = file.text.slice(start, endOf(value)).trimEnd();
+  // A service on one line has no depth to copy.
+  if (isMap(server.pair.value) && server.pair.value.flow) return text.includes('\n') ? [] : [style.unit + text];
   const depth = start - lineStartOf(file.text, start);
   return text
     .split(/\r?\n/)
@@ -198,12 +207,30 @@ function renderDependsOn(server: ComposeService, pooler: PoolerService, { unit }
   return isOptional ? [...lines, `${unit}${unit}${unit}required: false`] : lines;
 }
 
-const CREDENTIALS = /^POSTGRES_(?:USER|PASSWORD|DB)(?:_FILE)?$/;
+/** The names that the official image reads, and those of Bitnami's, by what the entrypoint calls them. */
+const CREDENTIALS: Record<string, string> = {
+  POSTGRES_USER: 'POSTGRES_USER',
+  POSTGRES_USER_FILE: 'POSTGRES_USER_FILE',
+  POSTGRES_PASSWORD: 'POSTGRES_PASSWORD',
+  POSTGRES_PASSWORD_FILE: 'POSTGRES_PASSWORD_FILE',
+  POSTGRES_DB: 'POSTGRES_DB',
+  POSTGRES_DB_FILE: 'POSTGRES_DB_FILE',
+  POSTGRESQL_USERNAME: 'POSTGRES_USER',
+  POSTGRESQL_PASSWORD: 'POSTGRES_PASSWORD',
+  POSTGRESQL_PASSWORD_FILE: 'POSTGRES_PASSWORD_FILE',
+  POSTGRESQL_DATABASE: 'POSTGRES_DB',
+};
+
+/** True where the pooler gets a password from the compose file: from the same variables, file or secret as Postgres. */
+export const hasCredentials = (server: ComposeService): boolean =>
+  isTrusting(server) ||
+  server.envFiles.length > 0 ||
+  server.environment.some(entry => /PASSWORD/.test(CREDENTIALS[entry.key] ?? ''));
 
 function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
   const { unit, quote } = style;
   const isList = isSeq(server.environmentNode);
-  const credentials = server.environment.filter(entry => CREDENTIALS.test(entry.key));
+  const credentials = server.environment.filter(entry => CREDENTIALS[entry.key] !== undefined);
   const own: [string, string][] = [
     ['PGBOUNCER_UPSTREAM_HOST', server.name],
     ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
@@ -218,9 +245,9 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   for (const entry of credentials) {
     const raw = rawEntry(file, entry);
     if (raw === null) continue;
-    lines.push(
-      isList ? `${unit}${style.listIndent}- ${raw}` : `${unit}${unit}${entry.key}:${raw === '' ? '' : ` ${raw}`}`,
-    );
+    const name = CREDENTIALS[entry.key] ?? entry.key;
+    const item = isPair(entry.node) ? raw : renameItem(raw, entry.key, name);
+    lines.push(isList ? `${unit}${style.listIndent}- ${item}` : `${unit}${unit}${name}:${raw === '' ? '' : ` ${raw}`}`);
   }
   for (const [name, value] of pooler.settings) {
     lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${value}`);

@@ -9,6 +9,9 @@ const ENV_FILE =
 const PROSE = /\.(?:md|mdx|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
+const STRINGS =
+  /\.(?:go|rb|erb|java|kt|kts|scala|groovy|gradle|cs|fs|vb|php|exs?|rs|swift|clj|lua|pl|r|dart|cpp|cc|c|h|hpp)$/i;
+
 export const codemods: Codemod[] = [
   { id: 'compose', matches: path => isComposePath(path), load: async () => (await import('./compose.ts')).extract },
   {
@@ -41,7 +44,9 @@ export const codemods: Codemod[] = [
   {
     id: 'ini',
     matches: path =>
-      /\.(?:ini|cfg|conf|properties|toml|service|cnf)(?:\.(?:example|sample|template|dist))?$/i.test(path),
+      /\.(?:ini|cfg|conf|properties|toml|service|cnf|prisma|pgpass)(?:\.(?:example|sample|template|dist))?$/i.test(
+        path,
+      ),
     load: async () => (await import('./ini.ts')).extract,
   },
   {
@@ -49,6 +54,17 @@ export const codemods: Codemod[] = [
     matches: path => /\.(?:txt|text|cron|crontab)$|^(?:Procfile|crontab|justfile)/i.test(baseOf(path)),
     load: async () => (await import('./text.ts')).extract,
   },
+  {
+    id: 'javascript',
+    matches: path => /\.(?:[cm]?[jt]s|[jt]sx)$/i.test(path),
+    load: async () => (await import('./javascript.ts')).extract,
+  },
+  {
+    id: 'json',
+    matches: path => /\.(?:json[c5]?|code-workspace)(?:\.(?:example|sample|dist|template))?$/i.test(path),
+    load: async () => (await import('./javascript.ts')).extractJson,
+  },
+  { id: 'strings', matches: path => STRINGS.test(path), load: async () => (await import('./strings.ts')).extract },
   { id: 'other', matches: () => true, load: async () => () => ({ sites: [], facts: noFacts() }) },
 ];
 

@@ -1,4 +1,5 @@
 /** Sites of other YAML files: Kubernetes manifests, Helm values, application settings. */
+import { type MappedText, sliceMapped } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanValue } from '../src/scan-value.ts';
@@ -47,6 +48,7 @@ interface Visit {
 
 function visit(node: unknown, state: Visit): void {
   if (isSeq(node)) {
+    if (scanNamedList(node.items as Node[], startOf(node), state)) return;
     if (!scanCommandList(node.items as Node[], state)) for (const item of node.items) visit(item, state);
     return;
   }
@@ -62,14 +64,25 @@ function visit(node: unknown, state: Visit): void {
     if (key === 'image' || (named && key !== 'value' && key !== 'name')) continue;
     if (isScalar(pair.value) && !/^(?:command|run|script|args)$/.test(key)) {
       const scope: Scope = { role: roleOf(state.path), facts: state.facts };
-      settings.push({
-        key: named && key === 'value' ? named : key,
-        value: mapScalar(state.text, pair.value as Scalar),
-        scope,
-      });
+      const value = mapScalar(state.text, pair.value as Scalar);
+      const ruby = readRuby(value);
+      if (ruby) settings.push({ key, value: ruby, scope: { ...scope, role: 'fallback' } });
+      else settings.push({ key: named && key === 'value' ? named : key, value, scope });
     } else visit(pair.value, { ...state, path: [...state.path, key] });
   }
   state.sites.push(...scanBlock(settings, `map@${startOf(node)}`, state.context));
+}
+
+/** `<%= ENV.fetch("DB_HOST") { "db" } %>` of Rails: the default is the value, and Rails reads host and port alike. */
+function readRuby(value: MappedText): MappedText | null {
+  const match =
+    /^<%=\s*ENV(?:\.fetch\(|\[)\s*["']\w+["']\s*(?:\]\s*\|\|\s*|,\s*|\)\s*\{\s*)["']?([\w.:/@+-]+)["']?\s*[)}]?\s*%>$/.exec(
+      value.text,
+    );
+  const fallback = match?.[1];
+  if (!fallback) return null;
+  const at = value.text.lastIndexOf(fallback);
+  return sliceMapped(value, at, at + fallback.length);
 }
 
 /** `- name: DB_URL` with `value: …` beside it is one variable. */
@@ -77,6 +90,21 @@ function namedValue(node: Node): string | null {
   const name = isMap(node) ? getPair(node, 'name', null as never)?.value : null;
   const value = isMap(node) ? getPair(node, 'value', null as never)?.value : null;
   return isScalar(name) && isScalar(value) ? textOf(name) : null;
+}
+
+/** `env:` of Kubernetes: a list of names and values is one block, so that host and port meet. */
+function scanNamedList(items: Node[], at: number, state: Visit): boolean {
+  if (items.length === 0 || !items.every(item => isMap(item) && getPair(item, 'name', null as never) !== null))
+    return false;
+  if (!items.some(item => namedValue(item) !== null)) return false;
+  const settings = items.flatMap((item): Setting[] => {
+    const key = namedValue(item);
+    const value = getPair(item, 'value', null as never)?.value;
+    if (key === null || !isScalar(value)) return [];
+    return [{ key, value: mapScalar(state.text, value as Scalar), scope: { role: 'environment', facts: state.facts } }];
+  });
+  state.sites.push(...scanBlock(settings, `list@${at}`, state.context));
+  return true;
 }
 
 const roleOf = (path: string[]): 'environment' | 'setting' =>

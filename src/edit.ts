@@ -1,7 +1,9 @@
 /** From decisions to edits: replacements at the sites, and all that has to come with them. */
 
 import { directNames, enclosingVariables, makeCompanion } from '../codemods/companion.ts';
+import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
+import { insertService } from '../codemods/compose-service.ts';
 import type { Config } from './config.ts';
 import { insertIntoCode } from './insert-code.ts';
 import { insertDocuments } from './insert-documents.ts';
@@ -160,9 +162,27 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
     if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;
     if (file.services.some(candidate => candidate.name === config.pool.host))
       return `${file.path} has a service ${config.pool.host} that is no pooler.`;
+    const reason = service ? placeProblem(file, service, sources.get(file.path)?.newline ?? '\n') : null;
+    if (reason) return `${file.path}: ${reason}.`;
     if (topology.others.some(other => other.service === server.service)) return 'several servers share its name.';
   }
   return null;
+}
+
+/** Why the service could not be inserted after the server's, told by trying. */
+function placeProblem(file: ComposeFile, service: ComposeService, newline: Newline): string | null {
+  const trial = { name: 'x', port: 1, published: null, address: null, buildContext: '.', upstreamPort: 1 };
+  try {
+    insertService(
+      file,
+      service,
+      { ...trial, profiles: [], settings: [], confDirectory: '.', statsVolume: null },
+      newline,
+    );
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function replaceSite(site: Site, state: EditState): void {

@@ -1,7 +1,7 @@
 /** The pooler's service beside each Postgres that got pooled clients, what waits for it, and its assets. */
 import { insertDependency } from '../codemods/compose-depends.ts';
 import type { ComposeFile } from '../codemods/compose-file.ts';
-import { insertService } from '../codemods/compose-service.ts';
+import { hasCredentials, insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
 import { generatedPool, serverOf } from './edit.ts';
@@ -12,7 +12,10 @@ import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 export function insertPoolers(state: EditState): void {
   for (const [server, pool] of state.pools) {
     if (pool.existing || !state.pooled.some(site => serverOf(site, state.sites) === server)) continue;
-    for (const file of definingFiles(server, state)) insertInto(file, server, pool, state);
+    for (const file of definingFiles(server, state)) {
+      insertInto(file, server, pool, state);
+      noteCredentials(file, server, pool, state);
+    }
     waitForPooler(server, pool, state);
   }
   createAssets(state);
@@ -20,6 +23,16 @@ export function insertPoolers(state: EditState): void {
 
 const definingFiles = (server: Server, { topology }: EditState): ComposeFile[] =>
   topology.composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));
+
+/** A pooler without a password refuses to start, and says so; better to know now. */
+function noteCredentials(file: ComposeFile, server: Server, pool: Pool, state: EditState): void {
+  const service = file.services.find(candidate => candidate.name === server.service);
+  if (service && !hasCredentials(service)) {
+    state.notes.push(
+      `${file.path}: ${server.service} sets no POSTGRES_PASSWORD here; give ${pool.host} the user, password and database.`,
+    );
+  }
+}
 
 function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditState): void {
   const { config } = state;
@@ -31,44 +44,41 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
     `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
   ]);
   if (hasOtherUsers(server, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
-  try {
-    const insertion = insertService(
-      file,
-      service,
-      {
-        name: pool.host,
-        port: pool.port,
-        published: pool.published?.text ?? null,
-        address: server.published[0]?.address ?? null,
-        buildContext: relativePath(directory, config.assets.directory),
-        upstreamPort: server.port,
-        profiles: commonProfiles(file, consumersOf(server, file, state)),
-        settings: settings.map(([name, value]) => [name, /^(?:true|false)$/.test(value) ? `"${value}"` : value]),
-        confDirectory: `${relativePath(directory, config.assets.directory)}/conf.d`,
-        statsVolume: null,
-      },
-      state.newlineOf(file.path),
-    );
-    state.edits.push({
-      file: file.path,
-      ...insertion,
-      unit: `pooler:${server.stack}:${server.service}`,
-      safety: 'safe',
-    });
-  } catch (error) {
-    state.refusals.push({ file: file.path, reason: (error as Error).message });
-  }
+  const insertion = insertService(
+    file,
+    service,
+    {
+      name: pool.host,
+      port: pool.port,
+      published: pool.published?.text ?? null,
+      address: server.published[0]?.address ?? null,
+      buildContext: relativePath(directory, config.assets.directory),
+      upstreamPort: server.port,
+      profiles: commonProfiles(file, consumersOf(server, file, state)),
+      settings: settings.map(([name, value]) => [name, /^(?:true|false)$/.test(value) ? `"${value}"` : value]),
+      confDirectory: `${relativePath(directory, config.assets.directory)}/conf.d`,
+      statsVolume: null,
+    },
+    state.newlineOf(file.path),
+  );
+  state.edits.push({
+    file: file.path,
+    ...insertion,
+    unit: `pooler:${server.stack}:${server.service}`,
+    safety: 'safe',
+  });
 }
 
 /** Connections of other roles than the one that the container creates: PgBouncer then asks Postgres for their passwords. */
 function hasOtherUsers(server: Server, state: EditState): boolean {
-  if (server.user === null) return false;
+  // Without POSTGRES_USER the image creates `postgres`; in an env file it can be anything.
+  const owner = server.user ?? 'postgres';
   return state.pooled.some(
     site =>
       serverOf(site, state.sites) === server &&
       site.user !== null &&
       /^[\w.-]+$/.test(site.user) &&
-      site.user !== server.user,
+      site.user !== owner,
   );
 }
 

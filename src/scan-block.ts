@@ -86,6 +86,8 @@ function isRelevant(
 ): boolean {
   if (host?.value && context.names.has(host.value.toLowerCase())) return true;
   const database = isPostgres || isDatabaseKey(key);
+  // 0.0.0.0 is where a server listens, not where a client goes.
+  if (!database && host?.value === '0.0.0.0') return false;
   if (host?.value && isLocalName(host.value) && port?.value && context.ports.has(port.value)) return true;
   if (!database) return false;
   return (host ?? port)?.value !== null || (host ?? port)?.kind === 'variable';

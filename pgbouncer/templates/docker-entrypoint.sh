@@ -90,7 +90,8 @@ if [ -z "$upstream_host" ]; then refuse 'PGBOUNCER_UPSTREAM_HOST is not set' 'Se
 case $upstream_host in
   *[[:space:]]*) refuse 'PGBOUNCER_UPSTREAM_HOST contains white space' 'Set it to one host name or address.' ;;
 esac
-if [ -z "$user" ]; then refuse 'POSTGRES_USER is not set' 'Set POSTGRES_USER or POSTGRES_USER_FILE.'; fi
+# The same default as that of the postgres image.
+if [ -z "$user" ]; then user=postgres; fi
 
 require_number PGBOUNCER_UPSTREAM_PORT "$upstream_port" 1 65535
 require_number PGBOUNCER_PORT "$port" 1 65535

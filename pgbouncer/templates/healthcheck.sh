@@ -7,7 +7,8 @@ set -eu
 PGHOST=127.0.0.1
 PGPORT=${PGBOUNCER_PORT:-6432}
 PGUSER=${POSTGRES_USER:-}
-if [ -z "$PGUSER" ]; then PGUSER=$(cat -- "${POSTGRES_USER_FILE:?POSTGRES_USER is not set}"); fi
+if [ -z "$PGUSER" ] && [ -n "${POSTGRES_USER_FILE:-}" ]; then PGUSER=$(cat -- "$POSTGRES_USER_FILE"); fi
+PGUSER=${PGUSER:-postgres}
 PGDATABASE=${POSTGRES_DB:-}
 if [ -z "$PGDATABASE" ] && [ -n "${POSTGRES_DB_FILE:-}" ]; then PGDATABASE=$(cat -- "$POSTGRES_DB_FILE"); fi
 PGDATABASE=${PGDATABASE:-$PGUSER}
