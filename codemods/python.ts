@@ -50,6 +50,13 @@ const readsMain = (text: string): boolean =>
 const READERS =
   /(?:^|\.)(?:getenv|environ\.get|environ\.setdefault|env|config|env\.(?:str|url|db|db_url|int|get)|get_env|getenv_or|decouple\.config|env_str|os_getenv)$/;
 
+/** A reader of the project's own: `optional_env("DB_HOST", "db")`. */
+const isReader = (args: Argument[], text: string): boolean =>
+  args.length >= 2 &&
+  args[0]?.name === null &&
+  isString(args[0].value) &&
+  /^[A-Z][A-Z0-9]*_[A-Z0-9_]*$/.test(readString(text, args[0].value).text);
+
 const nameOf = (text: string, node: SyntaxNode | null): string =>
   node ? text.slice(node.from, node.to).replace(/\s/g, '') : '';
 
@@ -76,7 +83,7 @@ function visitCall(call: SyntaxNode, state: State): void {
   const { text } = state;
   const callee = nameOf(text, call.firstChild);
   const args = argumentsOf(text, call);
-  if (READERS.test(callee)) readEnvironment(call, callee, args, state);
+  if (READERS.test(callee) || isReader(args, text)) readEnvironment(call, callee, args, state);
   else readKeywords(call, callee, args, state);
   noteEngine(call, callee, args, state);
 }

@@ -132,6 +132,23 @@ function choosePools(state: EditState): void {
     site.replacement = replacedText(site, text, replacementsFor(withServer(site, server), pool));
     if (site.safety === 'safe' || state.unsafe) state.pooled.push(site);
   }
+  keepIdleDocuments(state);
+}
+
+/** Documents follow what runs: where nothing that runs goes through the pool yet, they would tell what is not so. */
+function keepIdleDocuments(state: EditState): void {
+  for (const server of state.pools.keys()) {
+    const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+    if (own.some(site => site.role !== 'docs' && site.role !== 'prose')) continue;
+    for (const site of own) {
+      toReview(
+        site,
+        'documents-only',
+        'Nothing that runs goes through the pool yet (see the other places), so documents stay as they are.',
+      );
+    }
+    state.pooled = state.pooled.filter(site => !own.includes(site));
+  }
 }
 
 /** Members of a group without a literal host take the server of the others. */

@@ -14,6 +14,8 @@ const OVER_SITES: Record<string, string> = {
   'no-place-for-pooler':
     'The pooler can not be put beside this server automatically, so nothing that would need it is changed.',
   'pooler-not-published': 'The value is used on the host, where the pooler that exists is not published.',
+  'documents-only':
+    'A document tells readers how to connect, and nothing that runs is pooled in this run. It follows when something is.',
   'file-refused': 'A file with a part of this decision could not be changed safely, so none of it is.',
 };
 

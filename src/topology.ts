@@ -131,7 +131,9 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
 /** A service with a Postgres image that runs a program of its own, such as a backup job. */
 const runsSomethingElse = (service: ComposeService): boolean =>
   service.command !== '' &&
-  !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|\bpostgres\s+-c\b/.test(service.command);
+  !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|(?:exec|gosu postgres|su-exec postgres)\s+postgres\s/.test(
+    service.command,
+  );
 
 /** E.g.: `registry.local:5000/team/postgis:15-alpine@sha256:…` → `postgis`. */
 export function imageName(image: string | null): string {
