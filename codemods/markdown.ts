@@ -56,8 +56,10 @@ const SHELL = /^(?:|sh|bash|shell|zsh|console|shellsession|terminal|text|txt|pla
 const ASSIGNMENTS = /^(?:env|dotenv|ini|properties|toml|conf|cfg)$/;
 
 function scanCode(text: string, start: number, end: number, language: string, context: ExtractContext): RawSite[] {
-  const scope: Scope = { role: 'docs', facts: ['code-block', `language:${language || 'none'}`] };
   const body = text.slice(start, end);
+  // A workflow in a document is CI, as much as one in its own place.
+  const ci = /^\s*(?:runs-on:|- uses:|stages:|image: .*\n\s*services:)/m.test(body) ? ['ci'] : [];
+  const scope: Scope = { role: 'docs', facts: ['code-block', `language:${language || 'none'}`, ...ci] };
   if (ASSIGNMENTS.test(language) || (SHELL.test(language) && isAssignments(body))) {
     const settings = readEnvLines(body).map(line => ({
       key: line.key,

@@ -3,6 +3,7 @@ import { type MappedText, sliceMapped } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanValue } from '../src/scan-value.ts';
+import { imageName, isServerImage } from '../src/topology.ts';
 import type { ExtractContext } from './codemod.ts';
 import { scanArgv, scanShell } from './shell.ts';
 import {
@@ -46,7 +47,8 @@ interface Visit {
   path: string[];
 }
 
-function visit(node: unknown, state: Visit): void {
+function visit(node: unknown, outer: Visit): void {
+  const state = isServerContainer(node) ? { ...outer, facts: [...outer.facts, 'server-service'] } : outer;
   if (isSeq(node)) {
     if (scanNamedList(node.items as Node[], startOf(node), state)) return;
     if (!scanCommandList(node.items as Node[], state)) for (const item of node.items) visit(item, state);
@@ -83,6 +85,12 @@ function readRuby(value: MappedText): MappedText | null {
   if (!fallback) return null;
   const at = value.text.lastIndexOf(fallback);
   return sliceMapped(value, at, at + fallback.length);
+}
+
+/** The container of the server itself, by its image. */
+function isServerContainer(node: unknown): boolean {
+  const image = isMap(node) ? getPair(node, 'image', null as never)?.value : null;
+  return isScalar(image) && isServerImage(imageName(textOf(image)));
 }
 
 /** `- name: DB_URL` with `value: …` beside it is one variable. */

@@ -2,6 +2,7 @@
 import type { ExtractContext } from '../codemods/codemod.ts';
 import { codemodFor } from '../codemods/index.ts';
 import { residue } from '../codemods/text.ts';
+import { readCodeFacts } from './code-facts.ts';
 import { isTooDeep } from './depth-guard.ts';
 import { PlanError } from './errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from './model.ts';
@@ -25,6 +26,7 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
       throw new PlanError('too-deep', 'nested too deeply to be read safely');
     const extract = await codemod.load();
     const extraction = extract(text, context);
+    extraction.facts.code = readCodeFacts(path, text);
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
     const marked = [...text.matchAll(MARKED)].map(match => [match.index, match.index + match[0].length] as const);
     const kept = sites

@@ -154,7 +154,32 @@ function followCommands(file: ComposeFile, service: ComposeService, extractions:
       found.push(...inner.filter(words => !TRIVIAL.has(words[0] ?? '') || words.some(isScript)).map(derive));
     }
   }
-  return found;
+  return [...found, ...codeUses(file, service, context, extractions)];
+}
+
+/**
+ * What the code in the service's build context does at run time. A file that some service names in its command speaks for
+ * that service; any other for every service that is built there.
+ */
+function codeUses(file: ComposeFile, service: ComposeService, context: string, extractions: Extractions): Use[] {
+  if (service.build === null) return [];
+  const names = (candidate: ComposeService, path: string) => {
+    const module = path.replace(/\.\w+$/, '').replace(/\//g, '.');
+    const stem = baseOf(path).replace(/\.\w+$/, '');
+    return candidate.command
+      .split(/[\s"',]+/)
+      .some(
+        word =>
+          (word.includes('.') && module.endsWith(word.replace(/:.*$/, ''))) ||
+          baseOf(word).replace(/\.\w+$/, '') === stem,
+      );
+  };
+  return [...extractions].flatMap(([path, { facts }]) => {
+    if (facts.code.length === 0 || !isInside(context, path)) return [];
+    const named = file.services.filter(candidate => candidate.command !== '' && names(candidate, path));
+    if (named.length > 0 && !named.includes(service)) return [];
+    return facts.code.map(fact => ({ words: [fact, path], service: service.name, image: null, derived: true }));
+  });
 }
 
 const isScript = (word: string): boolean =>

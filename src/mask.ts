@@ -2,140 +2,164 @@
  * Passwords out of any text that leaves the process: masked once, before every renderer, context lines too. It errs on
  * the side of masking: a word too many behind `****` costs a glance, a leaked password an incident.
  */
-import { findUrlDsns } from './dsn.ts';
+import { isReference, isSecretName } from './mask-names.ts';
+import { readQuoted } from './mask-quotes.ts';
+import { findUrlPasswords } from './mask-urls.ts';
+import { findNamedSecrets, type Open, visible } from './mask-values.ts';
+import type { Span } from './model.ts';
 
 export const MASK = '****';
-
-/** Names whose value is a secret; not those of files and of settings about passwords. */
-const NAME =
-  '(?:[\\w.-]*(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|CREDENTIALS?|_PWD|_PASS|PGPASS)(?:[\\w.-]*)|(?<![\\w-])(?:PASS|PWD))(?<!_FILE|_PATH|_ENCRYPTION|_POLICY|_FIELD|_LENGTH)';
-const STRING = '(?:[rbuf]{0,2})(?:"(?:[^"\\\\]|\\\\.)*"?|\'(?:[^\'\\\\]|\\\\.)*\'?)';
-/** What may stand between a name and its value: `"] =`, `: str =`, `) or`, `", default=`, `=> `. */
-const LINK =
-  '["\']?\\s*[\\])]?\\s*(?::\\s*[A-Za-z_][\\w[\\]., |]*?)?\\s*(?:=>|:=|=|:|,|\\|\\||\\?\\?|\\bor\\b|\\bPASSWORD\\b)\\s*(?:[A-Za-z_][\\w.]*\\(\\s*)?(?:default\\s*=\\s*)?';
-
-const QUOTED = new RegExp(`(${NAME}${LINK})(${STRING}(?:\\\\'${STRING})*)`, 'gi');
-/** `KEY=value` and `key: value` that fill their line, or the quotes of a list item. */
-const WHOLE = new RegExp(
-  `^(\\s*(?:[-+#>]\\s*)*(?:export\\s+|set\\s+|ENV\\s+|ARG\\s+)?["']?${NAME}["']?(?:\\s*[:=]\\s*|\\s+(?<=^ENV\\s.*)))(?!["'])(\\S.*?)(["']?,?)(\\r?)$`,
-  'i',
-);
-/** `KEY=value` inside a line: commands, call arguments, query strings, lists. */
-const INLINE = new RegExp(`((?:^|[\\s{,;(\\-"'?&[#])${NAME}\\s*(?:=>|=)\\s*)(?!["'\\s])([^\\s,)"'\\]}]+)`, 'gi');
-const FLAG = new RegExp(
-  `(--?(?:[\\w-]*-)?(?:password|passwd|pass|secret|token)(?:["'],\\s*|\\s+|=))(${STRING}|[^\\s"',-][^\\s"',]*)`,
-  'gi',
-);
-const SQL = /(\bPASSWORD\s+)('(?:[^']|'')*')/gi;
-const USERLIST = /^(\s*"[^"]+"\s+)"(?:[^"]|"")*"(\s*)$/;
-const PGPASS = /((?:^|[\s"'])[\w.*[\]:-]+?:(?:\d{4,5}|\*):[^:\s"']+:[^:\s"']+:)([^"'\r\n]+)/;
 
 /** The text with every password replaced; lines stay as many as they were. */
 export function maskSecrets(text: string): string {
   const lines = text.split('\n');
-  const isSecretManifest = /^\s*kind:\s*["']?Secret\b/m.test(text);
+  const manifest = findSecretData(lines);
+  const masked: string[] = [];
   let block: number | null = null;
-  let dataIndent: number | null = null;
-  return lines
-    .map((line, i) => {
-      const indent = line.length - line.trimStart().length;
-      if (block !== null && (line.trim() === '' || indent > block))
-        return line.trim() === '' ? line : line.slice(0, indent) + MASK;
-      block = BLOCK.test(line) ? indent : null;
-      if (isSecretManifest && /^\s*(?:data|stringData):\s*\r?$/.test(line)) dataIndent = indent;
-      else if (dataIndent !== null && line.trim() !== '' && indent <= dataIndent) dataIndent = null;
-      else if (dataIndent !== null)
-        return line.replace(/^(\s*[^:]+:\s*).*?(\r?)$/, (_, key, end) => `${key}${MASK}${end}`);
-      const before = lines[i - 1] ?? '';
-      if (NAMED_ABOVE.test(before))
-        return line.replace(
-          /^(\s*(?:value\s*:)?\s*)(.*?)([),]*\r?)$/,
-          (_, key, value, end) => key + maskValue(value) + end,
-        );
-      return maskLine(line);
-    })
-    .join('\n');
-}
-
-/** `password: |`: the lines below, as long as they are deeper. */
-const BLOCK = new RegExp(`${NAME}["']?\\s*:\\s*[|>][+-]?\\d*\\s*\\r?$`, 'i');
-/** `- name: DB_PASSWORD` with its value, or `getenv("DB_PASSWORD",` with its default, on the next line. */
-const NAMED_ABOVE = new RegExp(`(?:name:\\s*["']?${NAME}["']?|["']${NAME}["'],)\\s*\\r?$`, 'i');
-
-function maskLine(line: string): string {
-  let out = maskUrls(line);
-  out = out.replace(QUOTED, (whole, lead: string, value: string) =>
-    isNameOnly(value) ? whole : lead + maskQuoted(value),
-  );
-  const whole = WHOLE.exec(out);
-  if (whole && !isCode(whole[2] ?? '')) out = `${whole[1]}${maskValue(whole[2] ?? '')}${whole[3]}${whole[4]}`;
-  else
-    out = out.replace(INLINE, (text, lead: string, value: string) => (isCode(value) ? text : lead + maskValue(value)));
-  return out
-    .replace(
-      FLAG,
-      (_, lead: string, value: string) => lead + (/^["']/.test(value) ? maskQuoted(value) : maskValue(value)),
-    )
-    .replace(SQL, `$1'${MASK}'`)
-    .replace(USERLIST, `$1"${MASK}"$2`)
-    .replace(PGPASS, `$1${MASK}`);
-}
-
-function maskUrls(line: string): string {
-  if (!line.includes('://')) return line;
-  let out = line;
-  // From the end, so that earlier places stay valid.
-  for (const { password, query } of findUrlDsns(out).reverse()) {
-    if (query) {
-      const masked = out.slice(query.start).replace(/((?:password|pwd|sslpassword)=)[^&\s"'`]*/gi, `$1${MASK}`);
-      out = out.slice(0, query.start) + masked;
+  let key = false;
+  let above: Above = { line: '', open: null };
+  for (const [i, whole] of lines.entries()) {
+    const end = whole.endsWith('\r') ? '\r' : '';
+    const line = end ? whole.slice(0, -1) : whole;
+    const indent = indentOf(line);
+    if (block !== null && line.trim() !== '' && indent <= block) block = null;
+    if (/-----END [A-Z ]*PRIVATE KEY/.test(line)) key = false;
+    if (line.trim() === '' || line.trim() === MASK) masked.push(whole);
+    else if (block !== null || key) masked.push(line.slice(0, indent) + MASK + end);
+    else {
+      const result = manifest[i] ? maskManifestLine(line) : maskLine(line, above, lines[i + 1] ?? '');
+      masked.push(result.text + end);
+      above = { line, open: result.open };
+      if (isBlockHead(line)) block = indent;
+      if (/-----BEGIN [A-Z ]*PRIVATE KEY-----$/.test(line)) key = true;
     }
-    if (password && !isReference(out.slice(password.start, password.end)))
-      out = out.slice(0, password.start) + MASK + out.slice(password.end);
   }
-  // What the tokenizer ends early at, such as a quote in the password: everything up to the last @ before the host.
-  return out.replace(
-    /(:\/\/[^\s:@/]*:)([^\s]*)(@(?=[\w.[${<%-]+))/g,
-    (whole, lead: string, password: string, end: string) =>
-      isReference(password) || password.includes('://') ? whole : `${lead}${MASK}${end}`,
-  );
+  return masked.join('\n');
 }
 
-/** A reference to a variable, a file or a placeholder: it shows nothing. */
-const isReference = (value: string): boolean =>
-  value === '' ||
-  /^(?:\$\{\w+(?::?\?[^}]*)?\}|\$\w+|\$\$\{?\w+\}?|\$\([^)]*\)|\$\{\{[^}]*\}\}|\{\{[^}]*\}\}|\{[\w.[\]'"]*\}|<[^<>]*>|%\(\w+\)s|%s|\*+)$/.test(
-    value,
-  );
-
-/** Words that stand for no secret, and expressions of code: `None`, `password`, `os.getenv(…)`, `settings.password`. */
-const isCode = (value: string): boolean =>
-  isReference(value) ||
-  /^(?:true|false|null|none|nil|undefined|str|string|password|passwd|pass|pwd|secret|token)\b[\s),;:]*$/i.test(value) ||
-  /^(?:os|self|settings|config|process|env|app|this|args|options|params|cfg|conf|secrets|vault)\.\w[\w.]*(?:$|[\s(),;[|?])/.test(
-    value,
-  ) ||
-  /^(?:os\.)?(?:getenv|environ|env|config|require|fetch|input|getpass|str|int)[\w.]*[([]/.test(value) ||
-  /^(?:\||>-?|!\w+)$/.test(value);
-
-/** A quoted word that is itself a name: `getenv("DB_PASSWORD", …)`, `name: "POSTGRES_PASSWORD"`. */
-const isNameOnly = (value: string): boolean =>
-  new RegExp(`^["']${NAME}["']$`, 'i').test(value) && /[A-Z]_[A-Z]/.test(value);
-
-function maskValue(value: string): string {
-  if (isReference(value)) return value;
-  const fallback = /^(["']?\$\{\w+:?[-=])(.*)(\}["']?)$/s.exec(value);
-  if (fallback) return `${fallback[1]}${fallback[2] === '' ? '' : MASK}${fallback[3]}`;
-  return /^["']/.test(value) ? maskQuoted(value) : MASK;
+/** The last line that is not empty, and what it left open. */
+interface Above {
+  line: string;
+  open: Open;
 }
 
-function maskQuoted(value: string): string {
-  const [, prefix = '', quote = ''] = /^([rbuf]*)(["'])/i.exec(value) ?? [];
-  const inner = value.slice(
-    prefix.length + 1,
-    value.endsWith(quote) && value.length > prefix.length + 1 ? -1 : undefined,
+const indentOf = (line: string): number => line.length - line.trimStart().length;
+
+/** E.g. `password: |`: the lines below belong to it as long as they are deeper. */
+function isBlockHead(line: string): boolean {
+  const key = /^\s*(?:-\s+)?["']?([\w.-]+)["']?\s*:\s*[|>][+-]?\d?[+-]?\s*(?:#.*)?$/.exec(line)?.[1];
+  return key !== undefined && isSecretName(key);
+}
+
+function maskLine(line: string, above: Above, below: string): { text: string; open: Open } {
+  const carried = findCarried(line, above, below);
+  const urls = findUrlPasswords(line);
+  const named = findNamedSecrets(
+    line,
+    /\($/.test(above.line),
+    urls.map(url => url.authority),
   );
-  return prefix + quote + (isReference(inner) ? inner : maskValue(inner)) + quote;
+  const spans = [...carried, ...urls.flatMap(url => url.password ?? []), ...named.secrets, ...findFields(line)];
+  return { text: overwrite(line, spans), open: named.open };
+}
+
+/** E.g. `- name: DB_PASSWORD`, `"name": "DB_PASSWORD",`; the value is on the line below, or the one above. */
+const NAMED = /^\s*(?:-\s+)?["']?(?:name|key)["']?\s*[:=]\s*["']?([\w.-]+)["']?,?\s*$/;
+const VALUE = /^\s*(?:-\s+)?["']?value["']?\s*[:=]\s*/;
+
+/** The secret of a name on another line. */
+function findCarried(line: string, above: Above, below: string): Span[] {
+  const isNamed = (other: string): boolean => isSecretName(NAMED.exec(other)?.[1] ?? '');
+  const value = VALUE.exec(line)?.[0].length;
+  if (value !== undefined && (isNamed(above.line) || (isNamed(below) && !/^\s*-/.test(below))))
+    return literal(line, value, true);
+  if (above.open === null) return [];
+  const isItem = /^\s*-\s/.test(line) && /^\s*-\s/.test(above.line);
+  const isDeeper =
+    /:\s*$/.test(above.line) &&
+    indentOf(line) > indentOf(above.line) &&
+    !/^\s*(?:-\s|["']?[\w.-]+["']?\s*:)/.test(line);
+  const start = /^\s*(?:-\s+)?(?:default\s*=\s*)?/.exec(line)?.[0].length ?? 0;
+  if (line[start] === '-') return [];
+  return literal(line, start, isDeeper || (isItem && above.open === 'argument'));
+}
+
+/** The literal at `at`; without quotes, the rest of the line where `unquoted`. */
+function literal(line: string, at: number, unquoted: boolean): Span[] {
+  const quoted = readQuoted(line, at, line.length);
+  if (quoted) return visible(line, quoted.inner);
+  const end = line.replace(/\s+#.*$|\s+$|,$/, '').length;
+  return unquoted && end > at ? visible(line, { start: at, end }) : [];
+}
+
+/** A line of .pgpass, also behind `echo "`: `db:5432:app:app:it`. The first group stays. */
+const PGPASS =
+  /((?:^\s*(?:#\s*)?|[\s"'])(?:[\w.*[\]/-]|\\[:\\])+:(?:\d{2,5}|\*):(?:[^:\s"'\\]|\\[:\\])+:(?:[^:\s"'\\]|\\[:\\])+:)(?=\S)/g;
+/** A line of PgBouncer's userlist.txt: `"app" "it"`. */
+const USERLIST = /^(\s*"[^"]*"\s+")(?:[^"]|"")*"\s*$/;
+
+function findFields(line: string): Span[] {
+  const user = USERLIST.exec(line)?.[1];
+  if (user !== undefined) return [{ start: user.length, end: line.lastIndexOf('"') }];
+  const found: Span[] = [];
+  for (const { index, 0: match } of line.matchAll(PGPASS)) {
+    const start = index + match.length;
+    const quote = match[0] === '"' || match[0] === "'" ? match[0] : '';
+    const close = quote ? line.indexOf(quote, start) : -1;
+    const atStart = line.slice(0, index).trim() === '' && !quote;
+    const end = atStart
+      ? line.trimEnd().length
+      : close !== -1
+        ? close
+        : start + (/^\S+/.exec(line.slice(start))?.[0].length ?? 0);
+    if (!isReference(line.slice(start, end))) found.push({ start, end });
+    if (atStart) break;
+  }
+  return found;
+}
+
+/** Which lines stand under `data:` or `stringData:` of a Kubernetes Secret. */
+function findSecretData(lines: string[]): boolean[] {
+  const found = lines.map(() => false);
+  const KIND = /^\s*["']?kind["']?\s*:\s*["']?Secret["']?,?\s*(?:#.*)?$/;
+  for (let start = 0; start < lines.length; ) {
+    let end = start + 1;
+    while (end < lines.length && !lines[end]?.startsWith('---')) end++;
+    let data: number | null = null;
+    for (let i = start; i < end && lines.slice(start, end).some(line => KIND.test(line)); i++) {
+      const line = lines[i] ?? '';
+      if (line.trim() === '') continue;
+      if (data !== null && indentOf(line) <= data) data = null;
+      if (data !== null) found[i] = true;
+      else if (/^\s*["']?(?:data|stringData)["']?\s*:\s*\{?\s*$/.test(line)) data = indentOf(line);
+    }
+    start = end;
+  }
+  return found;
+}
+
+/** Of the keys in a Secret, those that name hosts and users are read by people; so are URLs. */
+const OPEN_KEY = /(?:^|[_.-])(?:host|hostname|port|user|username|database|db|dbname|db_name|sslmode)$/i;
+
+function maskManifestLine(line: string): { text: string; open: Open } {
+  const [lead = '', key = ''] = /^\s*["']?([\w./-]+)["']?\s*[:=]\s*/.exec(line) ?? [];
+  const value = line.slice(lead.length);
+  if (/^[|>][+-]?\d?[+-]?\s*$/.test(value) || /^\s*(?:#|[}\]],?\s*$)/.test(line)) return { text: line, open: null };
+  const isOpen = key !== '' && !isSecretName(key) && (OPEN_KEY.test(key) || value.includes('://'));
+  if (isOpen) return maskLine(line, { line: '', open: null }, '');
+  const start = lead.length || indentOf(line);
+  return { text: overwrite(line, literal(line, start, true)), open: null };
+}
+
+function overwrite(line: string, spans: Span[]): string {
+  let out = '';
+  let at = 0;
+  for (const { start, end } of spans.sort((a, b) => a.start - b.start || b.end - a.end)) {
+    if (end <= start) continue;
+    if (start >= at) out += line.slice(at, start) + MASK;
+    at = Math.max(at, end);
+  }
+  return out + line.slice(at);
 }
 
 /** Control and bidirectional characters as `\u{…}`, so that a file's content can't drive the terminal. */

@@ -1,5 +1,7 @@
 /** The data that the stages pass on. Offsets are UTF-16 units into the raw text, a byte order mark included. */
 
+import type { CodeFact } from './code-facts.ts';
+
 export interface Span {
   start: number;
   end: number;
@@ -109,6 +111,8 @@ export interface Facts {
   bypasses: { key: string; target: string; at: number; indent: string; site: number; fallback: Span }[];
   /** Words of the commands that each compose service runs, as far as the compose file says. */
   services: Map<string, Use[]>;
+  /** What the code does that needs a session of its own. */
+  code: CodeFact[];
   /** Words of the commands of a script; for a Dockerfile, of what its image starts. */
   commands: string[][];
 }
@@ -119,6 +123,7 @@ export const noFacts = (): Facts => ({
   engines: [],
   bypasses: [],
   services: new Map(),
+  code: [],
   commands: [],
 });
 

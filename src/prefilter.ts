@@ -1,4 +1,6 @@
 /** Which files are worth reading, and which of those are worth parsing. */
+
+import { FACT_LITERALS, FACT_PATTERN } from './code-facts.ts';
 import type { Config } from './config.ts';
 import { baseOf } from './paths.ts';
 import type { Topology } from './topology.ts';
@@ -29,7 +31,7 @@ const LITERALS = [
 /** Published ports and the names of servers, as they would stand in a value. */
 export function candidateLiterals(topology: Topology, config: Config): string[] {
   const names = serverNames(topology).flatMap(name => [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]);
-  return [...LITERALS, ...serverPorts(topology, config), ...names];
+  return [...LITERALS, ...FACT_LITERALS, ...serverPorts(topology, config), ...names];
 }
 
 /**
@@ -49,6 +51,7 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
       '(?:Host|Server)\\s*=[^;\\n]*;',
       '\\b(?:psql|pg_\\w+)\\b[^\\n]*\\s(?:-h|--host)',
       'pool-migrate',
+      FACT_PATTERN,
       ...named,
     ].join('|'),
     'im',

@@ -1,0 +1,40 @@
+/** What a source file does that needs a session of its own, told from calls that mean nothing else. */
+import { isCiPath } from '../codemods/paths.ts';
+
+export type CodeFact = 'migrations-at-start' | 'listens-for-notifications' | 'session-advisory-lock';
+
+/** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
+const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
+  {
+    fact: 'migrations-at-start',
+    literal: 'golang-migrate/migrate',
+    call: /"github\.com\/golang-migrate\/migrate\/v\d+"/,
+  },
+  { fact: 'migrations-at-start', literal: 'goose.Up', call: /\bgoose\.Up(?:Context)?\(/ },
+  { fact: 'migrations-at-start', literal: 'migrationsRun', call: /\bmigrationsRun\s*:\s*true\b/ },
+  { fact: 'migrations-at-start', literal: 'runMigrations(', call: /\.runMigrations\(/ },
+  { fact: 'migrations-at-start', literal: 'command.upgrade(', call: /\b(?:alembic\.)?command\.upgrade\(/ },
+  { fact: 'migrations-at-start', literal: 'Database.Migrate', call: /\.Database\.Migrate(?:Async)?\(/ },
+  { fact: 'listens-for-notifications', literal: 'add_listener(', call: /\.add_listener\(\s*['"]/ },
+  {
+    fact: 'listens-for-notifications',
+    literal: 'LISTEN ',
+    call: /(?:execute|query|exec|Exec|raw|text)\w*\(\s*[frb]*["'`]LISTEN\s/,
+  },
+  { fact: 'listens-for-notifications', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
+  { fact: 'listens-for-notifications', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
+  { fact: 'listens-for-notifications', literal: 'pg-listen', call: /(?:from|require\()\s*['"]pg-listen['"]/ },
+  { fact: 'session-advisory-lock', literal: 'pg_advisory_lock', call: /["'`][^"'`\n]*\bpg_(?:try_)?advisory_lock\(/ },
+];
+
+export const FACT_LITERALS: string[] = CALLS.map(({ literal }) => literal);
+export const FACT_PATTERN = CALLS.map(({ call }) => call.source).join('|');
+
+const CODE = /\.(?:py|go|[cm]?[jt]s|[jt]sx|rb|java|kt|cs|php|rs|exs?)$/i;
+const TEST =
+  /(?:^|\/)(?:tests?|__tests__|spec|migrations?|alembic|node_modules|e2e|examples?)\/|(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)test_/i;
+
+export function readCodeFacts(path: string, text: string): CodeFact[] {
+  if (!CODE.test(path) || TEST.test(path) || isCiPath(path)) return [];
+  return [...new Set(CALLS.filter(({ call }) => call.test(text)).map(({ fact }) => fact))];
+}
