@@ -1,7 +1,11 @@
 /** What a source file does that needs a session of its own, told from calls that mean nothing else. */
 import { isCiPath } from '../codemods/paths.ts';
 
-export type CodeFact = 'migrations-at-start' | 'listens-for-notifications' | 'session-advisory-lock';
+export type CodeFact =
+  | 'migrations-at-start'
+  | 'listens-for-notifications'
+  | 'session-advisory-lock'
+  | 'extra-float-digits';
 
 /** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
 const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
@@ -25,6 +29,7 @@ const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
   { fact: 'listens-for-notifications', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
   { fact: 'listens-for-notifications', literal: 'pg-listen', call: /(?:from|require\()\s*['"]pg-listen['"]/ },
   { fact: 'session-advisory-lock', literal: 'pg_advisory_lock', call: /["'`][^"'`\n]*\bpg_(?:try_)?advisory_lock\(/ },
+  { fact: 'extra-float-digits', literal: 'github.com/lib/pq', call: /"github\.com\/lib\/pq"/ },
 ];
 
 export const FACT_LITERALS: string[] = CALLS.map(({ literal }) => literal);

@@ -4,7 +4,7 @@ import { isCiPath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
 import { matchGlob } from './glob.ts';
 import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
-import type { Action, Site, Use } from './model.ts';
+import type { Action, Server, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
 import { type CompiledRule, fillReason } from './rules.ts';
@@ -21,6 +21,8 @@ export interface DecideInput {
   services: ReadonlyMap<string, Use[]>;
   /** Uses of a variable of an env file, by `file\0key`. */
   received: ReadonlyMap<string, Use[]>;
+  /** What code near a file does with values that no service is seen to receive. */
+  codeUses(file: string): Use[];
   /** Env files that CI reads. */
   ciFiles: ReadonlySet<string>;
   /** Words of all commands that compose runs. */
@@ -50,6 +52,7 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
   const uses = (received ?? followed).filter(
     use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
   );
+  if (uses.length === 0 && isSetting(site.role)) uses.push(...input.codeUses(file));
   return {
     ...site,
     uses,
@@ -66,6 +69,9 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     replacement: null,
   };
 }
+
+const isSetting = (role: Site['role']): boolean =>
+  role === 'setting' || role === 'fallback' || role === 'argument' || role === 'environment';
 
 /** Uses by service, with the commands of the scripts and images that the service runs. */
 function followUses(uses: readonly Use[], file: string, { services }: DecideInput): Use[] {
@@ -140,6 +146,7 @@ function derivedFacts(
   if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file))))
     facts.push('smoke-test');
   if (ciFiles.has(site.file)) facts.push('ci-reads');
+  if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
   const canAddPort = site.form === 'url';
@@ -153,6 +160,18 @@ function derivedFacts(
     facts.push('host-without-port');
   }
   return facts;
+}
+
+/** Code and settings that run in compose and in Kubernetes under one name: only one of the two gets a pooler. */
+function isDeployedTwice({ resolution, file, role }: Site, { servers, stacks, composeFiles }: Topology): boolean {
+  if (resolution.kind !== 'server' || stacks.has(file) || role === 'docs' || role === 'prose') return false;
+  const inCompose = (server: Server) =>
+    server.definitions.some(definition => composeFiles.some(compose => compose.path === definition.file));
+  const isManifest = file.endsWith('.yaml') || file.endsWith('.yml');
+  const twin = servers.find(
+    other => other.service === resolution.server.service && inCompose(other) !== inCompose(resolution.server),
+  );
+  return twin !== undefined && !isManifest;
 }
 
 const isPoolerSetting = (site: Site): boolean =>

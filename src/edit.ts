@@ -4,6 +4,7 @@ import { directNames, enclosingVariables, makeCompanion } from '../codemods/comp
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import { insertService } from '../codemods/compose-service.ts';
+import { isSwarmPath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
 import { insertIntoCode } from './insert-code.ts';
 import { insertDocuments } from './insert-documents.ts';
@@ -174,6 +175,8 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
   const composed = files.filter(file => topology.composeFiles.some(compose => compose.path === file));
   const lost = composed.find(file => refused.has(file) || !sources.has(file));
   if (lost) return `${lost} was refused.`;
+  const swarm = composed.find(isSwarmPath);
+  if (swarm) return `it is defined in ${swarm} too, and a swarm stack can't build the image.`;
   for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {
     const service = file.services.find(candidate => candidate.name === server.service);
     if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;

@@ -1,5 +1,6 @@
 /** Which services receive the variables of an env file, and what they run with them. */
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
+import type { CodeFact } from './code-facts.ts';
 import { readExpansions } from './expansion.ts';
 import type { Extraction, Source, Use } from './model.ts';
 import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
@@ -16,6 +17,8 @@ export interface Flow {
   received: Map<string, Use[]>;
   /** By `file\0service` of a compose file. */
   services: Map<string, Use[]>;
+  /** What code does with values that no service is seen to receive, by the first directory of its path. */
+  codeUses(file: string): Use[];
   /** Every command that a compose service runs, as one text each. */
   commands: string[];
   /** Env files that the texts (of CI) name. */
@@ -71,7 +74,17 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
         .map(([path]) => path)
         .filter(path => sources.has(path) && texts.some(text => mentions(text, baseOf(path)))),
     );
-  return { receivers, received, services, commands, readBy };
+  const coded = [...extractions].flatMap(([path, { facts }]) =>
+    facts.code
+      .filter(needsSession)
+      .map(fact => ({ path, use: { words: [fact, path], service: null, image: null, derived: true } })),
+  );
+  const area = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
+  const codeUses = (file: string) => {
+    const near = coded.filter(({ path }) => area(path) === area(file) || area(file) === '' || area(path) === '');
+    return near.length === 0 ? [] : [{ words: [], service: null, image: null }, ...near.map(({ use }) => use)];
+  };
+  return { receivers, received, services, codeUses, commands, readBy };
 }
 
 /** Commands of documents, scripts and Makefiles that run something in a service. */
@@ -178,9 +191,13 @@ function codeUses(file: ComposeFile, service: ComposeService, context: string, e
     if (facts.code.length === 0 || !isInside(context, path)) return [];
     const named = file.services.filter(candidate => candidate.command !== '' && names(candidate, path));
     if (named.length > 0 && !named.includes(service)) return [];
-    return facts.code.map(fact => ({ words: [fact, path], service: service.name, image: null, derived: true }));
+    return facts.code
+      .filter(needsSession)
+      .map(fact => ({ words: [fact, path], service: service.name, image: null, derived: true }));
   });
 }
+
+const needsSession = (fact: CodeFact): boolean => fact !== 'extra-float-digits';
 
 const isScript = (word: string): boolean =>
   /(?:^|\/)[\w.-]+\.(?:sh|bash)$|(?:^|\/)(?:docker-)?(?:entrypoint|start|run|boot|prestart)$/.test(word);

@@ -44,6 +44,12 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
     `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
   ]);
   if (hasOtherUsers(server, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  if (needsExtraFloatDigits(server, state)) {
+    settings.push(['PGBOUNCER_IGNORE_STARTUP_PARAMETERS', 'extra_float_digits, options']);
+    state.notes.push(
+      `${file.path}: JDBC and lib/pq send extra_float_digits when they connect, so ${pool.host} ignores it (together with options: alone it is a denial-of-service hole before PgBouncer 1.26.1). Settings in \`options=\` of a URL then have no effect.`,
+    );
+  }
   const insertion = insertService(
     file,
     service,
@@ -81,6 +87,11 @@ function hasOtherUsers(server: Server, state: EditState): boolean {
       site.user !== owner,
   );
 }
+
+/** Drivers that can't connect through PgBouncer otherwise. Source: pgbouncer.org/config.html#ignore_startup_parameters */
+const needsExtraFloatDigits = (server: Server, state: EditState): boolean =>
+  state.pooled.some(site => serverOf(site, state.sites) === server && site.scheme.startsWith('jdbc:')) ||
+  [...state.extractions.values()].some(({ facts }) => facts.code.includes('extra-float-digits'));
 
 /** Services that became pooled: through a site of their own, or through a variable of an env file. */
 export function consumersOf(server: Server, file: ComposeFile, state: EditState): Set<string> {

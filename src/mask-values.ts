@@ -243,9 +243,7 @@ function endOfValue(line: string, name: Name, at: number, operator: string): num
   }
   if (before !== '') return word;
   const text = line.slice(at, limit);
-  const ends = [text.search(SETTING), name.enclosed ? text.indexOf('\\n') : text.search(/\s#/)].filter(
-    i => i !== -1,
-  );
+  const ends = [text.search(SETTING), name.enclosed ? text.indexOf('\\n') : text.search(/\s#/)].filter(i => i !== -1);
   const end = trimmed(line, at, at + Math.min(text.length, ...ends));
   return operator === '=' || end !== limit || !/[,;]/.test(line[end - 1] ?? '') ? end : end - 1;
 }

@@ -177,6 +177,7 @@ async function planOnce(
       rules,
       services: flow.services,
       received: flow.received,
+      codeUses: flow.codeUses,
       ciFiles: flow.readBy(ciTexts),
       commands: flow.commands,
     });

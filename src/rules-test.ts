@@ -6,6 +6,7 @@ import { type Config, defaultConfig, findConfig, readConfig, readUserRules } fro
 import { decide } from './decide.ts';
 import { extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
+import { readManifests } from './manifests.ts';
 import type { Extraction, Site, Source } from './model.ts';
 import type { CliOptions } from './options.ts';
 import { type CompiledRule, compileRule, type Example } from './rules.ts';
@@ -22,6 +23,18 @@ const COMPOSE = `services:
     ports: ["6432:6432"]
   cockroach:
     image: cockroachdb/cockroach
+`;
+const OTHER_STACK = `services:
+  everywhere:
+    image: postgres:15
+`;
+const MANIFEST = `kind: Service
+metadata: { name: everywhere }
+spec: { selector: { app: pg } }
+---
+kind: Deployment
+metadata: { name: pg }
+spec: { template: { metadata: { labels: { app: pg } }, spec: { containers: [{ image: "postgres:15" }] } } }
 `;
 const DSN = 'postgresql://app:pw@postgres:5432/app';
 
@@ -63,7 +76,11 @@ export async function testRules(rules: readonly CompiledRule[]): Promise<{ run: 
 async function decideExample(example: Example, rules: readonly CompiledRule[]): Promise<Site[]> {
   const { text, file = 'docker-compose.yml' } = typeof example === 'string' ? { text: example } : example;
   const files = new Map<string, string>();
-  if (!isComposePath(file)) files.set('docker-compose.yml', COMPOSE);
+  if (!isComposePath(file)) {
+    files.set('docker-compose.yml', COMPOSE);
+    files.set('both/docker-compose.yml', OTHER_STACK);
+    files.set('both/k8s.yml', MANIFEST);
+  }
   files.set(file, isComposePath(file) ? wrapCompose(text) : text);
   const config: Config = { ...defaultConfig(), keepDirect: ['KEPT_DIRECT_EXAMPLE_URL'] };
   const composeFiles = [...files].flatMap(([path, content]) =>
@@ -73,7 +90,9 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     composeFiles,
     environments: new Map(),
     readDockerfile: () => null,
-    manifests: [],
+    manifests: readManifests(
+      [...files].map(([path, content]) => ({ path, text: content, newline: '\n' as const, mode: 0, digest: '' })),
+    ),
     named: [],
   });
   const scan = {
@@ -99,6 +118,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     rules,
     services: flow.services,
     received: flow.received,
+    codeUses: flow.codeUses,
     ciFiles: flow.readBy(['cp .env.shared .env']),
     commands: flow.commands,
   });
