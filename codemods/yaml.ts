@@ -20,16 +20,12 @@ import {
   textOf,
 } from './yaml-nodes.ts';
 
-const LARGE = 300_000;
-
 export function extract(text: string, context: ExtractContext): Extraction {
   return extractYaml(text, context);
 }
 
 export function extractYaml(text: string, context: ExtractContext): Extraction {
   const sites: RawSite[] = [];
-  // A YAML file of that size is data; parsing it would take longer than all others together.
-  if (text.length > LARGE) return { sites, facts: noFacts() };
   // Helm templates are no YAML; what a lenient parse still shows is enough to report, and `template` keeps it from edits.
   const isTemplate = /\{\{[^}]*\}\}/.test(text);
   for (const { document, contents } of readYaml(text, true)) {

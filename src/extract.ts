@@ -24,8 +24,9 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
   try {
     if (codemod.id !== 'other' && isTooDeep(text, 500))
       throw new PlanError('too-deep', 'nested too deeply to be read safely');
-    const extract = await codemod.load();
-    const extraction = extract(text, context);
+    const extraction = isData(codemod.id, text)
+      ? { sites: [], facts: noFacts() }
+      : (await codemod.load())(text, context);
     extraction.facts.code = readCodeFacts(path, text);
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
     const marked = [...text.matchAll(MARKED)].map(match => [match.index, match.index + match[0].length] as const);
@@ -44,6 +45,13 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
     return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
   }
 }
+
+/** Generated or minified: parsing one would take longer than all other files together. Its URLs are still reported. */
+const isData = (id: string, text: string): boolean =>
+  id !== 'compose' &&
+  id !== 'env' &&
+  (text.length > 300_000 ||
+    (/^(?:javascript|json)$/.test(id) && text.length / (text.split('\n', 2000).length + 1) > 2000));
 
 /** A place that two ways of reading found is one site: the first, which is the more specific. */
 function withoutTwins(sites: Extraction['sites']): Extraction['sites'] {
