@@ -82,7 +82,7 @@ function readCall(node: SyntaxNode, text: string): JavaScriptValue | null {
 }
 
 /** E.g.: `process.env.DB_HOST`, `process.env["DB_HOST"]`, `Deno.env.get("DB_HOST")`, `config.get('DB_HOST')`, `env.DB_HOST`. */
-function environmentName(text: string): string | null {
+export function environmentName(text: string): string | null {
   const match =
     /^\(?(?:(?:process|import\.meta|Bun|globalThis\.process)\.)?env(?:\?)?(?:\.(\w+)|\[\s*['"](\w+)['"]\s*\])!?\)?$/.exec(
       text,

@@ -6,7 +6,7 @@ import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
-import { isLiteral, type JavaScriptValue, readValue } from './javascript-values.ts';
+import { environmentName, isLiteral, type JavaScriptValue, readValue } from './javascript-values.ts';
 import { scanShell } from './shell.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
@@ -58,6 +58,7 @@ function visitObject(node: SyntaxNode, state: State): void {
   const { text } = state;
   const settings: Setting[] = [];
   const keys = new Map<number, string>();
+  let hostVariable: string | null = null;
   const callee = calleeOf(node, text);
   const isCommandMap = nameOf(node.parent, text) === 'scripts';
   for (let property = node.firstChild; property; property = property.nextSibling) {
@@ -65,6 +66,7 @@ function visitObject(node: SyntaxNode, state: State): void {
     const value = property.lastChild;
     if (key === null || !value || value === property.firstChild) continue;
     const read = readValue(value, text);
+    if (!read && isHostKey(key)) hostVariable = environmentName(text.slice(value.from, value.to));
     if (!read || read.nodes.some(start => state.done.has(start))) continue;
     if (isCommandMap) {
       markDone(read, state);
@@ -95,7 +97,12 @@ function visitObject(node: SyntaxNode, state: State): void {
   })) {
     const read = keys.get(site.span.start) ?? keys.get(valueStart(site, keys));
     const isSplit = site.form === 'host' || site.form === 'port' || site.form === 'argument';
-    state.sites.push({ ...site, key: read ?? site.key, group: isSplit ? group : site.group });
+    state.sites.push({
+      ...site,
+      key: read ?? site.key,
+      group: isSplit ? group : site.group,
+      hostVariable: site.port && !site.host ? hostVariable : null,
+    });
   }
 }
 

@@ -136,6 +136,8 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   const { text } = state;
   const scope: Scope = { role: 'argument', call: callee, facts: state.fileFacts };
   const split: Setting[] = [];
+  const host = args.find(arg => arg.name !== null && isHostKey(arg.name));
+  const hostVariable = host ? environmentKey(nameOf(text, host.value)) : null;
   for (const { name, value } of args) {
     const mapped = literalOf(text, value);
     if (!mapped || state.done.has(value.from)) continue;
@@ -152,26 +154,32 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
     CONNECTS.test(callee) ||
     args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
   const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
-  state.sites.push(...found.map(site => ({ ...site, group: `call@${call.from}` })));
+  state.sites.push(
+    ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
+  );
 }
 
 /** Django's DATABASES and other dictionaries of settings. */
 function visitDictionary(node: SyntaxNode, state: State): void {
   const { text } = state;
   const settings: Setting[] = [];
+  let hostVariable: string | null = null;
   for (let key = node.firstChild; key; key = key.nextSibling) {
     if (!isString(key) || key.nextSibling?.name !== ':') continue;
     const value = key.nextSibling.nextSibling;
     const mapped = value ? literalOf(text, value) : null;
     state.done.add(key.from);
-    if (!value || !mapped || state.done.has(value.from)) continue;
     const name = readString(text, key).text;
+    if (value && !mapped && isHostKey(name)) hostVariable = environmentKey(nameOf(text, value));
+    if (!value || !mapped || state.done.has(value.from)) continue;
     if (!isHostKey(name) && !isPortKey(name) && !isString(value)) continue;
     state.done.add(value.from);
     settings.push({ key: name, value: mapped, scope: { role: 'setting', facts: state.fileFacts } });
   }
   const isPostgres = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
-  const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres });
+  const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres }).map(site =>
+    site.port && !site.host ? { ...site, hostVariable } : site,
+  );
   state.sites.push(
     ...found.map(site =>
       site.form === 'host' || site.form === 'port' ? { ...site, group: `dict@${node.from}` } : site,

@@ -42,6 +42,7 @@ export function groupSites(sites: readonly FileSite[]): number[] {
 export const variablesOf = (site: RawSite): string[] => [
   ...(site.host?.variables ?? []),
   ...(site.port?.variables ?? []),
+  ...(site.hostVariable === null ? [] : [site.hostVariable]),
 ];
 
 /** Definitions of split hosts and ports by their key. */

@@ -97,6 +97,8 @@ export interface RawSite {
   facts: string[];
   entry: Entry | null;
   group: string | null;
+  /** For a port: the variable from which the code takes the host that goes with it. */
+  hostVariable: string | null;
 }
 
 /** What the code around the sites shows, for insertions and for the flow of variables. */

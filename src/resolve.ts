@@ -92,11 +92,15 @@ function isElsewhere(server: Server, file: string, topology: Topology): boolean 
   return own.length > 0 && !own.includes(server);
 }
 
+const isForTests = (server: Server): boolean => /(?:^|[-_.])(?:tests?|testing|e2e|ci)(?:$|[-_.])/i.test(server.service);
+
 /** Another server in one of the files that define this one: alternatives in files of their own don't count. */
 export const hasSibling = (server: Server, topology: Topology): boolean =>
   topology.servers.some(
     other =>
       other !== server &&
+      // One for tests beside the application's leaves no doubt which of the two the application means.
+      (!isForTests(other) || isForTests(server)) &&
       other.stack === server.stack &&
       other.definitions.some(({ file }) => server.definitions.some(definition => definition.file === file)),
   );

@@ -88,6 +88,7 @@ export function emptySite(scope: Scope, facts: string[] = [...(scope.facts ?? []
     facts,
     entry: scope.entry ?? null,
     group: scope.group ?? null,
+    hostVariable: null,
   };
 }
 
