@@ -23,71 +23,55 @@ export function findUrlPasswords(line: string): UrlPassword[] {
   let at = line.indexOf('://');
   if (at === -1) return found;
   const quotes = findQuotes(line);
+  const indexOf = (pattern: RegExp, from: number): number => {
+    pattern.lastIndex = from;
+    return pattern.exec(line)?.index ?? line.length;
+  };
   let quote = 0;
-  for (let from = 0; at !== -1; ) {
+  let blank = -1;
+  let next = -1;
+  for (let from = 0; at !== -1; at = line.indexOf('://', from)) {
     // An apostrophe in the URL before opens no quotes.
     while (quote < quotes.length && ((quotes[quote]?.end ?? 0) <= at || (quotes[quote]?.start ?? 0) < from)) quote++;
-    const end = urlEnd(line, at, quotes[quote]);
+    const around = quotes[quote] && (quotes[quote]?.start ?? 0) < at ? quotes[quote] : undefined;
+    if (blank < at) blank = indexOf(/[\s"`]/g, at);
+    if (next < at) next = indexOf(NEXT, at + 3);
+    // A URL that opens its quotes takes all of them, blanks too.
+    const fills = around && /^[\w+.:-]{1,60}$/.test(line.slice(around.start + 1, Math.min(at, around.start + 62)));
+    const end = Math.min(next, fills ? line.length : blank, around ? around.end - 1 : line.length);
     found.push(...readUrls(line, at, end));
     from = Math.max(end, at + 3);
-    at = line.indexOf('://', from);
   }
   return found;
 }
 
-/** A URL that opens its quotes takes all of them, blanks too; any other ends at a blank or where the next one starts. */
-function urlEnd(line: string, at: number, quote: Span | undefined): number {
-  const around = quote && quote.start < at ? quote : null;
-  const fills =
-    around !== null &&
-    /^[\w+.:-]*$/.test(line.slice(around.start + 1, Math.min(at, around.start + 60))) &&
-    at < around.start + 60;
-  const limit = around ? around.end - 1 : line.length;
-  const STOP = fills ? /["`]/g : /[\s"`]/g;
-  STOP.lastIndex = at;
-  const stop = fills ? limit : Math.min(limit, STOP.exec(line)?.index ?? limit);
-  NEXT.lastIndex = at + 3;
-  const next = NEXT.exec(line)?.index ?? limit;
-  return Math.min(stop, next);
-}
-
-/** The first URL with a password in line[at, end), which has no blank or fills its quotes. */
+/** The first URL with a password in line[at, end), and those before it. */
 function readUrls(line: string, at: number, end: number): UrlPassword[] {
-  const last = line.lastIndexOf('@', end - 1);
   const found: UrlPassword[] = [];
-  for (let slashes = at; slashes !== -1 && slashes < end; slashes = line.indexOf('://', slashes + 3)) {
-    const start = slashes + 3;
+  const host = findHost(line.slice(at, end));
+  const close = at + host.at;
+  for (let start = at + 3; start > 2 && start <= end; start = line.indexOf('://', start) + 3) {
     USER.lastIndex = start;
     USER.test(line);
     const colon = USER.lastIndex;
-    if (line[colon] !== ':' || colon >= end) {
-      found.push({ authority: { start, end: Math.min(colon, end) }, password: null });
-      continue;
-    }
-    const close = hostAt(line, colon + 1, last, end);
-    const span = { start: colon + 1, end: close };
-    if (close <= colon || isPort(line, colon + 1, close, end)) continue;
-    found.push({
-      authority: { start, end: close },
-      password: isReference(line.slice(span.start, span.end)) ? null : span,
-    });
-    break;
+    PORT.lastIndex = colon + 1;
+    // `://db:5432/app?mail=a@b` has no password; `://app:5432/1@db:5432/app` has one.
+    const isPort = !host.hasPort && PORT.test(line) && PORT.lastIndex < close;
+    const hasPassword = line[colon] === ':' && colon < close && !isPort;
+    const password = { start: colon + 1, end: close };
+    const isSecret = hasPassword && !isReference(line.slice(password.start, password.end));
+    found.push({ authority: { start, end: hasPassword ? close : Math.min(colon, end) }, password: isSecret ? password : null });
+    if (hasPassword) break;
   }
   return found;
 }
 
 /** The @ before the host: the last one, unless that is in a path or a query behind another one. */
-function hostAt(line: string, start: number, last: number, end: number): number {
-  if (last < start || last >= end) return -1;
-  const earlier = line.lastIndexOf('@', last - 1);
-  if (earlier < start) return last;
-  const between = line.slice(earlier + 1, last);
-  const tail = line.slice(last + 1, end);
-  return /^[\w.-]+(?::\d+)?[/?]/.test(between) && !/[:/]/.test(tail) ? earlier : last;
-}
-
-/** `://db:5432/app?mail=a@b` has no password; `://app:5432/1@db:5432/app` has one. */
-function isPort(line: string, at: number, close: number, end: number): boolean {
-  PORT.lastIndex = at;
-  return PORT.test(line) && PORT.lastIndex < close && !/:\d/.test(line.slice(close, end));
+function findHost(url: string): { at: number; hasPort: boolean } {
+  const last = url.lastIndexOf('@');
+  const earlier = last > 0 ? url.lastIndexOf('@', last - 1) : -1;
+  const isInPath =
+    earlier !== -1 && /^[\w.-]+(?::\d+)?[/?]/.test(url.slice(earlier + 1, last)) && !/[:/]/.test(url.slice(last));
+  const at = isInPath ? earlier : last;
+  return { at, hasPort: /:\d/.test(url.slice(at)) };
 }

@@ -212,7 +212,7 @@ function endOfParameter(line: string, at: number, limit: number): number {
 }
 
 /** A word of a command; expansions and quotes may hold blanks. */
-const WORD = /(?:\$\([^)]{0,80}\)|\$?\{\{[^}]{0,80}\}\}|\$\{[^}]{0,80}\}|\\.|'[^']{0,80}'|"[^"\\]{0,80}"|(?!<\/)\S)+/y;
+const WORD = /(?:\$\([^)]{0,80}\)|\$?\{\{[^}]{0,80}\}\}|\$\{[^}]{0,80}\}|\\.|'[^']{0,80}'|"[^"\\]{0,80}"|(?!<\/\w{1,30}>)\S)+/y;
 /** An item of `{…}`, `[…]`, `(…)`. */
 const ITEM = /(?:\$?\{\{[^{}]{0,80}\}\}|\$\{[^{}]{0,80}\}|[^,)}\]])*/y;
 /** The same after a colon: parentheses are nothing special in YAML. */
