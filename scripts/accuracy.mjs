@@ -39,7 +39,10 @@ for (const file of readdirSync(labels).sort()) {
     const verdict = judge(label, why, site);
     count(figures, verdict);
     count(total, verdict);
-    if (verdict !== 'right') console.log(`  ${path}:${line} ${text}: ${verdict} (label ${label}, ${site?.action ?? 'not found'} ${site?.rule ?? ''})`);
+    if (verdict !== 'right')
+      console.log(
+        `  ${path}:${line} ${text}: ${verdict} (label ${label}, ${site?.action ?? 'not found'} ${site?.rule ?? ''})`,
+      );
   }
   console.log(`${name}: ${[...figures].map(([verdict, n]) => `${n} ${verdict}`).join(', ')}`);
 }

@@ -38,7 +38,7 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
   for (const file of topology.composeFiles) {
     for (const service of file.services) {
       const uses = [
-        ...followCommands(file, service, extractions),
+        ...followCommands(file, service, extractions, sources),
         ...documented.filter(use => use.service === service.name),
       ];
       services.set(`${file.path}\0${service.name}`, uses);
@@ -147,12 +147,19 @@ const TRIVIAL = new Set([
 ]);
 
 /** What a service runs: its command, what its image starts without one, and the commands of the scripts that it names. */
-function followCommands(file: ComposeFile, service: ComposeService, extractions: Extractions): Use[] {
+function followCommands(
+  file: ComposeFile,
+  service: ComposeService,
+  extractions: Extractions,
+  sources: ReadonlyMap<string, Source>,
+): Use[] {
   const own = extractions.get(file.path)?.facts.services.get(service.name) ?? [];
   const image = imageName(service.image) || null;
   const derive = (words: readonly string[]): Use => ({ words, service: service.name, image, derived: true });
+  const isOwn = service.build === null && isOwnImage(service, sources);
   const context = service.build === null ? dirOf(file.path) : joinPath(dirOf(file.path), service.build);
-  const dockerfile = service.build === null ? null : joinPath(context, service.dockerfile ?? 'Dockerfile');
+  const dockerfile =
+    service.build !== null ? joinPath(context, service.dockerfile ?? 'Dockerfile') : isOwn ? 'Dockerfile' : null;
   const starts = (dockerfile && extractions.get(dockerfile)?.facts.commands) || [];
   const hasCommand = own.some(use => use.words.length > 0);
   const commands = [...(hasCommand ? [] : starts), ...starts.filter(words => words.some(isScript))];
@@ -201,6 +208,14 @@ const needsSession = (fact: CodeFact): boolean => fact !== 'extra-float-digits';
 
 const isScript = (word: string): boolean =>
   /(?:^|\/)[\w.-]+\.(?:sh|bash)$|(?:^|\/)(?:docker-)?(?:entrypoint|start|run|boot|prestart)$/.test(word);
+
+/** An image from a registry that carries the repository's own name: its Dockerfile tells what it starts. */
+function isOwnImage(service: ComposeService, sources: ReadonlyMap<string, Source>): boolean {
+  const name = imageName(service.image);
+  if (!service.image?.includes('/') || name.length < 3 || !sources.has('Dockerfile')) return false;
+  const readme = [...sources.values()].find(source => /^readme/i.test(source.path));
+  return new RegExp(`\\b${name.replace(/[^\w-]/g, '.')}\\b`, 'i').test(readme?.text.slice(0, 1500) ?? '');
+}
 
 /** The script in the repository that a path in the image most likely is: the same name, nearest to the build context. */
 function findScript(word: string, context: string, extractions: Extractions): string | null {

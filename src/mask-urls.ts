@@ -39,7 +39,7 @@ export function findUrlPasswords(line: string): UrlPassword[] {
     // A URL that opens its quotes takes all of them, blanks too.
     const fills = around && /^[\w+.:-]{1,60}$/.test(line.slice(around.start + 1, Math.min(at, around.start + 62)));
     const end = Math.min(next, fills ? line.length : blank, around ? around.end - 1 : line.length);
-    found.push(...readUrls(line, at, end));
+    for (const url of readUrls(line, at, end)) found.push(url);
     from = Math.max(end, at + 3);
   }
   return found;
@@ -60,7 +60,10 @@ function readUrls(line: string, at: number, end: number): UrlPassword[] {
     const hasPassword = line[colon] === ':' && colon < close && !isPort;
     const password = { start: colon + 1, end: close };
     const isSecret = hasPassword && !isReference(line.slice(password.start, password.end));
-    found.push({ authority: { start, end: hasPassword ? close : Math.min(colon, end) }, password: isSecret ? password : null });
+    found.push({
+      authority: { start, end: hasPassword ? close : Math.min(colon, end) },
+      password: isSecret ? password : null,
+    });
     if (hasPassword) break;
   }
   return found;

@@ -117,7 +117,9 @@ function readValue(line: string, name: Name): Value | null {
   const rest = line.slice(at, Math.min(name.limit, at + 120));
   if (isReading(rest)) return { secrets: findFallbacks(line, at, name.limit), end: name.end };
   CALLS.lastIndex = at;
-  const literal = CALLS.test(line) ? CALLS.lastIndex : at;
+  // Code has blanks around it, or commas; an env file and a string have not.
+  const isCode = /\s/.test(line[at - 1] ?? '') ? !name.enclosed : /[({,]/.test(name.before);
+  const literal = isCode && CALLS.test(line) ? CALLS.lastIndex : at;
   const quoted = readQuoted(line, literal, name.limit);
   // Inside quotes, a quoted value followed by more may just be a value that starts with a quote.
   if (quoted && !(name.enclosed && name.before === '' && line.slice(quoted.end, name.limit).trim() !== '')) {
@@ -212,7 +214,8 @@ function endOfParameter(line: string, at: number, limit: number): number {
 }
 
 /** A word of a command; expansions and quotes may hold blanks. */
-const WORD = /(?:\$\([^)]{0,80}\)|\$?\{\{[^}]{0,80}\}\}|\$\{[^}]{0,80}\}|\\.|'[^']{0,80}'|"[^"\\]{0,80}"|(?!<\/\w{1,30}>)\S)+/y;
+const WORD =
+  /(?:\$\([^)]{0,80}\)|\$?\{\{[^}]{0,80}\}\}|\$\{[^}]{0,80}\}|\\.|'[^']{0,80}'|"[^"\\]{0,80}"|(?!<\/\w{1,30}>)\S)+/y;
 /** An item of `{…}`, `[…]`, `(…)`. */
 const ITEM = /(?:\$?\{\{[^{}]{0,80}\}\}|\$\{[^{}]{0,80}\}|[^,)}\]])*/y;
 /** The same after a colon: parentheses are nothing special in YAML. */

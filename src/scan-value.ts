@@ -35,9 +35,13 @@ export function scanValue(mapped: MappedText, scope: Scope, context: ScanContext
 
 /** URLs of Postgres, and those of other schemes that name one of our servers. */
 export function scanUrls(mapped: MappedText, scope: Scope, context: ScanContext): RawSite[] {
-  return findUrlDsns(mapped.text)
-    .map(dsn => urlSite(mapped, dsn, scope))
-    .filter(site => isPostgresScheme(site) || context.names.has(site.host?.value?.toLowerCase() ?? ''));
+  return (
+    findUrlDsns(mapped.text)
+      .map(dsn => urlSite(mapped, dsn, scope))
+      // `postgresql://` as a prefix to compare with, and socket URLs: no endpoint is named.
+      .filter(site => site.host !== null)
+      .filter(site => isPostgresScheme(site) || context.names.has(site.host?.value?.toLowerCase() ?? ''))
+  );
 }
 
 const isPostgresScheme = (site: RawSite): boolean => !site.facts.includes('other-scheme');
