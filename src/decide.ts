@@ -67,6 +67,7 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     reason: '',
     safety: 'safe',
     replacement: null,
+    directUses: [],
   };
 }
 
@@ -179,6 +180,7 @@ const isPoolerSetting = (site: Site): boolean =>
   /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
 
 interface Outcome {
+  directUses?: Use[];
   action: Action;
   rule: string;
   reason: string;
@@ -205,8 +207,9 @@ function decideOne(site: Site, input: DecideInput): Outcome {
     return {
       action: 'pooled',
       rule: 'shared-with-direct-command',
+      directUses: active.flatMap(outcome => (outcome.action === 'direct' && outcome.use ? [outcome.use] : [])),
       safety: 'unsafe',
-      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${command}). Give that command the direct variable first.`,
+      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${command}). ${direct.use?.derived ? 'Give that command the direct variable by hand first.' : '--unsafe gives that command the direct variable.'}`,
     };
   }
   return {
@@ -219,11 +222,13 @@ function decideOne(site: Site, input: DecideInput): Outcome {
 
 const pick = ({ action, rule, reason, safety }: Outcome): Outcome => ({ action, rule, reason, safety });
 
-const describeUse = (use: Use | null): string =>
-  [use?.service, use?.words.slice(0, 5).join(' ')]
+const describeUse = (use: Use | null): string => {
+  const words = use?.words.slice(0, 5).join(' ').replace(/\s+/g, ' ').slice(0, 100);
+  return [use?.service, words]
     .filter(Boolean)
     .join(': ')
     .replace(/:\/\/[^\s@]*@/g, '://…@');
+};
 
 function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Outcome {
   for (const rule of rules) {

@@ -7,6 +7,7 @@ import { insertService } from '../codemods/compose-service.ts';
 import { isSwarmPath } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
 import { insertIntoCode } from './insert-code.ts';
+import { insertDirectCommands } from './insert-direct-commands.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { insertPoolers } from './insert-poolers.ts';
@@ -66,6 +67,7 @@ export function planEdits(input: EditInput): EditResult {
   choosePools(state);
   for (const site of state.pooled) replaceSite(site, state);
   if (state.pooled.length === 0) return state;
+  insertDirectCommands(state);
   addCompanions(state);
   insertPassThroughs(state);
   insertPoolers(state);

@@ -19,10 +19,21 @@ interface Name {
   limit: number;
   /** True inside quotes. */
   enclosed: boolean;
+  link: Link;
+}
+
+/** What ties a name to a value, which starts at `at`. */
+interface Link {
+  operator: string;
+  /** The quote that closes the name. */
+  quote: string;
+  at: number;
 }
 
 interface Value {
   secrets: Span[];
+  /** How far the fallbacks of an expression were looked for. */
+  read?: number;
   /** Where to look for the next name. */
   end: number;
   open?: Open;

@@ -148,6 +148,8 @@ export interface Site extends RawSite {
   reason: string;
   safety: Safety;
   replacement: string | null;
+  /** Uses that need a session of their own, where the value is pooled for the others. */
+  directUses: Use[];
 }
 
 /** Where an endpoint leads, by topology. */

@@ -133,7 +133,7 @@ function normalise(words: readonly string[]): string {
 /** Fills `{key}`, `{service}`, `{host}`, `{command}` of a reason. */
 export function fillReason(rule: Rule, site: Site, use: Use | null): string {
   const host = site.host?.value ?? site.resolution.kind;
-  const command = (use?.words ?? []).slice(0, 6).join(' ');
+  const command = (use?.words ?? []).slice(0, 6).join(' ').replace(/\s+/g, ' ').slice(0, 100);
   return rule.reason
     .replace(/\{key\}/g, site.key ?? 'the value')
     .replace(/\{service\}/g, use?.service ?? site.service ?? 'a service')

@@ -154,7 +154,11 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
     return plan.changes.length > 0
       ? 'Next: docker compose up --build, then docs/pgbouncer.md for the rollout checklist.'
       : 'Nothing to do.';
-  if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write`;
+  const unsafe = plan.unsafe ? ' --unsafe' : '';
+  if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}`;
+  if (!plan.unsafe && plan.sites.some(site => site.action === 'pooled')) {
+    return `Nothing is written by default, because what could be pooled is unsafe (above). Next: npx pool-migrate${where} --unsafe`;
+  }
   const reviews = plan.sites.some(site => site.action === 'review');
   return reviews
     ? 'Nothing to write. The places above are for you to decide; pool-migrate explain RULE tells more.'

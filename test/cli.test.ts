@@ -215,3 +215,31 @@ test('git settings of the scanned repository are not run', () => {
   expect(runCli(['-C', root, '--write']).code).toBe(0);
   expect(listTree(root)).not.toContain('ran');
 });
+
+test('a migration in the command of an application gets the direct variable, with --unsafe', () => {
+  const compose = (command: string, url: string, more = '') => `services:
+  db:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: pw }
+  web:
+    build: .
+    command: ${command}
+    environment:
+      DATABASE_URL: ${url}
+${more}`;
+  const before = compose('sh -c "alembic upgrade head && uvicorn app:app"', 'postgres://postgres:pw@db:5432/app');
+  const root = makeRepository({ 'docker-compose.yml': before });
+  const safe = runCli(['-C', root, '--write']);
+  expect(safe.code).toBe(0);
+  expect(safe.stderr).toContain('--unsafe');
+  expect(readFileSync(join(root, 'docker-compose.yml'), 'utf8')).toBe(before);
+  expect(runCli(['-C', root, '--write', '--unsafe']).code).toBe(0);
+  const after = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+  expect(after).toContain(
+    'command: sh -c "DATABASE_URL=$$DATABASE_URL_DIRECT alembic upgrade head && uvicorn app:app"',
+  );
+  expect(after).toContain(
+    'DATABASE_URL: postgres://postgres:pw@pgbouncer:6432/app\n      DATABASE_URL_DIRECT: postgres://postgres:pw@db:5432/app',
+  );
+  expect(JSON.parse(runCli(['-C', root, '--unsafe', '--json']).stdout).changes).toEqual([]);
+});
