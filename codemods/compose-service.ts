@@ -244,7 +244,7 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   }
   for (const entry of credentials) {
     const raw = rawEntry(file, entry);
-    if (raw === null) continue;
+    if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
     const name = CREDENTIALS[entry.key] ?? entry.key;
     const item = isPair(entry.node) ? raw : renameItem(raw, entry.key, name);
     lines.push(isList ? `${unit}${style.listIndent}- ${item}` : `${unit}${unit}${name}:${raw === '' ? '' : ` ${raw}`}`);

@@ -53,13 +53,25 @@ const usesOf = (service: ComposeService, commands: string[][]): Use[] =>
     image: imageName(service.image) || null,
   }));
 
-/** An anchor's content is seen once for every service that has it. */
+/** A value behind an anchor or an alias is seen once for every service that has it: one site, with the uses of all. */
 function unique(sites: RawSite[]): RawSite[] {
-  const seen = new Set<string>();
-  return sites.filter(site => {
+  const seen = new Map<string, RawSite>();
+  for (const site of sites) {
     const id = `${site.span.start}:${site.span.end}`;
-    return !seen.has(id) && seen.add(id);
-  });
+    const known = seen.get(id);
+    if (!known) {
+      seen.set(id, site);
+      continue;
+    }
+    const uses = [...known.uses, ...site.uses.filter(use => !known.uses.some(other => other.service === use.service))];
+    seen.set(id, {
+      ...known,
+      uses,
+      service: known.service === site.service ? known.service : null,
+      facts: [...new Set([...known.facts, ...site.facts, 'shared'])],
+    });
+  }
+  return [...seen.values()];
 }
 
 function scanCommands(

@@ -132,6 +132,8 @@ function scanProse(text: string, code: [number, number][], context: ExtractConte
     found.push({ ...pair, form: 'port', span: at(portAt, port.length).span, port: at(portAt, port.length) });
   }
   for (const match of text.matchAll(LOOSE)) {
+    // A document with so many endpoints is data.
+    if (found.length > 1000) break;
     if (isCode(match.index)) continue;
     const end = match.index + match[0].length;
     if (found.some(site => site.span.start < end && match.index < site.span.end)) continue;

@@ -55,16 +55,23 @@ export function resolveNode(node: unknown, document: Document): Node | null {
 export const keyOf = (pair: Pair): string => (isScalar(pair.key) ? String(pair.key.value) : '');
 
 /** The pairs of a map, those merged with `<<` last and only where the map has no key of that name itself. */
-export function pairsOf(node: unknown, document: Document): Pair[] {
+export function pairsOf(
+  node: unknown,
+  document: Document,
+  budget = { left: 10_000 },
+  above: readonly unknown[] = [],
+): Pair[] {
   const map = resolveNode(node, document);
   if (!isMap(map)) return [];
+  // A map that merges itself, or merges that multiply: no file that a person wrote.
+  if (above.includes(map) || --budget.left < 0) throw new PlanError('too-deep', 'merge keys that repeat without end');
   const own = map.items.filter(pair => keyOf(pair) !== '<<');
   const seen = new Set(own.map(keyOf));
   const merged: Pair[] = [];
   for (const pair of map.items.filter(pair => keyOf(pair) === '<<')) {
     const value = resolveNode(pair.value, document);
     for (const source of isSeq(value) ? value.items : [value]) {
-      for (const item of pairsOf(source, document)) {
+      for (const item of pairsOf(source, document, budget, [...above, map])) {
         if (seen.has(keyOf(item))) continue;
         seen.add(keyOf(item));
         merged.push(item);

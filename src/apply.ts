@@ -1,27 +1,32 @@
 /** The last stage, and the only one that writes: all files or none. */
 import {
   chmodSync,
-  closeSync,
+  chownSync,
+  copyFileSync,
   existsSync,
-  fsyncSync,
   linkSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmdirSync,
   rmSync,
-  unlinkSync,
-  writeFileSync,
-  writeSync,
+  statSync,
 } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { RefusedError } from './errors.ts';
-import { blobId, indexEntries, isInWorkTree } from './git.ts';
-import { createRun, type Journal, type JournalEntry, saveJournal, sha256 } from './journal.ts';
+import { blobId, filteredFiles, indexEntries, isInWorkTree } from './git.ts';
+import {
+  createRun,
+  type Journal,
+  type JournalEntry,
+  lockJournal,
+  saveJournal,
+  sha256,
+  writeDurably,
+} from './journal.ts';
 import type { Change } from './model.ts';
 import type { Plan } from './plan.ts';
 
@@ -39,22 +44,27 @@ export interface Applied {
 export function applyPlan(plan: Plan, options: ApplyOptions = {}): Applied | null {
   const { root, changes } = plan;
   if (changes.length === 0) return null;
-  const problems = changes.map(change => problemOf(root, change)).filter(problem => problem !== null);
-  if (problems.length > 0)
-    throw new RefusedError(`Nothing was written:\n${problems.map(problem => `  ${problem}`).join('\n')}`);
-  if (!options.force) refuseDirty(root, changes);
-  return commit(root, changes);
+  const unlock = lockJournal(root);
+  try {
+    const problems = changes.map(change => problemOf(root, change)).filter(problem => problem !== null);
+    if (problems.length > 0)
+      throw new RefusedError(`Nothing was written:\n${problems.map(problem => `  ${problem}`).join('\n')}`);
+    if (!options.force) refuseDirty(root, changes);
+    return commit(root, changes);
+  } finally {
+    unlock();
+  }
 }
 
 /** Why a file can't be written, in words; null where it can. */
 function problemOf(root: string, change: Change): string | null {
   const path = join(root, change.file);
+  const parent = parentProblem(root, dirname(path));
+  if (parent) return `${change.file}: ${parent}`;
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  const outside = isOutside(root, path);
-  if (outside) return `${change.file}: lies behind a link that leaves the repository`;
   if (change.kind === 'create') {
     if (stats) return `${change.file}: exists already; move it away or set another path in pool-migrate.yml`;
-    const twin = caseTwin(path);
+    const twin = caseTwin(root, path);
     return twin ? `${change.file}: ${twin} exists, and some file systems don't tell the two apart` : null;
   }
   if (!stats) return `${change.file}: is gone since the plan was made; run again`;
@@ -65,21 +75,26 @@ function problemOf(root: string, change: Change): string | null {
   return null;
 }
 
-function isOutside(root: string, path: string): boolean {
-  let directory = dirname(path);
-  while (!existsSync(directory)) directory = dirname(directory);
-  const real = realpathSync(directory);
+/** The nearest directory that exists has to be one, and inside the root with all links resolved. */
+function parentProblem(root: string, directory: string): string | null {
+  let existing = directory;
+  while (!lstatSync(existing, { throwIfNoEntry: false })) existing = dirname(existing);
+  if (!statSync(existing, { throwIfNoEntry: false })?.isDirectory()) return `${basename(existing)} is no directory`;
+  const real = realpathSync(existing);
   const base = realpathSync(root);
-  return real !== base && !real.startsWith(base + sep);
+  return real === base || real.startsWith(base + sep) ? null : 'lies behind a link that leaves the repository';
 }
 
-/** A name in the same directory that differs only in case or in Unicode form. */
-function caseTwin(path: string): string | null {
-  const directory = dirname(path);
-  if (!existsSync(directory)) return null;
+/** On the way to the path, a name that differs only in case or in Unicode form. */
+function caseTwin(root: string, path: string): string | null {
   const fold = (name: string) => name.normalize('NFC').toLowerCase();
-  const name = path.slice(directory.length + 1);
-  return readdirSync(directory).find(other => other !== name && fold(other) === fold(name)) ?? null;
+  for (let at = path; at !== root && at !== dirname(at); at = dirname(at)) {
+    const directory = dirname(at);
+    if (existsSync(at) || !existsSync(directory)) continue;
+    const twin = readdirSync(directory).find(other => other !== basename(at) && fold(other) === fold(basename(at)));
+    if (twin) return twin;
+  }
+  return null;
 }
 
 /** Files whose content is not what git's index has: the diff of this run could not be told from the user's own. */
@@ -87,7 +102,7 @@ function refuseDirty(root: string, changes: readonly Change[]): void {
   if (!isInWorkTree(root)) return;
   const modified = changes.filter(change => change.kind === 'modify').map(change => change.file);
   const entries = indexEntries(root, modified);
-  const dirty = modified.filter(file => {
+  const differs = modified.filter(file => {
     const id = entries.get(file);
     if (id === undefined) return false;
     const bytes = readFileSync(join(root, file));
@@ -95,6 +110,11 @@ function refuseDirty(root: string, changes: readonly Change[]): void {
     // With autocrlf or a text attribute the index has other newlines than the work tree.
     return blobId(Buffer.from(bytes.toString('latin1').replace(/\r\n/g, '\n'), 'latin1'), id.length) !== id;
   });
+  // What a filter makes of a file can't be told without running it.
+  const uncertain = filteredFiles(root, differs);
+  const dirty = differs.filter(file => !uncertain.has(file));
+  for (const file of uncertain)
+    process.stderr.write(`${file}: git filters it, so whether it has uncommitted changes is not known.\n`);
   if (dirty.length === 0) return;
   throw new RefusedError(
     `Nothing was written, because these files have changes that are not staged or committed:\n${dirty.map(file => `  ${file}`).join('\n')}\nCommit or stash them, or use --force.`,
@@ -104,97 +124,126 @@ function refuseDirty(root: string, changes: readonly Change[]): void {
 function commit(root: string, changes: readonly Change[]): Applied {
   const { directory, run } = createRun(root);
   const journal: Journal = { version: 1, run, root, state: 'staged', entries: [], directories: [] };
-  const temporary: string[] = [];
   try {
-    for (const [i, change] of changes.entries()) {
+    changes.forEach((change, i) => {
       const path = join(root, change.file);
-      makeDirectories(root, dirname(path), journal.directories);
-      const staged = `${dirname(path)}/.pool-migrate-${run}-${i}.tmp`;
-      temporary.push(staged);
-      writeDurably(staged, change.after, change.mode);
       journal.entries.push(keepOriginal(directory, path, change, i));
-    }
+      // Staged beside the originals, where nothing scans or commits them.
+      const staged = join(directory, `${i}.new`);
+      writeDurably(staged, Buffer.from(change.after), change.mode);
+      chmodSync(staged, change.mode);
+      if (change.kind === 'modify') keepOwner(staged, path);
+    });
+    journal.directories = missingDirectories(root, changes);
     saveJournal(directory, journal);
-    for (const [i, change] of changes.entries()) putInPlace(temporary[i] as string, join(root, change.file), change);
+    for (const made of journal.directories) mkdirSync(join(root, made));
+    changes.forEach((change, i) => {
+      putInPlace(join(directory, `${i}.new`), join(root, change.file), change, run);
+    });
     journal.state = 'done';
     saveJournal(directory, journal);
     return { run, files: changes.map(change => change.file) };
   } catch (error) {
-    for (const path of temporary) rmSync(path, { force: true });
-    const failures = restore(root, directory, journal);
-    journal.state = failures.length === 0 ? 'undone' : 'staged';
-    saveJournal(directory, journal);
-    const detail =
-      failures.length > 0
-        ? ` These could not be put back: ${failures.join(', ')}; originals are in ${directory}.`
-        : ' Every file is as it was.';
-    throw new RefusedError(`Writing failed: ${(error as Error).message}.${detail}`);
+    throw rollBack(root, directory, journal, error as Error);
   }
 }
 
-/** A last look at the digest, then the rename; a new file never replaces one that appeared meanwhile. */
-function putInPlace(staged: string, path: string, change: Change): void {
-  if (change.kind === 'create') {
-    linkSync(staged, path);
-    unlinkSync(staged);
-    return;
+function rollBack(root: string, directory: string, journal: Journal, error: Error): RefusedError {
+  const failures = restore(root, directory, journal);
+  journal.state = failures.length === 0 ? 'undone' : 'staged';
+  try {
+    saveJournal(directory, journal);
+  } catch {
+    // The disk may be full; what is there still tells how to go back.
   }
-  if (lstatSync(path).isSymbolicLink() || sha256(readFileSync(path)) !== change.digest)
-    throw new Error(`${change.file} changed while it was being written`);
-  renameSync(staged, path);
+  const detail =
+    failures.length > 0
+      ? ` These could not be put back: ${failures.join(', ')}; originals are in ${directory}, pool-migrate undo tries again.`
+      : ' Every file is as it was.';
+  return new RefusedError(`Writing failed: ${error.message}.${detail}`);
+}
+
+/** A last look at the digest, then the rename; a new file never replaces one that appeared meanwhile. */
+function putInPlace(staged: string, path: string, change: Change, run: string): void {
+  const isHere = statSync(dirname(staged)).dev === statSync(dirname(path)).dev;
+  // A rename works within one file system only.
+  const near = isHere ? staged : `${path}.${run}.tmp`;
+  try {
+    if (!isHere) {
+      copyFileSync(staged, near);
+      chmodSync(near, change.mode);
+    }
+    if (change.kind === 'create') {
+      linkSync(near, path);
+      rmSync(near);
+      return;
+    }
+    if (lstatSync(path).isSymbolicLink() || sha256(readFileSync(path)) !== change.digest)
+      throw new Error(`${change.file} changed while it was being written`);
+    renameSync(near, path);
+  } finally {
+    if (!isHere) rmSync(near, { force: true });
+  }
 }
 
 function keepOriginal(directory: string, path: string, change: Change, i: number): JournalEntry {
   const after = sha256(Buffer.from(change.after));
   if (change.kind === 'create') return { file: change.file, before: null, after, mode: change.mode, original: null };
   const original = `${i}.original`;
-  writeFileSync(join(directory, original), readFileSync(path), { mode: 0o600, flush: true });
+  writeDurably(join(directory, original), readFileSync(path), 0o600);
   return { file: change.file, before: change.digest, after, mode: change.mode, original };
 }
 
-function writeDurably(path: string, text: string, mode: number): void {
-  const handle = openSync(path, 'wx', mode);
-  try {
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length; ) at += writeSync(handle, bytes, at);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-  chmodSync(path, mode);
+/** Root writing somebody else's file leaves it theirs. */
+function keepOwner(staged: string, path: string): void {
+  const { uid, gid } = lstatSync(path);
+  if (process.getuid?.() === 0) chownSync(staged, uid, gid);
 }
 
-function makeDirectories(root: string, directory: string, made: string[]): void {
-  if (existsSync(directory)) return;
-  makeDirectories(root, dirname(directory), made);
-  mkdirSync(directory);
-  made.push(directory.slice(root.length + 1));
+/** Directories that have to be made, relative to the root, outermost first. */
+function missingDirectories(root: string, changes: readonly Change[]): string[] {
+  const missing = new Set<string>();
+  for (const { file } of changes) {
+    for (
+      let directory = dirname(file);
+      directory !== '.' && !existsSync(join(root, directory));
+      directory = dirname(directory)
+    )
+      missing.add(directory);
+  }
+  return [...missing].sort((a, b) => a.length - b.length);
 }
 
 /** Puts every file of the journal back that this run has changed. Returns the files that could not be. */
 export function restore(root: string, directory: string, journal: Journal): string[] {
   const failed: string[] = [];
-  for (const entry of journal.entries) {
+  journal.entries.forEach((entry, i) => {
     const path = join(root, entry.file);
     try {
+      rmSync(join(directory, `${i}.new`), { force: true });
+      if (parentProblem(root, dirname(path)) !== null) throw new Error('leads outside');
       const exists = existsSync(path);
-      if (exists && sha256(readFileSync(path)) !== entry.after) continue;
+      if (exists && sha256(readFileSync(path)) !== entry.after) return;
       if (entry.original === null) rmSync(path, { force: true });
       else if (exists) {
-        const staged = `${dirname(path)}/.pool-migrate-${journal.run}-undo.tmp`;
+        const { mode } = lstatSync(path);
+        const staged = join(directory, `${i}.new`);
+        writeDurably(staged, readFileSync(join(directory, entry.original)), mode & 0o7777);
+        chmodSync(staged, mode & 0o7777);
+        keepOwner(staged, path);
+        if (statSync(directory).dev === statSync(dirname(path)).dev) renameSync(staged, path);
+        else copyFileSync(staged, path);
         rmSync(staged, { force: true });
-        writeDurably(staged, readFileSync(join(directory, entry.original), 'utf8'), entry.mode);
-        renameSync(staged, path);
       }
     } catch {
       failed.push(entry.file);
     }
-  }
+  });
   for (const made of [...journal.directories].reverse()) {
     try {
-      rmdirSync(join(root, made));
+      if (!lstatSync(join(root, made)).isSymbolicLink()) rmdirSync(join(root, made));
     } catch {
-      // Somebody else keeps a file in it.
+      // Somebody else keeps a file in it, or it was never made.
     }
   }
   return failed;

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** Entry point. `--help` and `--version` answer before anything else is loaded. */
+import { escapeControls } from './controls.ts';
 import { RefusedError, UsageError } from './errors.ts';
 
 async function run(): Promise<number> {
@@ -26,17 +27,21 @@ async function run(): Promise<number> {
 function explainError(error: unknown, isVerbose: boolean): number {
   const known = error instanceof UsageError || error instanceof RefusedError;
   const { message, stack } = error instanceof Error ? error : { message: String(error), stack: '' };
-  process.stderr.write(`pool-migrate: ${known ? message : `internal error: ${message}`}\n`);
+  process.stderr.write(`pool-migrate: ${escapeControls(known ? message : `internal error: ${message}`)}\n`);
   if (isVerbose && stack) process.stderr.write(`${stack}\n`);
   else if (!known) process.stderr.write('Nothing was written. Run again with --verbose and report this.\n');
   return error instanceof UsageError ? 2 : error instanceof RefusedError ? 3 : 70;
 }
 
-// A reader that closes the pipe early, such as `head`, is no error.
-process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0);
-  throw error;
-});
+// A reader that closes the pipe early, such as `head`, changes neither the work nor the exit code.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', error => {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
+    process.exitCode = 70;
+    if (stream === process.stdout) process.stderr.write(`pool-migrate: output failed: ${error.message}\n`);
+  });
+}
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
-process.exitCode = await run();
+const code = await run();
+process.exitCode ??= code;

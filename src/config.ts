@@ -1,5 +1,5 @@
 /** The configuration: found from the directory up to the git root, validated, with a place in every error. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { UsageError } from './errors.ts';
 import type { CompiledRule, Rule } from './rules.ts';
@@ -49,7 +49,7 @@ export function findConfig(from: string): string | null {
   for (let directory = resolve(from); ; directory = dirname(directory)) {
     for (const name of NAMES) {
       const path = join(directory, name);
-      if (!existsSync(path)) continue;
+      if (!isPlainFile(path)) continue;
       if (name !== 'package.json' || /"pool-migrate"\s*:\s*\{/.test(readFileSync(path, 'utf8'))) return path;
     }
     if (existsSync(join(directory, '.git')) || dirname(directory) === directory) return null;
@@ -82,7 +82,14 @@ export async function readUserRules(root: string, paths: readonly string[]): Pro
   });
 }
 
+/** A regular file of a size that a person writes; a link to one counts, one to a device does not. */
+const isPlainFile = (path: string): boolean => {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats?.isFile() === true && stats.size < 1 << 20;
+};
+
 function readText(path: string): string {
+  if (existsSync(path) && !isPlainFile(path)) throw new UsageError(`${path}: is no regular file of reasonable size.`);
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

@@ -15,9 +15,9 @@ export function isTooDeep(text: string, limit = 200): boolean {
       dashes = 0;
       column = 0;
     } else if (column >= 0) {
-      // Indentation and the `- - -` of nested lists.
+      // Indentation, and the `- - -` or `> > >` of nested lists, keys and quotes.
       if (code === 0x20) column++;
-      else if (code === 0x2d) dashes++;
+      else if (code === 0x2d || code === 0x3f || code === 0x2a || code === 0x2b || code === 0x3e) dashes++;
       else column = -1;
       if (dashes > limit || column > limit * 8) return true;
     }

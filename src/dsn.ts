@@ -52,7 +52,11 @@ function schemeStart(text: string, at: number, from: number): number | null {
   return start < at && SCHEME.test(text) && SCHEME.lastIndex === at + 3 ? start : null;
 }
 
-function readUrl(text: string, start: number, authority: number, from: number, to: number): UrlDsn | null {
+/** No connection string is longer; without a bound, a text full of `://` would take quadratic time. */
+const LONGEST = 4096;
+
+function readUrl(text: string, start: number, authority: number, from: number, limit: number): UrlDsn | null {
+  const to = Math.min(limit, start + LONGEST);
   const scheme = text.slice(start, authority - 3);
   const end = urlEnd(text, start, authority, from, to);
   const cut = findCut(text, authority, end);

@@ -217,6 +217,7 @@ function replaceSite(site: Site, state: EditState): void {
 /** `*_DIRECT` beside each pooled variable of env files and compose environments. */
 function addCompanions(state: EditState): void {
   const done = new Set<string>();
+  const noted = new Set<string>();
   for (const site of companionSites(state)) {
     const { entry, file } = site;
     const source = state.sources.get(file);
@@ -231,7 +232,8 @@ function addCompanions(state: EditState): void {
       ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
     ]);
     const companion = makeCompanion(source.text, entry, state.config.direct.suffix, renamed, source.newline);
-    const isFirst = site.format === 'env' && ![...done].some(known => known !== id && known.startsWith(`${file}\0`));
+    const isFirst = site.format === 'env' && !noted.has(file);
+    noted.add(file);
     const note = isFirst
       ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${state.config.direct.suffix} goes straight to Postgres (migrations, dumps, LISTEN).`
       : '';

@@ -15,8 +15,6 @@ export interface Extracted {
   failure: Failure | null;
 }
 
-const MARKED = /pool-migrate:start[\s\S]*?pool-migrate:end/g;
-
 export async function extractSource(source: Source, topology: Topology, scan: ScanContext): Promise<Extracted> {
   const { path, text } = source;
   const codemod = codemodFor(path, text.slice(0, 200));
@@ -29,7 +27,7 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
       : (await codemod.load())(text, context);
     extraction.facts.code = readCodeFacts(path, text);
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
-    const marked = [...text.matchAll(MARKED)].map(match => [match.index, match.index + match[0].length] as const);
+    const marked = markedSections(text);
     const kept = sites
       .filter(site => !marked.some(([start, end]) => site.span.start >= start && site.span.end <= end))
       .sort((a, b) => a.span.start - b.span.start);
@@ -44,6 +42,22 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
     };
     return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
   }
+}
+
+/** Spans of the sections that an earlier run wrote. */
+function markedSections(text: string): [number, number][] {
+  const found: [number, number][] = [];
+  for (
+    let start = text.indexOf('pool-migrate:start');
+    start !== -1;
+    start = text.indexOf('pool-migrate:start', start + 1)
+  ) {
+    const end = text.indexOf('pool-migrate:end', start);
+    if (end === -1) break;
+    found.push([start, end]);
+    start = end;
+  }
+  return found;
 }
 
 /** Generated or minified: parsing one would take longer than all other files together. Its URLs are still reported. */

@@ -80,6 +80,18 @@ export function indexEntries(cwd: string, paths: string[]): Map<string, string> 
   return entries;
 }
 
+/** Files that a filter, `ident` or an encoding changes between the index and the work tree. */
+export function filteredFiles(cwd: string, paths: string[]): Set<string> {
+  if (paths.length === 0) return new Set();
+  const result = git(cwd, ['check-attr', '-z', 'filter', 'ident', 'working-tree-encoding', '--', ...paths]);
+  const fields = result.stdout.split('\0');
+  const found = new Set<string>();
+  for (let i = 0; i + 2 < fields.length; i += 3) {
+    if (!/^(?:unspecified|unset)$/.test(fields[i + 2] ?? '')) found.add(fields[i] ?? '');
+  }
+  return found;
+}
+
 /** The id that git would give to the bytes. `length` of the id tells the hash: 40 SHA-1, 64 SHA-256. */
 export function blobId(bytes: Buffer, length: number): string {
   return createHash(length === 64 ? 'sha256' : 'sha1')

@@ -1,7 +1,7 @@
 /** `init`: a commented configuration with the defaults. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { lstatSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RefusedError } from './errors.ts';
+import { RefusedError, UsageError } from './errors.ts';
 import type { CliOptions } from './options.ts';
 
 export const TEMPLATE = `# Configuration of pool-migrate. Every value here is the default; delete what you don't change.
@@ -37,8 +37,14 @@ rules: []                  # files with rules of your own, tried before ours
 
 export function runInit({ values }: CliOptions): number {
   const path = join(values.cwd ?? '.', 'pool-migrate.yml');
-  if (existsSync(path) && !values.force) throw new RefusedError(`${path} exists; --force writes it anew.`);
-  writeFileSync(path, TEMPLATE);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats && !stats.isFile()) throw new RefusedError(`${path} is no regular file; move it away first.`);
+  if (stats && !values.force) throw new RefusedError(`${path} exists; --force writes it anew.`);
+  try {
+    writeFileSync(path, TEMPLATE, { flag: stats ? 'w' : 'wx' });
+  } catch (error) {
+    throw new UsageError(`${path} can't be written: ${(error as NodeJS.ErrnoException).code}.`);
+  }
   process.stderr.write(`Wrote ${path}.\n`);
   return 0;
 }

@@ -4,8 +4,8 @@ import { resolve } from 'node:path';
 import { applyPlan } from './apply.ts';
 import { wantsColor } from './color.ts';
 import type { Config } from './config.ts';
+import { escapeControls } from './controls.ts';
 import { UsageError } from './errors.ts';
-import { escapeControls } from './mask.ts';
 import type { CliOptions } from './options.ts';
 import { type Plan, type PlanOptions, planMigration } from './plan.ts';
 import { startProgress } from './progress.ts';
@@ -34,9 +34,13 @@ export async function main(options: CliOptions): Promise<number> {
 
 /** Options of the command line, over those of the configuration file. */
 export function toPlanOptions({ values }: CliOptions): PlanOptions {
-  const port = values['pool-port'] === undefined ? undefined : Number(values['pool-port']);
+  const port =
+    values['pool-port'] === undefined ? undefined : /^\d+$/.test(values['pool-port']) ? Number(values['pool-port']) : 0;
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536))
     throw new UsageError('--pool-port is a number from 1 to 65535.');
+  if (values['pgbouncer-version'] !== undefined && !/^\d+\.\d+$/.test(values['pgbouncer-version'])) {
+    throw new UsageError('--pgbouncer-version is a version such as 1.26.');
+  }
   const oneOf = (name: 'pool-mode' | 'base', allowed: string[]) => {
     if (values[name] !== undefined && !allowed.includes(values[name]))
       throw new UsageError(`--${name} is ${allowed.join(', ')}.`);
@@ -137,7 +141,7 @@ async function report(name: Reporter['name'], file: string | null, plan: Plan, {
     file === null && (process.stdout.isTTY ?? false),
   );
   if (file === null) await print(text);
-  else writeFileSync(resolve(file), text);
+  else writeOutput(resolve(file), text, 0o644);
 }
 
 async function renderReport(
@@ -157,12 +161,20 @@ async function renderReport(
   return color ? (await import('./color.ts')).colorDiff(shown) : shown;
 }
 
+function writeOutput(path: string, text: string, mode: number): void {
+  try {
+    writeFileSync(path, text, { mode });
+  } catch (error) {
+    throw new UsageError(`${path} can't be written: ${(error as NodeJS.ErrnoException).code}. Nothing was changed.`);
+  }
+}
+
 /** Waits for a slow reader, so that nothing is lost when the process ends. */
 const print = (text: string): Promise<void> => new Promise(done => process.stdout.write(text, () => done()));
 
 async function writePatch(plan: Plan, path: string): Promise<void> {
   const { renderPatch } = await import('./diff.ts');
-  writeFileSync(path, plan.changes.map(change => renderPatch(change, true)).join(''), { mode: 0o600 });
+  writeOutput(path, plan.changes.map(change => renderPatch(change, true)).join(''), 0o600);
   chmodSync(path, 0o600);
   process.stderr.write(`${path} holds the exact patch, passwords included; its mode is 0600.\n`);
 }

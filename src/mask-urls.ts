@@ -2,8 +2,7 @@
  * The passwords of URLs, generously: people leave quotes, brackets, slashes and @ in them unencoded. `findUrlDsns` reads
  * what is to be edited, so it must be exact and ends such a URL early; here, the last @ that a host follows decides.
  */
-import { isReference } from './mask-names.ts';
-import { findQuotes } from './mask-quotes.ts';
+import { findQuotes, isReference } from './mask-syntax.ts';
 import type { Span } from './model.ts';
 
 export interface UrlPassword {

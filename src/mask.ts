@@ -2,54 +2,93 @@
  * Passwords out of any text that leaves the process: masked once, before every renderer, context lines too. It errs on
  * the side of masking: a word too many behind `****` costs a glance, a leaked password an incident.
  */
-import { isReference, isSecretName } from './mask-names.ts';
-import { readQuoted } from './mask-quotes.ts';
+import { closeQuote, isReference, isSecretName, readQuoted, visible } from './mask-syntax.ts';
 import { findUrlPasswords } from './mask-urls.ts';
-import { findNamedSecrets, type Open, visible } from './mask-values.ts';
+import { findNamedSecrets, type Open } from './mask-values.ts';
 import type { Span } from './model.ts';
 
 export const MASK = '****';
 
 /** The text with every password replaced; lines stay as many as they were. */
 export function maskSecrets(text: string): string {
+  // Twice, as a rule: a mask changes what stands around the next name, and what is shown must not change once more.
+  for (let masked = text, pass = 0; ; pass++) {
+    const again = maskOnce(masked);
+    if (again === masked || pass === PASSES) return again;
+    masked = again;
+  }
+}
+
+const PASSES = 9;
+
+function maskOnce(text: string): string {
   const lines = text.split('\n');
   const manifest = findSecretData(lines);
-  const masked: string[] = [];
-  let block: number | null = null;
-  let key = false;
-  let above: Above = { line: '', open: null };
-  for (const [i, whole] of lines.entries()) {
-    const end = whole.endsWith('\r') ? '\r' : '';
-    const line = end ? whole.slice(0, -1) : whole;
-    const indent = indentOf(line);
-    if (block !== null && line.trim() !== '' && indent <= block) block = null;
-    if (/-----END [A-Z ]*PRIVATE KEY/.test(line)) key = false;
-    if (line.trim() === '' || line.trim() === MASK) masked.push(whole);
-    else if (block !== null || key) masked.push(line.slice(0, indent) + MASK + end);
-    else {
-      const result = manifest[i] ? maskManifestLine(line) : maskLine(line, above, lines[i + 1] ?? '');
-      masked.push(result.text + end);
-      above = { line, open: result.open };
-      if (isBlockHead(line)) block = indent;
-      if (/-----BEGIN [A-Z ]*PRIVATE KEY-----$/.test(line)) key = true;
-    }
-  }
-  return masked.join('\n');
+  let above: Above = START;
+  return lines
+    .map((whole, i) => {
+      if (whole.trim() === '') return whole;
+      const end = whole.endsWith('\r') ? '\r' : '';
+      const line = end ? whole.slice(0, -1) : whole;
+      const masked = maskBelow(line, above, lines, i, manifest[i] === true);
+      above = masked.above;
+      return masked.text + end;
+    })
+    .join('\n');
 }
 
-/** The last line that is not empty, and what it left open. */
+/** What the lines above leave to know. */
 interface Above {
+  /** The last one that is not empty, and what it left open. */
   line: string;
   open: Open;
+  /** The indentation of a secret's name whose block this is: `password: |`, or `variable "password" {` with its default. */
+  block: number | null;
+  owner: number | null;
+  inKey: boolean;
 }
 
+const START: Above = { line: '', open: null, block: null, owner: null, inKey: false };
 const indentOf = (line: string): number => line.length - line.trimStart().length;
+/** Far enough for a private key in quotes. */
+const LONGEST_LITERAL = 100;
 
-/** E.g. `password: |`: the lines below belong to it as long as they are deeper. */
-function isBlockHead(line: string): boolean {
-  const key = /^\s*(?:-\s+)?["']?([\w.-]+)["']?\s*:\s*[|>][+-]?\d?[+-]?\s*(?:#.*)?$/.exec(line)?.[1];
-  return key !== undefined && isSecretName(key);
+function maskBelow(
+  line: string,
+  above: Above,
+  lines: string[],
+  i: number,
+  isManifest: boolean,
+): { text: string; above: Above } {
+  const indent = indentOf(line);
+  const block = above.block !== null && indent > above.block ? above.block : null;
+  const owner = above.owner !== null && indent > above.owner ? above.owner : null;
+  const inKey = above.inKey && /^\s*(?:[A-Za-z0-9+/=]+|\*{4})\s*$/.test(line);
+  const quote = above.open?.length === 1 ? above.open : null;
+  const blank = line.slice(0, indent) + MASK;
+  if (block !== null || inKey) return { text: blank, above: { ...START, line, block, owner, inKey } };
+  if (quote !== null && lines.slice(i, i + LONGEST_LITERAL).some(below => below.includes(quote))) {
+    const close = closeQuote(line, 0, line.length, quote);
+    const rest = close === -1 ? '' : quote + maskLine(line.slice(close + 1), START, '').text;
+    return { text: blank + rest, above: { ...START, line, open: close === -1 ? above.open : null } };
+  }
+  const masked = isManifest ? maskManifestLine(line) : maskLine(line, { ...above, owner }, lines[i + 1] ?? '');
+  return {
+    text: masked.text,
+    above: {
+      line,
+      open: masked.open,
+      block: isSecretName(BLOCK.exec(line)?.[1] ?? '') ? indent : null,
+      owner: isSecretName(OWNER.exec(line)?.[1] ?? '') ? indent : owner,
+      inKey: /-----BEGIN [A-Z ]*PRIVATE KEY-----\s*$/.test(line),
+    },
+  };
 }
+
+/** E.g. `password: |`, `- password: >-`. */
+const BLOCK = /^\s*(?:-\s+)?["']?([\w.-]+)["']?\s*:\s*[|>][+-]?\d?[+-]?\s*(?:#.*)?$/;
+/** E.g. `variable "db_password" {`, `"password": {`, `DBPassword:`; below it a `default` is the secret. */
+const OWNER = /^\s*(?:\w+\s+)?["']?([\w.-]+)["']?\s*(?::\s*\{?|\{)\s*$/;
 
 function maskLine(line: string, above: Above, below: string): { text: string; open: Open } {
   const carried = findCarried(line, above, below);
@@ -66,6 +105,7 @@ function maskLine(line: string, above: Above, below: string): { text: string; op
 /** E.g. `- name: DB_PASSWORD`, `"name": "DB_PASSWORD",`; the value is on the line below, or the one above. */
 const NAMED = /^\s*(?:-\s+)?["']?(?:name|key)["']?\s*[:=]\s*["']?([\w.-]+)["']?,?\s*$/;
 const VALUE = /^\s*(?:-\s+)?["']?value["']?\s*[:=]\s*/;
+const DEFAULT = /^\s*["']?(?:default|value)["']?\s*[:=]\s*/i;
 
 /** The secret of a name on another line. */
 function findCarried(line: string, above: Above, below: string): Span[] {
@@ -73,6 +113,8 @@ function findCarried(line: string, above: Above, below: string): Span[] {
   const value = VALUE.exec(line)?.[0].length;
   if (value !== undefined && (isNamed(above.line) || (isNamed(below) && !/^\s*-/.test(below))))
     return literal(line, value, true);
+  const fallback = above.owner === null ? undefined : DEFAULT.exec(line)?.[0].length;
+  if (fallback !== undefined) return literal(line, fallback, true);
   if (above.open === null) return [];
   const isItem = /^\s*-\s/.test(line) && /^\s*-\s/.test(above.line);
   const isDeeper =
@@ -146,7 +188,7 @@ function maskManifestLine(line: string): { text: string; open: Open } {
   const value = line.slice(lead.length);
   if (/^[|>][+-]?\d?[+-]?\s*$/.test(value) || /^\s*(?:#|[}\]],?\s*$)/.test(line)) return { text: line, open: null };
   const isOpen = key !== '' && !isSecretName(key) && (OPEN_KEY.test(key) || value.includes('://'));
-  if (isOpen) return maskLine(line, { line: '', open: null }, '');
+  if (isOpen) return maskLine(line, START, '');
   const start = lead.length || indentOf(line);
   return { text: overwrite(line, literal(line, start, true)), open: null };
 }

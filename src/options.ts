@@ -64,7 +64,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const values: Record<string, string | boolean | string[]> = {};
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
-    const option = (OPTIONS as Record<string, { type: string; multiple?: boolean }>)[token.name];
+    const known = OPTIONS as Record<string, { type: string; multiple?: boolean }>;
+    const option = Object.hasOwn(known, token.name) ? known[token.name] : undefined;
     if (!option)
       throw new UsageError(`Unknown option ${token.rawName}.${suggest(token.name, Object.keys(OPTIONS), '--')}`);
     if (option.type === 'boolean') {

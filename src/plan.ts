@@ -200,6 +200,7 @@ async function planOnce(
   });
   const { kept, refusals } = dropOverlaps(result.edits);
   const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
+  const errors = uniqueFailures([...world.failures, ...failures, ...failed]);
   return {
     root,
     config,
@@ -218,12 +219,16 @@ async function planOnce(
       .map(({ file, key, action }) => ({ file, key: key as string, action })),
     unsafe: options.unsafe ?? false,
     includeIgnoredEnv: options.includeIgnoredEnv ?? false,
-    refused: [...result.refusals, ...refusals],
-    errors: uniqueFailures([...world.failures, ...failures, ...failed]),
+    refused: [...result.refusals, ...refusals, ...errors.flatMap(toRefusal)],
+    errors,
     notes: [...new Set(result.notes)],
     texts,
   };
 }
+
+/** Text that should have been planned and could not be; data (binary, too large) is only reported. */
+const toRefusal = ({ file, code, message }: Failure): Refusal[] =>
+  file !== undefined && /^(?:invalid-yaml|too-deep|encoding|extraction)$/.test(code) ? [{ file, reason: message }] : [];
 
 const uniqueFailures = (failures: Failure[]): Failure[] =>
   failures.filter(

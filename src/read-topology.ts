@@ -23,12 +23,13 @@ export function readTopology(
         const file = readComposeFile(source.path, source.text);
         if (file) composeFiles.push(file);
       } catch (error) {
-        if (!(error instanceof PlanError)) throw error;
+        const known = error instanceof PlanError;
+        if (!known && !(error instanceof RangeError)) throw error;
         failures.push({
           file: source.path,
-          ...(error.line === undefined ? {} : { line: error.line }),
-          code: error.code,
-          message: error.message,
+          ...(known && error.line !== undefined ? { line: error.line } : {}),
+          code: known ? error.code : 'too-deep',
+          message: known ? error.message : 'nested too deeply to be read safely',
         });
       }
     } else if (isEnvironmentFile(source.path)) {

@@ -38,7 +38,9 @@ const port = z.int().min(1).max(65535);
 const insidePath = z
   .string()
   .min(1)
-  .refine(path => !/^(?:\/|[A-Za-z]:|\\)|(?:^|[\\/])\.\.(?:[\\/]|$)|\0/.test(path), 'a path inside the repository');
+  .refine(path => !/^(?:\/|[A-Za-z]:|\\)|(?:^|[\\/])\.\.(?:[\\/]|$)|\0/.test(path), 'a path inside the repository')
+  .refine(path => !/(?:^|[\\/])\.git(?:[\\/]|$)/i.test(path), 'a path outside .git');
+const assetPath = insidePath.refine(path => /^[\w.][\w./-]*$/.test(path), 'a path of letters, digits and ._-/');
 const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a host name');
 const variablePart = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name');
 
@@ -67,9 +69,9 @@ export const configSchema = z.strictObject({
   annotations: z.boolean().default(true),
   assets: z
     .strictObject({
-      directory: insidePath.default('pgbouncer'),
-      statusScript: insidePath.default('scripts/pgbouncer_status.sh'),
-      runbook: insidePath.default('docs/pgbouncer.md'),
+      directory: assetPath.default('pgbouncer'),
+      statusScript: assetPath.default('scripts/pgbouncer_status.sh'),
+      runbook: assetPath.default('docs/pgbouncer.md'),
       readme: z.boolean().default(true),
       statsVolume: z.boolean().default(false),
     })

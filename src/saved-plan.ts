@@ -48,7 +48,11 @@ export function savePlan(plan: Plan, path: string): void {
     config: plan.config,
     changes: toChanges(plan),
   };
-  writeFileSync(path, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 });
+  try {
+    writeFileSync(path, `${JSON.stringify(saved, null, 2)}\n`, { mode: 0o600 });
+  } catch (error) {
+    throw new UsageError(`${path} can't be written: ${(error as NodeJS.ErrnoException).code}.`);
+  }
 }
 
 export async function runApply(options: CliOptions): Promise<number> {

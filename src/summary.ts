@@ -1,7 +1,7 @@
 /** The end of a run: what would change, what stays direct, what needs eyes, what to do by hand, the next command. */
 import pc from 'picocolors';
+import { escapeControls } from './controls.ts';
 import { lineAt } from './lines.ts';
-import { escapeControls } from './mask.ts';
 import type { Site } from './model.ts';
 import type { Plan } from './plan.ts';
 

@@ -1,9 +1,9 @@
 /** Takes a run back, byte for byte. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { restore } from './apply.ts';
 import { RefusedError, UsageError } from './errors.ts';
-import { readJournals, saveJournal, sha256 } from './journal.ts';
+import { lockJournal, readJournals, saveJournal, sha256 } from './journal.ts';
 
 export interface Undone {
   run: string;
@@ -16,7 +16,17 @@ export interface Undone {
  */
 export function undo(cwd: string, run?: string): Undone {
   const root = resolve(cwd);
-  const journals = readJournals(root).filter(({ journal }) => journal.root === root);
+  const unlock = lockJournal(root);
+  try {
+    return undoLocked(root, run);
+  } finally {
+    unlock();
+  }
+}
+
+function undoLocked(root: string, run: string | undefined): Undone {
+  const isHere = (other: string) => other === root || (existsSync(other) && realpathSync(other) === realpathSync(root));
+  const journals = readJournals(root).filter(({ journal }) => isHere(journal.root));
   const found =
     run === undefined
       ? journals.findLast(({ journal }) => journal.state !== 'undone')

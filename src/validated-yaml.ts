@@ -20,10 +20,13 @@ export function parseValidated<T extends z.ZodType>(
   };
   const fault = document.errors[0];
   if (fault) throw new UsageError(`${at(fault.pos[0])}: ${fault.message.split('\n')[0]}`);
-  const value = section.reduce(
-    (node: unknown, key) => (node as Record<string, unknown> | null)?.[key],
-    document.toJS({ maxAliasCount: 50 }),
-  );
+  let root: unknown;
+  try {
+    root = document.toJS({ maxAliasCount: 50 });
+  } catch (error) {
+    throw new UsageError(`${at(0)}: ${(error as Error).message}`);
+  }
+  const value = section.reduce((node: unknown, key) => (node as Record<string, unknown> | null)?.[key], root);
   const result = schema.safeParse(value ?? (Array.isArray(value) ? [] : {}));
   if (result.success) return result.data;
   const issue = result.error.issues[0];

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   linkSync,
@@ -13,7 +13,16 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { applyPlan, planMigration, RefusedError, UsageError, undo } from '../src/index.ts';
-import { commitAll, copyFixture, makeDirectory, makeRepository, runCli, snapshotTree } from './repository.ts';
+import {
+  CLI,
+  commitAll,
+  copyFixture,
+  makeDirectory,
+  makeRepository,
+  PROJECT,
+  runCli,
+  snapshotTree,
+} from './repository.ts';
 
 const DSN = 'postgresql://app:pw@postgres:5432/app';
 const COMPOSE = `services:
@@ -113,30 +122,88 @@ test('a failure in the middle puts everything back', async () => {
   expect(readdirSync(root).filter(name => name.includes('.tmp'))).toEqual([]);
 });
 
-test('killed while writing: undo restores', () => {
-  const root = copyFixture('crawler');
-  const before = snapshotTree(root);
-  const script = `
+test.each([0, 1, 2, 5, 9, 14, 18, 21])(
+  'killed at step %i of writing: undo restores, and nothing is left lying about',
+  stop => {
+    const root = copyFixture('crawler');
+    const before = snapshotTree(root);
+    const script = `
     import fs from 'node:fs';
     import { syncBuiltinESMExports } from 'node:module';
-    const rename = fs.renameSync;
     let n = 0;
-    fs.renameSync = (...args) => { if (++n > Number(process.env.STOP)) process.kill(process.pid, 'SIGKILL'); return rename(...args); };
+    for (const name of ['renameSync', 'linkSync']) {
+      const real = fs[name];
+      fs[name] = (...args) => { if (n++ === Number(process.env.STOP)) process.kill(process.pid, 'SIGKILL'); return real(...args); };
+    }
     syncBuiltinESMExports();
-    const { planMigration, applyPlan } = await import(${JSON.stringify(join(process.cwd(), 'dist/src/index.js'))});
+    const { planMigration, applyPlan } = await import(${JSON.stringify(join(PROJECT, 'dist/src/index.js'))});
     applyPlan(await planMigration({ cwd: ${JSON.stringify(root)} }));
   `;
-  for (const stop of [0, 1, 5, 9]) {
-    const result = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-      env: { ...process.env, STOP: String(stop) },
-      encoding: 'utf8',
-    });
+    const env = { ...process.env, STOP: String(stop) };
+    const result = spawnSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
     expect(result.signal).toBe('SIGKILL');
+    // Before the journal there is nothing to take back.
+    if (stop === 0) expect(() => undo(root)).toThrow(UsageError);
+    else undo(root);
+    expect(snapshotTree(root)).toEqual(before);
+  },
+);
+
+test('two runs at once: one writes, the other is refused, nothing is lost', async () => {
+  const root = copyFixture('crawler');
+  const start = () =>
+    new Promise<number | null>(done => spawn(process.execPath, [CLI, '-C', root, '--write', '-q']).on('close', done));
+  const codes = await Promise.all([start(), start()]);
+  expect(codes).toContain(0);
+  expect(codes.every(code => code === 0 || code === 3)).toBe(true);
+  expect((await planMigration({ cwd: root })).changes).toEqual([]);
+});
+
+describe('a journal that somebody else put there', () => {
+  const forge = (root: string, journal: object) => {
+    mkdirSync(join(root, '.pool-migrate/X'), { recursive: true });
+    writeFileSync(join(root, '.pool-migrate/X/0.original'), 'pwned');
+    writeFileSync(join(root, '.pool-migrate/X/journal.json'), JSON.stringify(journal));
+  };
+  test.each([
+    ['a path that leads out', { file: '../victim', original: '0.original' }],
+    ['an absolute path', { file: '/tmp/victim', original: '0.original' }],
+    ['an original elsewhere', { file: 'app.py', original: '../../x' }],
+    ['the git directory', { file: '.git/config', original: '0.original' }],
+  ])('%s', (_, entry) => {
+    const root = makeRepository(FILES, { git: false });
+    forge(root, {
+      version: 1,
+      run: 'X',
+      root,
+      state: 'done',
+      directories: [],
+      entries: [{ before: 'x', after: 'y', mode: 0o644, ...entry }],
+    });
+    expect(() => undo(root)).toThrow(UsageError);
+  });
+
+  test('no journal at all, or a broken one, does not hide the others', async () => {
+    const root = makeRepository(FILES, { git: false });
+    const before = snapshotTree(root);
+    applyPlan(await planMigration({ cwd: root }));
+    forge(root, {});
+    writeFileSync(join(root, '.pool-migrate/X/journal.json'), '{bad');
+    writeFileSync(join(root, '.pool-migrate/file'), '');
     undo(root);
     const after = snapshotTree(root);
-    for (const path of Object.keys(after)) if (path.includes('.pool-migrate-')) delete after[path];
+    for (const path of Object.keys(after)) if (path.startsWith('.pool-migrate/')) delete after[path];
     expect(after).toEqual(before);
-  }
+  });
+
+  test('a link in the place of the journal is refused', async () => {
+    const root = makeRepository(FILES, { git: false });
+    const outside = makeDirectory();
+    symlinkSync(outside, join(root, '.pool-migrate'));
+    const plan = await planMigration({ cwd: root });
+    expect(() => applyPlan(plan)).toThrow(RefusedError);
+    expect(readdirSync(outside)).toEqual([]);
+  });
 });
 
 describe('undo', () => {

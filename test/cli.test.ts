@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { copyFixture, listTree, makeDirectory, makeRepository, runCli, snapshotTree } from './repository.ts';
+import { CLI, copyFixture, listTree, makeDirectory, makeRepository, runCli, snapshotTree } from './repository.ts';
 
 const COMPOSE = `services:
   postgres:
@@ -51,36 +51,45 @@ describe('wrong use: exit 2, nothing done', () => {
 });
 
 describe('files that can not be analysed are named, and the others go on', () => {
-  const cases: [string, string, string | Buffer, RegExp][] = [
-    ['invalid YAML', 'other/docker-compose.yml', 'services:\n  a: [\n  b: }\n', /other\/docker-compose\.yml:\d+/],
+  const cases: [string, string, string | Buffer, RegExp, number][] = [
+    ['invalid YAML', 'other/docker-compose.yml', 'services:\n  a: [\n  b: }\n', /other\/docker-compose\.yml:\d+/, 3],
     [
       'binary with a DSN inside',
       'dump.dat',
       Buffer.from('\0\x01postgresql://app:pw@postgres:5432/app\0', 'latin1'),
       /dump\.dat.*binary/,
+      0,
     ],
     [
       'latin-1',
       'settings.ini',
       Buffer.from('# d\xe9faut\nurl = postgresql://app:pw@postgres:5432/app\n', 'latin1'),
       /settings\.ini.*UTF-8/,
+      3,
     ],
-    ['UTF-16', 'settings.cfg', Buffer.from('\ufeffurl=postgresql://app:pw@postgres:5432/app', 'utf16le'), /^$/],
-    ['50 MB', 'huge.txt', `postgresql://app:pw@postgres:5432/app\n${'x'.repeat(50 * 1024 * 1024)}`, /huge\.txt.*MiB/],
+    ['UTF-16', 'settings.cfg', Buffer.from('\ufeffurl=postgresql://app:pw@postgres:5432/app', 'utf16le'), /^$/, 0],
+    [
+      '50 MB',
+      'huge.txt',
+      `postgresql://app:pw@postgres:5432/app\n${'x'.repeat(50 * 1024 * 1024)}`,
+      /huge\.txt.*MiB/,
+      0,
+    ],
     [
       'nested too deeply',
       'docker-compose.deep.yml',
       `a: ${'['.repeat(5000)}${']'.repeat(5000)}\n# postgres`,
       /deep\.yml.*nested/,
+      3,
     ],
   ];
-  test.each(cases)('%s', (_, path, content, message) => {
+  test.each(cases)('%s', (_, path, content, message, code) => {
     const root = makeRepository({ 'docker-compose.yml': COMPOSE, [path]: content });
     const before = snapshotTree(root);
     const started = Date.now();
     const result = runCli(['-C', root, '--write']);
     expect(Date.now() - started).toBeLessThan(5000);
-    expect(result.code).toBe(0);
+    expect(result.code).toBe(code);
     if (message.source !== '^$') expect(result.stderr).toMatch(message);
     expect(snapshotTree(root)[path]).toBe(before[path]);
     expect(readFileSync(join(root, 'docker-compose.yml'), 'utf8')).toContain('@pgbouncer:6432/app');
@@ -242,4 +251,106 @@ ${more}`;
     'DATABASE_URL: postgres://postgres:pw@pgbouncer:6432/app\n      DATABASE_URL_DIRECT: postgres://postgres:pw@db:5432/app',
   );
   expect(JSON.parse(runCli(['-C', root, '--unsafe', '--json']).stdout).changes).toEqual([]);
+});
+
+describe('hostile input ends in words', () => {
+  const write = (files: Record<string, string>) => makeRepository({ 'docker-compose.yml': COMPOSE, ...files });
+  test.each([
+    ['a map that merges itself', { 'other/compose.yml': 'services:\n  p: &p\n    image: postgres\n    <<: *p\n' }],
+    [
+      'merges that multiply',
+      {
+        'other/compose.yml': `${[...'abcdefg']
+          .map(
+            (name, i, all) =>
+              `x-${name}: &${name} {${
+                i === 0
+                  ? 'k: v'
+                  : `<<: [${Array(10)
+                      .fill(`*${all[i - 1]}`)
+                      .join(', ')}]`
+              }}\n`,
+          )
+          .join('')}services:\n  a: {<<: *g, image: x}\n`,
+      },
+    ],
+    ['keys without end', { 'other/compose.yml': `${'? '.repeat(1000)}services\n` }],
+    ['a long line of endpoints', { 'docs/a.md': 'postgres:5432 '.repeat(10_000) }],
+    ['a long line of schemes', { 'docs/a.md': 'x://a:b:c/ '.repeat(10_000) }],
+    ['nested lists', { 'docs/a.md': `${'* '.repeat(20_000)}postgres:5432` }],
+    ['a section that never ends', { 'README.md': 'pool-migrate:start '.repeat(20_000) }],
+  ])('%s', (_, files) => {
+    const started = Date.now();
+    const result = runCli(['-C', write(files as Record<string, string>), '--json']);
+    expect(result.code).toBe(0);
+    expect(JSON.parse(result.stdout).summary.sites.pooled).toBe(1);
+    expect(Date.now() - started).toBeLessThan(8000);
+  });
+
+  test('a configuration that is a device', () => {
+    const root = write({});
+    symlinkSync('/dev/zero', join(root, 'pool-migrate.yml'));
+    expect(runCli(['-C', root]).code).toBe(0);
+    expect(runCli(['-C', root, '-c', join(root, 'pool-migrate.yml')]).code).toBe(2);
+  });
+
+  test('init does not follow a link', () => {
+    const root = write({});
+    const target = join(makeDirectory(), 'new.yml');
+    symlinkSync(target, join(root, 'pool-migrate.yml'));
+    expect(runCli(['-C', root, 'init', '--force']).code).toBe(3);
+    expect(existsSync(target)).toBe(false);
+  });
+
+  test.each([
+    ['--__proto__=x'],
+    ['--constructor=x'],
+    ['--pool-port=1e3'],
+    ['--pgbouncer-version=abc'],
+    ['--out=/nonexistent/x'],
+  ])('%s', option => {
+    expect(runCli(['-C', write({}), option]).code).toBe(2);
+  });
+
+  test('a closed pipe changes neither the work nor the exit code', () => {
+    const root = write({});
+    const check = spawnSync('bash', [
+      '-c',
+      `set -o pipefail; "${process.execPath}" "${CLI}" -C "${root}" --check -q | true`,
+    ]);
+    expect(check.status).toBe(1);
+    spawnSync('bash', ['-c', `"${process.execPath}" "${CLI}" -C "${root}" --write --json -q | true`]);
+    expect(readFileSync(join(root, 'docker-compose.yml'), 'utf8')).toContain('@pgbouncer:6432/app');
+  });
+});
+
+test('an alias that gives an application and a migration one value is for a person to split', () => {
+  const root = makeRepository({
+    'docker-compose.yml': `services:
+  db:
+    image: postgres:15
+    environment: { POSTGRES_PASSWORD: pw }
+  web:
+    image: acme/web
+    environment:
+      DATABASE_URL: &u postgresql://postgres:pw@db:5432/app
+  migrate:
+    image: acme/web
+    command: alembic upgrade head
+    environment:
+      DATABASE_URL: *u
+`,
+  });
+  const report = JSON.parse(runCli(['-C', root, '--json', '--unsafe']).stdout);
+  expect(report.sites).toMatchObject([{ action: 'review', rule: 'readers-disagree' }]);
+  expect(report.changes).toEqual([]);
+});
+
+test('a password that can not be copied keeps the pooler away, and says so', () => {
+  const compose = COMPOSE.replace(
+    'environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }',
+    'environment:\n      POSTGRES_PASSWORD: >-\n        pw',
+  );
+  const report = JSON.parse(runCli(['-C', makeRepository({ 'docker-compose.yml': compose }), '--json']).stdout);
+  expect(report.sites).toMatchObject([{ action: 'review', rule: 'no-place-for-pooler' }]);
 });
