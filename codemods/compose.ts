@@ -7,7 +7,7 @@ import { type Scope, scanValue } from '../src/scan-value.ts';
 import { imageName } from '../src/topology.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type ComposeFile, type ComposeService, type EnvironmentEntry, readComposeFile } from './compose-file.ts';
-import { type ShellResult, scanArgv, scanShell } from './shell.ts';
+import { isCommandLine, type ShellResult, scanArgv, scanShell } from './shell.ts';
 import { extractYaml } from './yaml.ts';
 import {
   endOf,
@@ -251,7 +251,12 @@ function scanRest(file: ComposeFile, context: ExtractContext, handled: Set<Node>
       const facts = path.includes('args') && path.includes('build') ? ['build-argument'] : [];
       const image = imageName(file.services.find(item => item.name === service)?.image ?? null) || null;
       const scope: Scope = { role: 'setting', key, service, facts, uses: [{ words: [], service, image }] };
-      found.push(...scanValue(mapScalar(file.text, node as Scalar), scope, context));
+      const value = mapScalar(file.text, node as Scalar);
+      found.push(
+        ...(isCommandLine(value.text)
+          ? scanShell(value, { ...scope, role: 'command', key: null }, context).sites
+          : scanValue(value, scope, context)),
+      );
     }
   };
   visit(file.root, '', null, []);

@@ -3,10 +3,11 @@
  * all that is needed to find a value; a value that runs over lines is not read and so never edited.
  */
 import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts } from '../src/model.ts';
+import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Setting, scanBlock } from '../src/scan-block.ts';
 import type { Scope } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
+import { isCommandLine, scanShell } from './shell.ts';
 
 const LINE =
   /^([ \t]*)([#;!]+[ \t]*)?("[^"\n]*"|'[^'\n]*'|[\w.@\- ]*?[\w.@-])[ \t]*(?:=|:(?!\/))[ \t]*(.*?)[ \t]*\r?$/gm;
@@ -14,6 +15,7 @@ const SECTION = /^[ \t]*\[+([^\]\n]*)\]+/;
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const blocks = new Map<string, Setting[]>();
+  const commands: RawSite[] = [];
   let section = '';
   let from = 0;
   for (const match of text.matchAll(LINE)) {
@@ -25,12 +27,17 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const scope: Scope = { role: comment ? 'comment' : 'setting', facts: comment ? ['commented'] : [] };
     const key = rawKey.replace(/^["']|["']$/g, '');
     const block = `${section}${comment ? '#' : ''}`;
+    const value = readValue(text, start, start + rawValue.length);
+    if (!comment && (/^Exec[A-Z]/.test(key) || isCommandLine(value.text))) {
+      commands.push(...scanShell(value, { role: 'command', key: null }, context).sites);
+      continue;
+    }
     const settings = blocks.get(block) ?? [];
     blocks.set(block, settings);
-    settings.push({ key, value: readValue(text, start, start + rawValue.length), scope });
+    settings.push({ key, value, scope });
   }
   const sites = [...blocks].flatMap(([block, settings]) => scanBlock(settings, block, context));
-  return { sites, facts: noFacts() };
+  return { sites: [...sites, ...commands], facts: noFacts() };
 }
 
 function readValue(text: string, start: number, end: number): MappedText {

@@ -16,12 +16,13 @@ export function extract(text: string, context: ExtractContext): Extraction {
   const facts = noFacts();
   const done = new Set<number>();
   const fileFacts = readsMain(text) ? ['main'] : [];
-  const state: State = { text, context, sites, facts, done, fileFacts };
+  const state: State = { text, context, sites, facts, done, fileFacts, split: [] };
   parser.parse(text).iterate({
     enter(ref) {
       const node = ref.node;
       if (node.name === 'CallExpression') visitCall(node, state);
       else if (node.name === 'DictionaryExpression') visitDictionary(node, state);
+      else if (node.name === 'Number' && !done.has(node.from)) visitNumber(node, state);
       else if (isString(node) && !done.has(node.from)) {
         done.add(node.from);
         visitString(node, state);
@@ -30,6 +31,11 @@ export function extract(text: string, context: ExtractContext): Extraction {
       return undefined;
     },
   });
+  const blocks = new Set(state.split.map(({ block }) => block));
+  for (const block of blocks) {
+    const settings = state.split.filter(item => item.block === block).map(item => item.setting);
+    sites.push(...scanBlock(settings, block, context));
+  }
   return { sites, facts };
 }
 
@@ -41,6 +47,8 @@ interface State {
   /** Starts of strings that were read with their surroundings. */
   done: Set<number>;
   fileFacts: string[];
+  /** Hosts and ports assigned to names: paired when the whole file is read. */
+  split: { block: string; setting: Setting }[];
 }
 
 /** A script of its own, and not only a way to start a test runner. */
@@ -202,13 +210,21 @@ function visitString(node: SyntaxNode, state: State): void {
     facts: isDocstring ? ['code-block'] : state.fileFacts,
   };
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
-    state.sites.push(
-      ...scanBlock([{ key, value: mapped, scope }], groupAround(node, state.text) ?? 'file', state.context),
-    );
+    state.split.push({ block: groupAround(node, state.text) ?? 'file', setting: { key, value: mapped, scope } });
     return;
   }
   const found = scanValue(mapped, scope, state.context);
   state.sites.push(...(found.length > 0 ? found : scanText(mapped, scope, state)));
+}
+
+/** `POSTGRES_PORT: int = 5432`, beside the host of the same block. */
+function visitNumber(node: SyntaxNode, state: State): void {
+  const key = assignedName(node, state.text);
+  if (key === null || !isPortKey(key)) return;
+  state.done.add(node.from);
+  const value = mapSlice(state.text, node.from, node.to);
+  const block = groupAround(node, state.text) ?? 'file';
+  state.split.push({ block, setting: { key, value, scope: { role: 'setting', key, facts: state.fileFacts } } });
 }
 
 const environmentKey = (text: string): string | null =>

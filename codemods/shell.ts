@@ -14,6 +14,12 @@ const CLIENTS = new Set(
 );
 const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
 
+/** A setting whose value is a command line: what it does with an endpoint depends on the program. */
+export const isCommandLine = (text: string): boolean =>
+  /(?:^|[\s/"'])(?:psql|pg_(?:dump|dumpall|restore|basebackup|isready|recvlogical)|alembic|flyway|liquibase|goose|dbmate|migrate|createdb|dropdb|(?:ba|da|a)?sh\s+-c)\s/.test(
+    text,
+  );
+
 export interface ShellResult {
   sites: RawSite[];
   /** Words of every command, for the flow of variables. */

@@ -5,7 +5,7 @@ import { type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanValue } from '../src/scan-value.ts';
 import { imageName, isServerImage } from '../src/topology.ts';
 import type { ExtractContext } from './codemod.ts';
-import { scanArgv, scanShell } from './shell.ts';
+import { isCommandLine, scanArgv, scanShell } from './shell.ts';
 import {
   getPair,
   isMap,
@@ -60,7 +60,7 @@ function visit(node: unknown, outer: Visit): void {
   for (const pair of node.items) {
     const key = keyOf(pair);
     if (key === 'image' || (named && key !== 'value' && key !== 'name')) continue;
-    if (isScalar(pair.value) && !/^(?:command|run|script|args)$/.test(key)) {
+    if (isScalar(pair.value) && !isCommandKey(key) && !isCommandLine(String((pair.value as Scalar).value))) {
       const scope: Scope = { role: roleOf(state.path), facts: state.facts };
       const value = mapScalar(state.text, pair.value as Scalar);
       const ruby = readRuby(value);
@@ -88,6 +88,12 @@ function isServerContainer(node: unknown): boolean {
   const image = isMap(node) ? getPair(node, 'image', null as never)?.value : null;
   return isScalar(image) && isServerImage(imageName(textOf(image)));
 }
+
+/** Keys of CI systems, task runners, Ansible and Kubernetes whose values a shell or a program reads. */
+const isCommandKey = (key: string): boolean =>
+  /^(?:commands?|run|scripts?|(?:before|after)_script|args|entrypoint|cmds?|shell|exec|raw|ansible\.builtin\.(?:shell|command))$/.test(
+    key,
+  );
 
 /** `- name: DB_URL` with `value: …` beside it is one variable. */
 function namedValue(node: Node): string | null {
@@ -118,7 +124,7 @@ function scanScalar(scalar: Scalar, state: Visit): void {
   const key = state.path.at(-1) ?? null;
   const mapped = mapScalar(state.text, scalar);
   const scope: Scope = { role: 'setting', key, facts: state.facts };
-  if (/^(?:command|run|script|before_script|args|entrypoint)$/.test(key ?? '')) {
+  if (isCommandKey(key ?? '') || isCommandLine(mapped.text)) {
     state.sites.push(...scanShell(mapped, { ...scope, role: 'command', key: null }, state.context).sites);
   } else state.sites.push(...scanValue(mapped, scope, state.context));
 }

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { grepFiles, isInWorkTree, listFiles } from './git.ts';
+import { isInWorkTree, listFiles } from './git.ts';
 import type { Failure, Source } from './model.ts';
 import { baseOf } from './paths.ts';
 
@@ -40,16 +40,6 @@ export async function discover(
     );
   }
   return { paths: paths.sort(), untracked, skipped: all.length - paths.length };
-}
-
-/** Those of the paths that have one of the literals, as git tells; untracked files and all files outside git are candidates. */
-export function findCandidates(
-  root: string,
-  { paths, untracked }: Discovery,
-  literals: readonly string[],
-): ReadonlySet<string> {
-  const found = untracked === null ? null : grepFiles(root, literals);
-  return found === null || untracked === null ? new Set(paths) : new Set([...found, ...untracked]);
 }
 
 /** Outside git: nested .gitignore files are honoured, links are never followed. */

@@ -1,5 +1,5 @@
 /** The few questions put to git, hardened: nothing that the scanned repository configures may run. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -15,11 +15,16 @@ const HARDENED = [
   '--no-optional-locks',
 ];
 
+/** Nothing of the caller's git settings, and messages that can be told apart. */
+function environment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_'));
+  return { ...Object.fromEntries(own), LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' };
+}
+
 function git(cwd: string, args: string[]): { ok: boolean; stdout: string; stderr: string } {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
   const result = spawnSync('git', [...HARDENED, ...args], {
     cwd,
-    env: { ...env, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' },
+    env: environment(),
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });
@@ -51,21 +56,21 @@ export function listFiles(cwd: string): { paths: string[]; untracked: Set<string
  * Tracked files whose content in the work tree has one of the literals: git reads them with all cores, which is several
  * times as fast as we can. Null where git can't tell, so that the caller has to read the files itself.
  */
-export function grepFiles(cwd: string, literals: readonly string[]): Set<string> | null {
+export async function grepFiles(cwd: string, literals: readonly string[]): Promise<Set<string> | null> {
   const patterns = literals.flatMap(literal => ['-e', literal]);
-  const result = git(cwd, [
-    'grep',
-    '-l',
-    '-z',
-    '-a',
-    '-F',
-    '--no-color',
-    '--no-textconv',
-    '--no-recurse-submodules',
-    ...patterns,
-  ]);
-  if (!result.ok && result.stdout === '' && result.stderr !== '') return null;
-  return new Set(result.stdout.split('\0').filter(path => path !== ''));
+  const options = ['-l', '-z', '-a', '-F', '--no-color', '--no-textconv', '--no-recurse-submodules'];
+  const child = spawn('git', [...HARDENED, 'grep', ...options, ...patterns], {
+    cwd,
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // 1 is git's way of saying that nothing was found.
+  const code = await new Promise<number | null>(done => child.on('close', done).on('error', () => done(null)));
+  if (code !== 0 && code !== 1) return null;
+  const paths = Buffer.concat(chunks).toString('utf8').split('\0');
+  return new Set(paths.filter(path => path !== ''));
 }
 
 /** Object ids of the index, for the files named. */

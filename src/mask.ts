@@ -11,17 +11,6 @@ export const MASK = '****';
 
 /** The text with every password replaced; lines stay as many as they were. */
 export function maskSecrets(text: string): string {
-  // Twice, as a rule: a mask changes what stands around the next name, and what is shown must not change once more.
-  for (let masked = text, pass = 0; ; pass++) {
-    const again = maskOnce(masked);
-    if (again === masked || pass === PASSES) return again;
-    masked = again;
-  }
-}
-
-const PASSES = 9;
-
-function maskOnce(text: string): string {
   const lines = text.split('\n');
   const manifest = findSecretData(lines);
   let above: Above = START;
@@ -30,12 +19,21 @@ function maskOnce(text: string): string {
       if (whole.trim() === '') return whole;
       const end = whole.endsWith('\r') ? '\r' : '';
       const line = end ? whole.slice(0, -1) : whole;
-      const masked = maskBelow(line, above, lines, i, manifest[i] === true);
+      const mask = (line: string) => maskBelow(line, above, lines, i, manifest[i] === true);
+      let masked = mask(line);
+      // A mask changes what stands around the next name; what is shown must not change when it is masked once more.
+      for (let before = line, pass = 0; masked.text !== before && line.length < LONG && pass < 9; pass++) {
+        before = masked.text;
+        masked = mask(before);
+      }
       above = masked.above;
       return masked.text + end;
     })
     .join('\n');
 }
+
+/** Nobody wrote such a line. */
+const LONG = 10_000;
 
 /** What the lines above leave to know. */
 interface Above {

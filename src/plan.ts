@@ -4,15 +4,16 @@ import { join, resolve } from 'node:path';
 import { isCiPath, isComposePath } from '../codemods/paths.ts';
 import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { decide } from './decide.ts';
-import { discover, findCandidates, readSource } from './discover.ts';
+import { type Discovery, discover, readSource } from './discover.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
+import { grepFiles, isInWorkTree } from './git.ts';
 import { findLocalEnvironments } from './local-env.ts';
 import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
 import { baseOf } from './paths.ts';
-import { candidateFilter, candidateLiterals, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
+import { candidateFilter, FIRST_LITERALS, furtherLiterals, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
 import { readTopology } from './read-topology.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
 import type { ScanContext } from './scan-value.ts';
@@ -88,6 +89,8 @@ interface World {
 }
 
 async function readWorld(root: string, config: Config, options: PlanOptions): Promise<World> {
+  // Git searches with the other core while we list the files and read the first ones.
+  const early = isInWorkTree(root) ? grepFiles(root, FIRST_LITERALS) : null;
   const discovery = await discover(root, config.include, config.exclude);
   const { paths, skipped } = discovery;
   const world: World = {
@@ -107,7 +110,7 @@ async function readWorld(root: string, config: Config, options: PlanOptions): Pr
   for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
     read(path, null);
   const { topology } = readTopology(world.sources, config);
-  const candidates = findCandidates(root, discovery, candidateLiterals(topology, config));
+  const candidates = await findCandidates(root, discovery, early, furtherLiterals(topology, config));
   const filter = candidateFilter(topology, config);
   // What services start tells whether they migrate, so these scripts are read whatever they hold.
   const scripts = namedScripts(world.sources);
@@ -132,6 +135,18 @@ function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
       names.add(name);
   }
   return names;
+}
+
+/** Paths that can hold a site, as git tells; untracked files and all files outside git are candidates. */
+async function findCandidates(
+  root: string,
+  { paths, untracked }: Discovery,
+  early: Promise<Set<string> | null> | null,
+  further: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const found = await early;
+  const more = found && further.length > 0 ? await grepFiles(root, further) : new Set<string>();
+  return found && more && untracked ? new Set([...found, ...more, ...untracked]) : new Set(paths);
 }
 
 /** Files that this tool generates are no places to migrate. */

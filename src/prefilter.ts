@@ -28,10 +28,16 @@ const LITERALS = [
   'Server=',
 ];
 
-/** Published ports and the names of servers, as they would stand in a value. */
-export function candidateLiterals(topology: Topology, config: Config): string[] {
-  const names = serverNames(topology).flatMap(name => [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]);
-  return [...LITERALS, ...FACT_LITERALS, ...serverPorts(topology, config), ...names];
+/** What can be searched for before anything of the repository is known. */
+export const FIRST_LITERALS: readonly string[] = [...LITERALS, ...FACT_LITERALS, '5432', '6432'];
+
+/** Published ports and names of servers that the first search does not cover, as they would stand in a value. */
+export function furtherLiterals(topology: Topology, config: Config): string[] {
+  const names = serverNames(topology)
+    .filter(name => name.length > 3 && !/postgres|database/.test(name))
+    .flatMap(name => [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]);
+  const ports = serverPorts(topology, config).filter(port => !/5432|6432/.test(port));
+  return [...ports, ...names];
 }
 
 /**
