@@ -44,15 +44,23 @@ export const codemods: Codemod[] = [
   {
     id: 'ini',
     matches: path =>
-      /\.(?:ini|cfg|conf|properties|toml|service|cnf|prisma|pgpass)(?:\.(?:example|sample|template|dist))?$/i.test(
-        path,
-      ),
+      /\.(?:ini|cfg|conf|properties|toml|service|cnf|prisma)(?:\.(?:example|sample|template|dist))?$/i.test(path),
     load: async () => (await import('./ini.ts')).extract,
   },
   {
     id: 'text',
     matches: path => /\.(?:txt|text|cron|crontab)$|^(?:Procfile|crontab|justfile)/i.test(baseOf(path)),
     load: async () => (await import('./text.ts')).extract,
+  },
+  {
+    id: 'batch',
+    matches: path => /\.(?:bat|cmd)$/i.test(path),
+    load: async () => (await import('./batch.ts')).extract,
+  },
+  {
+    id: 'pgpass',
+    matches: path => /(?:^|\/)\.?pgpass(?:\.\w+)?$/i.test(path),
+    load: async () => (await import('./pgpass.ts')).extract,
   },
   {
     id: 'javascript',
