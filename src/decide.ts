@@ -7,7 +7,7 @@ import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
 import type { Action, Server, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
-import { type CompiledRule, fillReason } from './rules.ts';
+import { type CompiledRule, describeCommand, fillReason } from './rules.ts';
 import type { Topology } from './topology.ts';
 
 export interface DecideInput {
@@ -222,13 +222,8 @@ function decideOne(site: Site, input: DecideInput): Outcome {
 
 const pick = ({ action, rule, reason, safety }: Outcome): Outcome => ({ action, rule, reason, safety });
 
-const describeUse = (use: Use | null): string => {
-  const words = use?.words.slice(0, 5).join(' ').replace(/\s+/g, ' ').slice(0, 100);
-  return [use?.service, words]
-    .filter(Boolean)
-    .join(': ')
-    .replace(/:\/\/[^\s@]*@/g, '://…@');
-};
+const describeUse = (use: Use | null): string =>
+  [use?.service, describeCommand(use?.words ?? [])].filter(Boolean).join(': ');
 
 function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Outcome {
   for (const rule of rules) {

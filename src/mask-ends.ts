@@ -31,7 +31,7 @@ const PROGRAMS =
   'psql|pg_\\w+|pgbench|pgcli|createdb|dropdb|createuser|vacuumdb|docker|docker-compose|podman|kubectl|helm|python3?|node|npm|npx|yarn|pnpm|make|bash|sh|ruby|rails|bundle|rake|php|java|go|flyway|alembic|prisma|redis-cli|exec|sudo|curl';
 /** After a value without quotes, e.g. ` psql -h db`, ` && make`, ` \`, ` PGHOST=db`, ` dbname=app`. */
 const COMMAND = new RegExp(
-  `\\s+(?:(?:${PROGRAMS})(?=\\s|$)|&&\\s|\\\\$|[A-Z][A-Z0-9_]+=|(?:host|port|user|dbname|sslmode)\\s?=)`,
+  `\\s+(?:(?:${PROGRAMS})(?=\\s|$)|&&\\s|\\\\$|[A-Z]{2}[A-Z_]*=|(?:host|port|user|dbname|sslmode)\\s?=)`,
   'y',
 );
 /** The next setting of an Npgsql string. */
@@ -49,11 +49,12 @@ export function endOfValue(line: string, at: number, operator: string, name: Sur
   if ((before !== '' && end === limit) || (COMMAND.test(line) && COMMAND.lastIndex <= end)) return word;
   if (before !== '') return trimmed(line, at, end);
   const text = line.slice(at, limit);
-  const comment = name.enclosed ? text.indexOf('\\n') : text.search(/\s#/);
+  // A string of JSON goes on after a line break.
+  const comment = name.enclosed ? (line[limit] === '"' ? text.search(/(?<!\\)\\n/) : -1) : text.search(/\s#/);
   const ends = [comment, text.search(SETTING), text.length].filter(i => i !== -1);
   end = trimmed(line, at, at + Math.min(...ends));
   // Code ends a line with a comma or a semicolon; in an env file they are part of the value.
-  return operator !== '=' && end === limit && /[,;]/.test(line[end - 1] ?? '') ? end - 1 : end;
+  return operator !== '=' && end === limit && /[\w)}\]][,;]/.test(line.slice(end - 2, end)) ? end - 1 : end;
 }
 
 /** One without an end nearby is no item: `limit`. */

@@ -19,15 +19,18 @@ export function isSecretName(word: string): boolean {
   return !NO_SECRET.test(/[a-z]/.test(name) ? name : name.toLowerCase()) && !LIST.test(name);
 }
 
-/** E.g. `$A`, `${A}`, `${A:?message}`, `${A:-}`, `$(cat f)`, `${{ a }}`, `{{ a }}`, `{a.b}`, `#{a}`, `<a>`, `%s`, `%(a)s`, `****`. */
-const REFERENCE =
-  /^(?:\*|\$\$?\w+|\$\$?\{\w+(?::?[?+][^}]*|:?-)?\}|\$\([^)]*\)|\$?\{\{[^}]*\}\}|#?\{[\w.[\]'"]*\}|<[^<>]*>|%\w+%|%\(\w+\)s|%s)+$/;
+/** E.g. `${A}`, `${A:?message}`, `${A:-}`, `$(cat f)`, `${{ a }}`, `{{ a }}`, `{a.b}`, `#{a}`. */
+const BRACED =
+  /^(?:\$\$?\{\w+(?::?[?+][^}]*|:?-)?\}|\$\((?:[A-Z][A-Z0-9_]*|[\w./-]+ [^)]*)\)|\$?\{\{[^}]*\}\}|#?\{[\w.[\]'"]*\})+$/;
+/** E.g. `$A`, `$$A`, `%A%`, `%s`, `%(a)s`, `<a>`, `****`. */
+const BARE = /^(?:\$\w+|\$\$[A-Z][A-Z0-9_]*|%[A-Z][A-Z0-9_]*%|%s|%\(\w+\)s|<[^<>]*>|\*+)$/;
 /** A place in a store of secrets, a tag of YAML: `!Ref`, `!secret`. */
 const STORED =
   /^(?:arn:aws:[\w:/.+=@-]+|op:\/\/[\w/ -]+|!(?:Ref|Sub|GetAtt|ImportValue|secret|env|ENV|reference|vault)\b.*)$/;
 
 /** A reference to a variable, a file or a placeholder: it shows nothing. */
-export const isReference = (value: string): boolean => value === '' || REFERENCE.test(value) || STORED.test(value);
+export const isReference = (value: string): boolean =>
+  value === '' || BRACED.test(value) || BARE.test(value) || STORED.test(value);
 
 /** The part of a value that is no reference: nothing, the default of a variable, or all. */
 export function visible(line: string, { start, end }: Span): Span[] {
@@ -45,6 +48,9 @@ export function visible(line: string, { start, end }: Span): Span[] {
 export const isVariableName = (value: string): boolean => /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(value);
 
 const NOTHING = /^(?:true|false|null|none|nil|undefined|[|>][+-]?\d?|[{[(]+[\])}]*|\\)[\s),;:\]}]*$/i;
+/** E.g. `Record<string, string> = {`, `(a: B): C =>`, `users.map(user => user.name)`, `digest(salt, text);`. */
+const EXPRESSION =
+  /^(?:(?:Record|Map|Set|Array|Partial|Readonly|Promise|[Dd]ict|[Ll]ist)[<[]|[^"'`]{1,200}\s=>(?:\s|$)|[a-z_]\w*(?:\.\w+){0,9}\([^"'`]{0,200}\);$)/;
 export const TYPE =
   '(?:str|string|String|bytes|bool|boolean|Secret(?:Str)?|Any|any|unknown|Optional|Union|Annotated|Final)(?![\\w-])';
 const DECLARED = new RegExp(`^${TYPE}(?:\\[[\\w., |]*\\])?\\s*(?:[|,;)=}].*)?$`);
@@ -59,7 +65,7 @@ export const isReading = (value: string): boolean => CODE.test(value);
 
 /** Words for no value and types, e.g. `None`, `str | None = None`, `string;`; a constant's name has no type. */
 export const isNoValue = (value: string, name: string): boolean =>
-  NOTHING.test(value) || (/[a-z]/.test(name) && DECLARED.test(value));
+  NOTHING.test(value) || EXPRESSION.test(value) || (/[a-z]/.test(name) && DECLARED.test(value));
 
 /** An argument or a property that passes a variable on, e.g. `password` in `connect(password=password)`. */
 export const isVariable = (value: string): boolean =>

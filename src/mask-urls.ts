@@ -75,5 +75,5 @@ function findHost(url: string): { at: number; hasPort: boolean } {
   const isInPath =
     earlier !== -1 && /^[\w.-]+(?::\d+)?[/?]/.test(url.slice(earlier + 1, last)) && !/[:/]/.test(url.slice(last));
   const at = isInPath ? earlier : last;
-  return { at, hasPort: /:\d/.test(url.slice(at)) };
+  return { at, hasPort: /^@(?:[^\s@]*[^\s@:/?#])?:\d{1,5}(?:[/?#,]|$)/.test(url.slice(at)) };
 }

@@ -62,7 +62,7 @@ export function findNamedSecrets(line: string, inCall: boolean, covered: Span[])
     if (line[start - 1] === '\\' && /[nrt]/.test(line[start] ?? '')) start++;
     from = end;
     while (cover < covered.length && (covered[cover]?.end ?? 0) <= start) cover++;
-    if ((covered[cover]?.start ?? line.length) <= start) continue;
+    if ((covered[cover]?.start ?? line.length) <= start && !/[?&]/.test(line[start - 1] ?? '')) continue;
     const text = line.slice(start, end);
     if (!known.has(text)) known.set(text, isSecretName(text));
     if (!known.get(text)) continue;
@@ -165,10 +165,13 @@ function readValue(line: string, name: Name, { operator, quote, at }: Link): Val
   CALLS.lastIndex = at;
   const literalAt = !enclosed && CALLS.test(line) ? CALLS.lastIndex : at;
   const quoted = readQuoted(line, literalAt, limit);
+  // A shell joins `'it'it`, and in an env file a backtick is no quote.
+  const ends =
+    quoted !== null && !/[\w$@#%^*!-]/.test(line[quoted.end] ?? '') && !(line[at] === '`' && line[at - 1] === '=');
   // `SecretStr("it")`, but `abc("it` is a password; and one inside quotes may start with other quotes.
   const isCall = literalAt > at && quoted !== null && /[),]/.test(line[quoted.end] ?? '');
   const isWhole = !enclosed || before !== '' || (quoted !== null && line.slice(quoted.end, limit).trim() === '');
-  if (quoted && (isCall || (literalAt === at && isWhole))) {
+  if (quoted && ends && (isCall || (literalAt === at && isWhole))) {
     const secrets = isVariableName(line.slice(quoted.inner.start, quoted.inner.end)) ? [] : visible(line, quoted.inner);
     return { secrets, end: quoted.end, open: quoted.open && limit === line.length ? quoted.open : null };
   }

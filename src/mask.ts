@@ -134,7 +134,7 @@ function literal(line: string, at: number, unquoted: boolean): Span[] {
 
 /** A line of .pgpass, also behind `echo "`: `db:5432:app:app:it`. The first group stays. */
 const PGPASS =
-  /((?:^\s*(?:#\s*)?|[\s"'])(?:[\w.*[\]/-]|\\[:\\])+:(?:\d{2,5}|\*):(?:[^:\s"'\\]|\\[:\\])+:(?:[^:\s"'\\]|\\[:\\])+:)(?=\S)/g;
+  /((?:^\s*(?:#\s*)?|[\s"'])(?:[\w.*[\]/-]|\\[:\\])+:(?:\d{4,5}|\*):(?:[^:\s"'\\]|\\[:\\])+:(?:[^:\s"'\\]|\\[:\\])+:)(?=[^\r\n])/g;
 /** A line of PgBouncer's userlist.txt: `"app" "it"`. */
 const USERLIST = /^(\s*"[^"]*"\s+")(?:[^"]|"")*"\s*$/;
 

@@ -130,13 +130,26 @@ function normalise(words: readonly string[]): string {
   return ` ${parts.join(' ').toLowerCase()} `;
 }
 
+/** The command for a person: plain words only, so that nothing secret can be among them. */
+export function describeCommand(words: readonly string[]): string {
+  const plain = words
+    .flatMap(word => word.split(/\s+/))
+    .map(word => word.replace(/^["']|["';]$/g, ''))
+    .filter(
+      (word, i, all) =>
+        /^(?:[A-Za-z.][\w./-]*(?::[a-z]+)?|--?[a-z][\w-]*|&&|\|\||[<|])$/.test(word) &&
+        !/^-{1,2}p/.test(all[i - 1] ?? ''),
+    );
+  return plain.slice(0, 8).join(' ');
+}
+
 /** Fills `{key}`, `{service}`, `{host}`, `{command}` of a reason. */
 export function fillReason(rule: Rule, site: Site, use: Use | null): string {
   const host = site.host?.value ?? site.resolution.kind;
-  const command = (use?.words ?? []).slice(0, 6).join(' ').replace(/\s+/g, ' ').slice(0, 100);
+  const command = describeCommand(use?.words ?? []);
   return rule.reason
     .replace(/\{key\}/g, site.key ?? 'the value')
     .replace(/\{service\}/g, use?.service ?? site.service ?? 'a service')
     .replace(/\{host\}/g, host)
-    .replace(/\{command\}/g, command.replace(/:\/\/[^\s@]*@/g, '://…@'));
+    .replace(/\{command\}/g, command);
 }
