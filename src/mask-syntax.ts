@@ -10,13 +10,15 @@ const ABOUT =
   'hours|days|age|type|validators|hashers|column|algorithm|env|var|prompt|regex|pattern|label|placeholder|error|count|limit';
 /** Of a file or a setting about secrets, e.g. `PASSWORD_FILE`, `passwordFile`, `password_encryption`, `secretName`. */
 const NO_SECRET = new RegExp(`(?:[_.-](?:${ABOUT})|[a-z](?:${ABOUT.replace(/\b[a-z]/g, c => c.toUpperCase())}))$`);
+/** Whether there is one, e.g. `hasPassword`, and parts of something else, e.g. `token.kind` in a parser. */
+const ABOUT_IT = /^(?:has|is|sets|needs|uses)(?:_|[A-Z])|^token\./;
 /** Lists of names, e.g. the `secrets:` of Docker Compose. */
 const LIST = /(?:^|[_.-])(?:secrets|tokens)$/i;
 
 export function isSecretName(word: string): boolean {
   const name = word.slice(-120).replace(/[.-]+$/, '');
   if (!SECRET.test(name) && !CAMEL_CASE.test(name)) return false;
-  return !NO_SECRET.test(/[a-z]/.test(name) ? name : name.toLowerCase()) && !LIST.test(name);
+  return !NO_SECRET.test(/[a-z]/.test(name) ? name : name.toLowerCase()) && !LIST.test(name) && !ABOUT_IT.test(name);
 }
 
 /** E.g. `${A}`, `${A:?message}`, `${A:-}`, `$(cat f)`, `${{ a }}`, `{{ a }}`, `{a.b}`, `#{a}`. */
@@ -48,12 +50,14 @@ export function visible(line: string, { start, end }: Span): Span[] {
 export const isVariableName = (value: string): boolean => /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(value);
 
 const NOTHING = /^(?:true|false|null|none|nil|undefined|[|>][+-]?\d?|[{[(]+[\])}]*|\\)[\s),;:\]}]*$/i;
-/** E.g. `Record<string, string> = {`, `(a: B): C =>`, `users.map(user => user.name)`, `digest(salt, text);`. */
+/** E.g. `Record<string, string> = {`, `Span | null;`, `(a: B): C =>`, `users.map(user => user.name)`. */
 const EXPRESSION =
-  /^(?:(?:Record|Map|Set|Array|Partial|Readonly|Promise|[Dd]ict|[Ll]ist)[<[]|[^"'`]{1,200}\s=>(?:\s|$)|[a-z_]\w*(?:\.\w+){0,9}\([^"'`]{0,200}\);$)/;
+  /^(?:(?:Record|Map|Set|Array|Partial|Readonly|Promise|[Dd]ict|[Ll]ist)[<[]|\w{1,60}(?:\[\])?\s\|\s(?:null|undefined|None)\b|[^"'`]{1,200}\s=>(?:\s|$))/;
+/** E.g. `digest(salt, text);`, `tokens[at];`, `isEmpty && a !== b;`. */
+const STATEMENT = /^!?[A-Za-z_$][\w$]{0,60}(?:\.\w{1,60}){0,9}(?:[([]|\s(?:&&|\|\||\?|[=!]==)\s)[^"'`]{0,200};$/;
 export const TYPE =
   '(?:str|string|String|bytes|bool|boolean|Secret(?:Str)?|Any|any|unknown|Optional|Union|Annotated|Final)(?![\\w-])';
-const DECLARED = new RegExp(`^${TYPE}(?:\\[[\\w., |]*\\])?\\s*(?:[|,;)=}].*)?$`);
+const DECLARED = new RegExp(`^${TYPE}(?:\\[[\\w., |]*\\]?)?\\s*(?:[|,;)=}].*)?$`);
 const OBJECTS =
   'os|self|this|settings|config|process|env|app|args|options|opts|params|cfg|conf|secrets|vault|std|System';
 const READERS = '(?:get|read|load|fetch|lookup|require|resolve|find|prompt|generate|random|env|input|config)\\w*';
@@ -63,9 +67,9 @@ const CODE = new RegExp(`^(?:await\\s+|new\\s+)?(?:(?:${OBJECTS})(?:\\.|\\?\\.)\
 /** An expression that reads a secret from elsewhere; only its beginning counts. */
 export const isReading = (value: string): boolean => CODE.test(value);
 
-/** Words for no value and types, e.g. `None`, `str | None = None`, `string;`; a constant's name has no type. */
-export const isNoValue = (value: string, name: string): boolean =>
-  NOTHING.test(value) || EXPRESSION.test(value) || (/[a-z]/.test(name) && DECLARED.test(value));
+/** Words for no value, code and types, e.g. `None`, `str | None = None`, `string;`; a constant has no type. */
+export const isNoValue = (value: string, isTyped: boolean): boolean =>
+  NOTHING.test(value) || EXPRESSION.test(value) || (isTyped && (DECLARED.test(value) || STATEMENT.test(value)));
 
 /** An argument or a property that passes a variable on, e.g. `password` in `connect(password=password)`. */
 export const isVariable = (value: string): boolean =>

@@ -159,15 +159,19 @@ function readLink(line: string, start: number, end: number): Link | null {
 function readValue(line: string, name: Name, { operator, quote, at }: Link): Value | null {
   const { before, limit, enclosed } = name;
   if (operator === ',' && !name.text.startsWith('-') && (quote === '' || before !== '(')) return null;
+  // `if (password):` announces none.
+  if (at >= line.length && operator === ':' && before !== '') return null;
   if (at >= line.length) return { secrets: [], end: at, open: operator === ',' ? 'argument' : 'value' };
-  if (at >= limit || (line[at] === '#' && /\s/.test(line[at - 1] ?? ''))) return null;
+  if (at >= limit || (!enclosed && line[at] === '#' && /\s/.test(line[at - 1] ?? ''))) return null;
   if (before === '?' || before === '&') return plain(line, name, at, endOfParameter(line, at, limit));
   CALLS.lastIndex = at;
   const literalAt = !enclosed && CALLS.test(line) ? CALLS.lastIndex : at;
   const quoted = readQuoted(line, literalAt, limit);
   // A shell joins `'it'it`, and in an env file a backtick is no quote.
   const ends =
-    quoted !== null && !/[\w$@#%^*!-]/.test(line[quoted.end] ?? '') && !(line[at] === '`' && line[at - 1] === '=');
+    quoted !== null &&
+    !/[\w$@#%^*!-]/.test(line[quoted.end] ?? '') &&
+    !(line[quoted.inner.start - 1] === '`' && line[at - 1] === '=');
   // `SecretStr("it")`, but `abc("it` is a password; and one inside quotes may start with other quotes.
   const isCall = literalAt > at && quoted !== null && /[),]/.test(line[quoted.end] ?? '');
   const isWhole = !enclosed || before !== '' || (quoted !== null && line.slice(quoted.end, limit).trim() === '');
@@ -195,12 +199,15 @@ function readDefault(line: string, name: Name): Value {
 
 function plain(line: string, name: Name, at: number, end: number): Value | null {
   const text = line.slice(at, end);
-  if (isNoValue(text, name.text)) return null;
+  const isNoConstant = /[a-z]/.test(name.text);
+  if (isNoValue(line[end] === ';' ? `${text};` : text, isNoConstant)) return null;
+  const argument = isNoConstant ? text.replace(/[,;)]{1,3}$/, '') : text;
   const passesOn =
+    argument !== text ||
     /[({,]/.test(name.before) ||
     /^(?:self|this)\./.test(name.text) ||
     /^(?:[,)].*|;\s*)$/.test(line.slice(end, end + 40));
-  if (passesOn && isVariable(text)) return null;
+  if (passesOn && isVariable(argument)) return null;
   return { secrets: visible(line, { start: at, end }), end };
 }
 

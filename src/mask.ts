@@ -116,7 +116,7 @@ function findCarried(line: string, above: Above, below: string): Span[] {
   if (above.open === null) return [];
   const isItem = /^\s*-\s/.test(line) && /^\s*-\s/.test(above.line);
   const isDeeper =
-    /:\s*$/.test(above.line) &&
+    /^\s*(?:-\s+)?["']?[\w.-]+["']?\s*:\s*$/.test(above.line) &&
     indentOf(line) > indentOf(above.line) &&
     !/^\s*(?:-\s|["']?[\w.-]+["']?\s*:)/.test(line);
   const start = /^\s*(?:-\s+)?(?:default\s*=\s*)?/.exec(line)?.[0].length ?? 0;
