@@ -53,8 +53,8 @@ const NOTHING = /^(?:true|false|null|none|nil|undefined|[|>][+-]?\d?|[{[(]+[\])}
 /** E.g. `Record<string, string> = {`, `Span | null;`, `(a: B): C =>`, `users.map(user => user.name)`. */
 const EXPRESSION =
   /^(?:(?:Record|Map|Set|Array|Partial|Readonly|Promise|[Dd]ict|[Ll]ist)[<[]|\w{1,60}(?:\[\])?\s\|\s(?:null|undefined|None)\b|[^"'`]{1,200}\s=>(?:\s|$))/;
-/** E.g. `digest(salt, text);`, `tokens[at];`, `isEmpty && a !== b;`. */
-const STATEMENT = /^!?[A-Za-z_$][\w$]{0,60}(?:\.\w{1,60}){0,9}(?:[([]|\s(?:&&|\|\||\?|[=!]==)\s)[^"'`]{0,200};$/;
+/** E.g. `digest(salt, text)`, `tokens[at]`, `isEmpty && a !== b`. */
+const STATEMENT = /^!?[A-Za-z_$][\w$]{0,60}(?:\.\w{1,60}){0,9}(?:[([]|\s(?:&&|\|\||\?|[=!]==)\s)[^"'`]{0,200}$/;
 export const TYPE =
   '(?:str|string|String|bytes|bool|boolean|Secret(?:Str)?|Any|any|unknown|Optional|Union|Annotated|Final)(?![\\w-])';
 const DECLARED = new RegExp(`^${TYPE}(?:\\[[\\w., |]*\\]?)?\\s*(?:[|,;)=}].*)?$`);
@@ -69,7 +69,10 @@ export const isReading = (value: string): boolean => CODE.test(value);
 
 /** Words for no value, code and types, e.g. `None`, `str | None = None`, `string;`; a constant has no type. */
 export const isNoValue = (value: string, isTyped: boolean): boolean =>
-  NOTHING.test(value) || EXPRESSION.test(value) || (isTyped && (DECLARED.test(value) || STATEMENT.test(value)));
+  NOTHING.test(value) || EXPRESSION.test(value) || (isTyped && DECLARED.test(value));
+
+/** An expression that fills a statement; no literal, as that would be in quotes. */
+export const isStatement = (value: string): boolean => STATEMENT.test(value);
 
 /** An argument or a property that passes a variable on, e.g. `password` in `connect(password=password)`. */
 export const isVariable = (value: string): boolean =>

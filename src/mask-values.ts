@@ -6,6 +6,7 @@ import {
   isNoValue,
   isReading,
   isSecretName,
+  isStatement,
   isVariable,
   isVariableName,
   readQuoted,
@@ -200,8 +201,10 @@ function readDefault(line: string, name: Name): Value {
 function plain(line: string, name: Name, at: number, end: number): Value | null {
   const text = line.slice(at, end);
   const isNoConstant = /[a-z]/.test(name.text);
-  if (isNoValue(line[end] === ';' ? `${text};` : text, isNoConstant)) return null;
-  const argument = isNoConstant ? text.replace(/[,;)]{1,3}$/, '') : text;
+  if (isNoValue(text, isNoConstant)) return null;
+  const isAlone = name.before === '' && !name.enclosed && /^\s*;\s*$/.test(line.slice(end, end + 40));
+  if (isAlone && isNoConstant && /\s/.test(line[at - 1] ?? '') && isStatement(text)) return null;
+  const argument = isNoConstant ? text.replace(/[,)]{1,3}$/, '') : text;
   const passesOn =
     argument !== text ||
     /[({,]/.test(name.before) ||

@@ -1,20 +1,16 @@
 /** The stages in order. Everything here is pure over what was read; nothing is written. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { isCiPath, isComposePath } from '../codemods/paths.ts';
+import { isCiPath } from '../codemods/paths.ts';
 import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { decide } from './decide.ts';
-import { type Discovery, discover, readSource } from './discover.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
-import { grepFiles, isInWorkTree } from './git.ts';
-import { findLocalEnvironments } from './local-env.ts';
 import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
-import { baseOf } from './paths.ts';
-import { candidateFilter, FIRST_LITERALS, furtherLiterals, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
 import { readTopology } from './read-topology.ts';
+import { readWorld, type World } from './read-world.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
 import type { ScanContext } from './scan-value.ts';
 import { dropOverlaps, splice } from './splice.ts';
@@ -64,7 +60,7 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const config = await loadConfig(root, options);
   const { rules: ours } = await import('../rules/rules.generated.ts');
   const rules = [...(await readUserRules(root, config.rules)), ...ours.map(compileRule)];
-  const world = await readWorld(root, config, options);
+  const world = await readWorld(root, config, options.includeIgnoredEnv ?? false);
   const cache = new Map<string, Extracted>();
   const once = (sources: World, refused: ReadonlySet<string>) =>
     planOnce(sources, root, config, rules, options, refused, cache);
@@ -76,83 +72,6 @@ async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
     options.config === false ? null : typeof options.config === 'string' ? resolve(options.config) : findConfig(root);
   const config = path === null ? defaultConfig() : await readConfig(path);
   return options.overrides ? options.overrides(config) : config;
-}
-
-/** All that was read from disk. */
-interface World {
-  sources: Map<string, Source>;
-  /** Git-ignored env files: looked at, not part of the plan. */
-  local: Map<string, Source>;
-  failures: Failure[];
-  filesScanned: number;
-  filesSkipped: number;
-}
-
-async function readWorld(root: string, config: Config, options: PlanOptions): Promise<World> {
-  // Git searches with the other core while we list the files and read the first ones.
-  const early = isInWorkTree(root) ? grepFiles(root, FIRST_LITERALS) : null;
-  const discovery = await discover(root, config.include, config.exclude);
-  const { paths, skipped } = discovery;
-  const world: World = {
-    sources: new Map(),
-    local: new Map(),
-    failures: [],
-    filesScanned: paths.length,
-    filesSkipped: skipped,
-  };
-  const read = (path: string, filter: RegExp | null) => {
-    const { source, failure } = readSource(root, path, filter);
-    if (source) world.sources.set(path, source);
-    if (failure) world.failures.push(failure);
-  };
-  const isAsset = ownAssets(config);
-  const rest = paths.filter(path => !isAsset(path));
-  for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
-    read(path, null);
-  const { topology } = readTopology(world.sources, config);
-  const candidates = await findCandidates(root, discovery, early, furtherLiterals(topology, config));
-  const filter = candidateFilter(topology, config);
-  // What services start tells whether they migrate, so these scripts are read whatever they hold.
-  const scripts = namedScripts(world.sources);
-  for (const path of rest) {
-    if (world.sources.has(path)) continue;
-    if (scripts.has(baseOf(path))) read(path, null);
-    else if (candidates.has(path)) read(path, filter);
-  }
-  for (const path of findLocalEnvironments(root, world.sources, topology)) {
-    const { source } = readSource(root, path, null);
-    if (source) (options.includeIgnoredEnv ? world.sources : world.local).set(path, source);
-  }
-  return world;
-}
-
-/** Base names of scripts that compose files and Dockerfiles start. */
-function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
-  const names = new Set<string>();
-  for (const { path, text } of sources.values()) {
-    if (!isComposePath(path) && !/Dockerfile/i.test(path)) continue;
-    for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g))
-      names.add(name);
-  }
-  return names;
-}
-
-/** Paths that can hold a site, as git tells; untracked files and all files outside git are candidates. */
-async function findCandidates(
-  root: string,
-  { paths, untracked }: Discovery,
-  early: Promise<Set<string> | null> | null,
-  further: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const found = await early;
-  const more = found && further.length > 0 ? await grepFiles(root, further) : new Set<string>();
-  return found && more && untracked ? new Set([...found, ...more, ...untracked]) : new Set(paths);
-}
-
-/** Files that this tool generates are no places to migrate. */
-function ownAssets(config: Config): (path: string) => boolean {
-  const { directory, statusScript, runbook } = config.assets;
-  return path => path.startsWith(`${directory}/`) || path === statusScript || path === runbook;
 }
 
 async function planOnce(
