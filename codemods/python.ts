@@ -91,7 +91,8 @@ function visitCall(call: SyntaxNode, state: State): void {
   const { text } = state;
   const callee = nameOf(text, call.firstChild);
   const args = argumentsOf(text, call);
-  if (READERS.test(callee) || isReader(args, text)) readEnvironment(call, callee, args, state);
+  if ((READERS.test(callee) && args[0]?.name === null) || isReader(args, text))
+    readEnvironment(call, callee, args, state);
   else readKeywords(call, callee, args, state);
   noteEngine(call, callee, args, state);
 }

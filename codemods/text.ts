@@ -44,8 +44,17 @@ const COMMENT = /^\s*(?:#|\/\/|--|;|\*|\/\*|<!--|REM\b|::)|\s(?:#|\/\/)\s/i;
 /** URLs that the structured extraction did not report: in comments, and in places that no codemod understands. */
 export function residue(text: string, found: RawSite[], scope: Scope, context: ExtractContext): RawSite[] {
   const mapped: MappedText = mapSlice(text, 0, text.length);
+  // Sorted by their start, so that a text full of URLs takes no quadratic time.
+  const known = found.map(site => site.extent ?? site.span).sort((a, b) => a.start - b.start);
+  let at = 0;
+  let reach = 0;
+  const isKnown = ({ extent, span }: RawSite): boolean => {
+    const { start, end } = extent ?? span;
+    while (at < known.length && (known[at]?.start ?? 0) < end) reach = Math.max(reach, known[at++]?.end ?? 0);
+    return reach > start;
+  };
   return scanUrls(mapped, scope, context)
-    .filter(site => !found.some(known => known.span.start < site.span.end && site.span.start < known.span.end))
+    .filter(site => !isKnown(site))
     .map(site => {
       const line = text.slice(text.lastIndexOf('\n', site.span.start - 1) + 1, site.span.start);
       return COMMENT.test(line)

@@ -81,6 +81,8 @@ export interface RawSite {
   form: Form;
   /** host[:port] as it stands in the file. */
   span: Span;
+  /** The whole connection string, where the site is part of one. */
+  extent: Span | null;
   host: Part | null;
   port: Part | null;
   /** URL scheme as written, without `://`; '' when there is none. */

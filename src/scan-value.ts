@@ -61,6 +61,7 @@ function urlSite(mapped: MappedText, dsn: UrlDsn, scope: Scope): RawSite {
     ...emptySite(scope, facts),
     form: 'url',
     span: whole.span,
+    extent: toSource(mapped, dsn.span.start, dsn.span.end).span,
     host: first.host.end > first.host.start ? classifyPart(mapped, first.host) : null,
     port: first.port ? classifyPart(mapped, first.port) : null,
     scheme: dsn.scheme,
@@ -78,6 +79,7 @@ export function emptySite(scope: Scope, facts: string[] = [...(scope.facts ?? []
   return {
     form: 'host',
     span: { start: 0, end: 0 },
+    extent: null,
     host: null,
     port: null,
     scheme: '',

@@ -1,0 +1,187 @@
+import { expect, test } from 'vitest';
+import { planMigration } from '../src/index.ts';
+import { makeRepository } from './repository.ts';
+
+const COMPOSE = `services:
+  db:
+    image: postgres:15
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
+    ports: ["5433:5432"]
+  app:
+    image: acme/app
+    environment:
+      LOG_LEVEL: info
+`;
+
+/** `text → replacement` for pooled places, `text: action` for the others, in the order of the file. */
+const show = (sites: { text: string; action: string; replacement: string | null }[]): string[] =>
+  sites.map(({ text, action, replacement }) =>
+    action === 'pooled' ? `${text} → ${replacement}` : `${text}: ${action}`,
+  );
+
+const POOLED = 'db:5432 → pgbouncer:6432';
+const SPLIT = ['db → pgbouncer', '5432 → 6432'];
+const FORMATS: [name: string, path: string, text: string, expected: string[]][] = [
+  // Must not be touched.
+  ['a server socket', 'a.js', "app.listen({ host: '0.0.0.0', port: 5432 })", []],
+  ['another database', 'a.py', 'redis.Redis(host="redis", port=6379)', []],
+  ['a prefix', 'a.py', 'if url.startswith("postgresql://"): pass', []],
+  ['a gate', 'start.sh', './wait-for-it.sh db:5432 -- app', ['db:5432: leave']],
+  [
+    'a dump in a unit',
+    'dump.service',
+    '[Service]\nExecStart=/usr/bin/pg_dump postgres://app:pw@db:5432/app',
+    ['db:5432: direct'],
+  ],
+  [
+    'a dump in a task file',
+    'Taskfile.yml',
+    'tasks:\n  d:\n    cmds:\n      - pg_dump postgres://app:pw@db:5432/app',
+    ['db:5432: direct'],
+  ],
+  [
+    'a dump in package.json',
+    'package.json',
+    '{ "scripts": { "d": "pg_dump postgres://app:pw@db:5432/app" } }',
+    ['db:5432: direct'],
+  ],
+  ['a dump in a crontab', 'crontab', '0 3 * * * pg_dump postgres://app:pw@db:5432/app > /b', ['db:5432: direct']],
+  ['Go', 'main.go', 'const dsn = "postgres://app:pw@db:5432/app"', ['db:5432: review']],
+  ['Elixir', 'runtime.exs', 'hostname: System.get_env("DB_HOST", "db"), port: 5432', ['db: review']],
+  ['a password file', '.pgpass', 'db:5432:app:app:pw', ['db:5432: review']],
+  [
+    'a Helm template',
+    'templates/a.yaml',
+    'x: {{ .Values.x }}\nurl: postgres://app:pw@db:5432/app',
+    ['db:5432: review'],
+  ],
+  ['a unit test', 'tests/test_a.py', 'URL = "postgres://app:pw@db:5432/app"', ['db:5432: review']],
+  [
+    'a workflow in a document',
+    'docs/ci.md',
+    '```yaml\njobs:\n  t:\n    runs-on: x\n    env:\n      URL: postgres://app:pw@db:5432/app\n```',
+    ['db:5432: leave'],
+  ],
+
+  [
+    'Django',
+    'settings.py',
+    "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db', 'PORT': '5432'}}",
+    SPLIT,
+  ],
+  [
+    'Django, environment',
+    'settings.py',
+    "D = {'ENGINE': 'django.db.backends.postgresql', 'HOST': os.environ.get('DB_HOST', 'db'), 'PORT': os.environ.get('DB_PORT', 5432)}",
+    SPLIT,
+  ],
+  ['dj-database-url', 'settings.py', "D = dj_database_url.config(default='postgres://app:pw@db:5432/app')", [POOLED]],
+  ['django-environ', 'settings.py', "D = env.db('DATABASE_URL', default='postgres://app:pw@db:5432/app')", [POOLED]],
+  ['SQLAlchemy', 'a.py', 'u = URL.create("postgresql+asyncpg", host="db", port=5432)', SPLIT],
+  ['pydantic', 'a.py', 'class S(BaseSettings):\n    POSTGRES_SERVER: str = "db"\n    POSTGRES_PORT: int = 5432', SPLIT],
+  ['f-string', 'a.py', 'u = f"postgresql://{user}:{pw}@db:5432/{name}"', [POOLED]],
+  ['joined strings', 'a.py', 'u = ("postgresql://app:pw"\n     "@db:5432/app")', [POOLED]],
+  [
+    'a reader of one’s own',
+    'a.py',
+    'H = optional_env("PG_HOST", "db")\nP = int(optional_env("PG_PORT", "5432"))',
+    SPLIT,
+  ],
+  [
+    'node-postgres',
+    'a.ts',
+    "const pool = new Pool({ host: process.env.DB_HOST ?? 'db', port: Number(process.env.DB_PORT || 5432) })",
+    SPLIT,
+  ],
+  ['template literal', 'a.ts', 'const u = `postgres://${user}:${pw}@db:5432/app`', [POOLED]],
+  [
+    'fallback',
+    'a.js',
+    "module.exports = { url: process.env.DATABASE_URL || 'postgres://app:pw@db:5432/app' }",
+    [POOLED],
+  ],
+  ['TypeORM in Nest', 'app.module.ts', "TypeOrmModule.forRoot({ type: 'postgres', host: 'db', port: 5432 })", SPLIT],
+  [
+    '.NET settings',
+    'appsettings.json',
+    '{ // c\n "ConnectionStrings": { "Default": "Server=db;Port=5432;Database=x;User Id=app;Password=pw;" } }',
+    SPLIT,
+  ],
+  [
+    'Rails',
+    'config/database.yml',
+    'default:\n  host: <%= ENV.fetch("DB_HOST") { "db" } %>\n  port: <%= ENV.fetch("DB_PORT", 5432) %>',
+    SPLIT,
+  ],
+  [
+    'Spring',
+    'application.yml',
+    'spring:\n  datasource:\n    url: jdbc:postgresql://${DB_HOST:db}:5432/app',
+    ['${DB_HOST:db}:5432 → ${DB_HOST:pgbouncer}:6432'],
+  ],
+  ['properties', 'application.properties', 'spring.datasource.url=jdbc:postgresql://db/app', ['db → pgbouncer:6432']],
+  ['TOML', 'config.toml', '[db]\nhost = "db"\nport = 5432', SPLIT],
+  ['INI', 'app.ini', '[db]\nurl = postgresql://app:pw@db:5432/app', [POOLED]],
+  ['systemd', 'app.service', '[Service]\nEnvironment="DATABASE_URL=postgres://app:pw@db:5432/app"', [POOLED]],
+  ['batch', 'run.bat', 'set DATABASE_URL=postgres://app:pw@db:5432/app\r\n', [POOLED]],
+  [
+    'Kubernetes-like list',
+    'job.yaml',
+    'env:\n  - name: DB_HOST\n    value: db\n  - name: DB_PORT\n    value: "5432"',
+    SPLIT,
+  ],
+  ['Dockerfile', 'Dockerfile', 'FROM x\nENV DATABASE_URL=postgres://app:pw@db:5432/app', [POOLED]],
+  [
+    'Makefile',
+    'Makefile',
+    'run:\n\tDATABASE_URL=postgres://app:pw@localhost:5433/app app',
+    ['localhost:5433 → localhost:6432'],
+  ],
+  [
+    'shell default',
+    'run.sh',
+    'export DATABASE_URL="${DATABASE_URL:-postgres://app:pw@localhost:5433/app}"\napp',
+    ['localhost:5433 → localhost:6432'],
+  ],
+  ['flags', 'run.sh', 'app --db-host=db --db-port 5432', SPLIT],
+  [
+    'published port by a variable',
+    '.env.example',
+    'DATABASE_URL=postgres://app:pw@localhost:${HOST_PG:-5433}/app',
+    ['localhost:${HOST_PG:-5433} → localhost:${HOST_PG:-6432}'],
+  ],
+  ['a document where nothing runs pooled', 'a.md', '`postgres://app:pw@db:5432/app`', ['db:5432: review']],
+];
+
+test.each(FORMATS)('%s', async (_, path, text, expected) => {
+  const plan = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': COMPOSE, [path]: `${text}\n` }) });
+  expect(plan.errors).toEqual([]);
+  expect(show(plan.sites.filter(site => site.file === path))).toEqual(expected);
+});
+
+test('a host alone in compose is pooled where the code that reads it has the port', async () => {
+  const root = makeRepository({
+    'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n`,
+    'settings.py':
+      "D = {'ENGINE': 'django.db.backends.postgresql', 'HOST': os.environ.get('DB_HOST'), 'PORT': '5432'}\n",
+  });
+  const { sites } = await planMigration({ cwd: root });
+  expect(show(sites)).toEqual(SPLIT);
+  const alone = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n` }) });
+  expect(alone.sites).toMatchObject([{ action: 'review', rule: 'host-without-port' }]);
+});
+
+test('code that listens keeps its service direct, and the others pooled', async () => {
+  const service = (name: string) =>
+    `  ${name}:\n    build: .\n    command: python ${name}.py\n    environment:\n      DATABASE_URL: postgres://app:pw@db:5432/app\n`;
+  const root = makeRepository({
+    'docker-compose.yml': COMPOSE + service('worker') + service('web'),
+    'worker.py': 'conn.execute("LISTEN jobs")\n',
+    'web.py': 'run()\n',
+  });
+  const { sites } = await planMigration({ cwd: root });
+  expect(sites.map(({ service: name, action, safety }) => [name, action, safety])).toEqual([
+    ['worker', 'pooled', 'unsafe'],
+    ['web', 'pooled', 'safe'],
+  ]);
+});
