@@ -54,7 +54,8 @@ export function endOfValue(line: string, at: number, operator: string, name: Sur
   const ends = [comment, text.search(SETTING), text.length].filter(i => i !== -1);
   end = trimmed(line, at, at + Math.min(...ends));
   // Code ends a line with a comma or a semicolon; in an env file they are part of the value.
-  return operator !== '=' && end === limit && /[\w)}\]][,;]/.test(line.slice(end - 2, end)) ? end - 1 : end;
+  const isCode = operator !== '=' || /\s/.test(line[at - 1] ?? '');
+  return isCode && end === limit && /[\w)}\]][,;]/.test(line.slice(end - 2, end)) ? end - 1 : end;
 }
 
 /** One without an end nearby is no item: `limit`. */

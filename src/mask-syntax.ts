@@ -2,7 +2,7 @@
 import type { Span } from './model.ts';
 
 const SECRET =
-  /pass(?:word|wd|phrase)|secret|token(?!i[sz])|credential|pgpass|(?:api|private|access|account|auth|signing|encryption)[_.-]?key|(?:^|[_.-])(?:pass|pwd|pw)(?![a-z])/i;
+  /pass(?:word|wd|phrase)|secret|token(?!i[sz]|_?types?|defs)|credential|pgpass|(?:api|private|access|account|auth|signing|encryption)[_.-]?key|(?:^|[_.-])(?:pass|pwd|pw)(?![a-z])/i;
 /** E.g. `dbPass`, `userPwd`. */
 const CAMEL_CASE = /[a-z](?:Pass|Pwd|Pw)(?![a-z])/;
 const ABOUT =

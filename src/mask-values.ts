@@ -180,7 +180,8 @@ function readValue(line: string, name: Name, { operator, quote, at }: Link): Val
     const secrets = isVariableName(line.slice(quoted.inner.start, quoted.inner.end)) ? [] : visible(line, quoted.inner);
     return { secrets, end: quoted.end, open: quoted.open && limit === line.length ? quoted.open : null };
   }
-  if (/^(?:,|\(|or|\|)/.test(operator) && !name.text.startsWith('-')) return null;
+  // What `==` compares with, and what a call is given, is a variable where it has no quotes.
+  if (/^(?:,|\(|or|\||[=!]==?$)/.test(operator) && !name.text.startsWith('-')) return null;
   if (operator === '>') return plain(line, name, at, line.indexOf('</', at));
   return plain(line, name, at, endOfValue(line, at, operator, name));
 }

@@ -45,6 +45,7 @@ export function readTopology(
     readDockerfile: path => sources.get(path)?.text ?? null,
     manifests: readManifests(sources.values()),
     named: config.services,
+    poolHost: config.pool.host,
   });
   return { topology, failures };
 }

@@ -28,6 +28,7 @@ export function resolveEndpoint(
   if (isOtherService(name, file, topology)) return { kind: 'other-engine' };
   const pooler = nearest(topology.poolers, file, topology, server => server.names.includes(name));
   if (pooler) return { kind: 'pooler', server: pooler };
+  if (name === topology.poolHost || name.startsWith(`${topology.poolHost}.`)) return { kind: 'pooler', server: null };
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
     if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };

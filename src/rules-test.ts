@@ -94,6 +94,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
       [...files].map(([path, content]) => ({ path, text: content, newline: '\n' as const, mode: 0, digest: '' })),
     ),
     named: [],
+    poolHost: config.pool.host,
   });
   const scan = {
     names: new Set([...topology.servers, ...topology.poolers, ...topology.others].flatMap(server => server.names)),

@@ -11,6 +11,8 @@ export interface Topology {
   composeFiles: ComposeFile[];
   /** Stack of each compose file: its directory, or that of the file which includes it. */
   stacks: Map<string, string>;
+  /** Name of the pooler in manifests, which its owner deploys: what has it is pooled already. */
+  poolHost: string;
   /** Host ports that something in the stack publishes already. */
   takenPorts: Set<number>;
 }
@@ -26,6 +28,7 @@ export interface TopologyInput {
   manifests: Server[];
   /** Configured service names that are this repository's Postgres; empty where topology decides. */
   named: readonly string[];
+  poolHost: string;
 }
 
 export function buildTopology(input: TopologyInput): Topology {
@@ -55,6 +58,7 @@ export function buildTopology(input: TopologyInput): Topology {
     poolers: all.filter(server => server.kind === 'pooler'),
     others: all.filter(server => server.kind === 'other-engine' || (server.kind === 'postgres' && !isNamed(server))),
     composeFiles: input.composeFiles,
+    poolHost: input.poolHost,
     stacks,
     takenPorts,
   };

@@ -23,7 +23,7 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
     const text = isPooled ? (site.replacement as string) : site.text;
     const twins = after.get(`${site.file}\0${site.key}\0${site.form}\0${text}`);
     // A pooled place leads to the pooler now; what a migration that shares it should have is still said.
-    const holds = (twin: Site) => (isPooled ? leadsToPool(twin, first.config.pool.host) : twin.action === site.action);
+    const holds = (twin: Site) => (isPooled ? leadsToPool(twin) : twin.action === site.action);
     const at = twins?.findIndex(holds) ?? -1;
     const [twin] = twins?.splice(Math.max(at, 0), 1) ?? [];
     if (!twin) faults.push({ file: site.file, reason: `${text} could not be found again after the edit` });
@@ -38,13 +38,8 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
 }
 
 /** `none` is a value put together from variables, each of which is a place of its own. */
-const leadsToPool = (site: Site, poolHost: string): boolean =>
-  site.action !== 'pooled' &&
-  (site.resolution.kind === 'pooler' ||
-    site.resolution.kind === 'none' ||
-    // In a cluster the pooler is the user's to deploy, so topology does not know it yet.
-    (site.host?.value?.startsWith(`${poolHost}.`) ?? false) ||
-    site.host?.value === poolHost);
+const leadsToPool = (site: Site): boolean =>
+  site.action !== 'pooled' && (site.resolution.kind === 'pooler' || site.resolution.kind === 'none');
 
 const isApplied = (site: Site, plan: Plan): boolean => {
   const change = plan.changes.find(candidate => candidate.file === site.file);
