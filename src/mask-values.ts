@@ -113,14 +113,14 @@ function nameAt(line: string, start: number, end: number, quote: Span | undefine
   if (opensNested) return { text, start, end, before: '', limit, enclosed: true };
   while (i > origin && /\s/.test(line[i - 1] ?? '')) i--;
   const lead = line.slice(Math.max(origin, i - 40), i);
-  const words = lead.slice(lead.lastIndexOf('\\n') + (lead.includes('\\n') ? 2 : 0)).split(/\s+/);
+  const words = lead.replace(/^.*\\n/, '').split(/\s+/);
   const opens = words.every(word => word === '' || HEAD.test(word));
   const before = opens ? (i <= origin && inCall && !around ? '(' : '') : lead.slice(-1).replace('\\', '');
   return { text, start, end, before, limit, enclosed: around !== null };
 }
 
 const OPERATOR =
-  '=>(?=[\\s"\'])|:=|[=!]==?(?=\\s)|\\?\\?=?|\\|\\|=?|=|:(?=[\\s"\'`\\\\]|$)|\\bor\\b|,\\s*\\\\?["\']?value\\\\?["\']?\\s*[:=]|\\svalue=|,|\\((?=["\'`])|>(?=[^<>]*</)|\\|(?=\\s*`)';
+  '=>(?=[\\s"\'])|:=|(?<=\\s)[=!]==?(?=\\s)|\\?\\?=?|\\|\\|=?|=|:(?=[\\s"\'`\\\\]|$)|\\bor\\b|,\\s*\\\\?["\']?value\\\\?["\']?\\s*[:=]|\\svalue=|,|\\((?=["\'`])|>(?=[^<>]*</)|\\|(?=\\s*`)';
 /** Between a name and its value, e.g. `": `, `"] = `, `: str = `, `) or `, `', default=`, `: str = Field(default=`. */
 const LINK = new RegExp(
   `(\\\\?["'\`]?)[ \\t]{0,40}[\\])]{0,2}[ \\t]{0,40}(?::[ \\t]{0,9}${TYPE}[\\w.\\[\\], |]{0,60}?(?=[ \\t]{0,9}=))?[ \\t]{0,40}(${OPERATOR})[ \\t]*(?:default[ \\t]{0,9}=[ \\t]{0,9})?`,
