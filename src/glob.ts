@@ -6,7 +6,15 @@ type Token = { kind: 'literal'; char: string } | { kind: 'one' | 'star' | 'globs
 
 export function matchGlob(glob: string): (text: string) => boolean {
   const tests = expandBraces(glob.toLowerCase()).map(compile);
-  return text => tests.some(test => test(text.toLowerCase()));
+  // The same few paths and keys are asked for every site.
+  const known = new Map<string, boolean>();
+  return text => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const result = tests.some(test => test(text.toLowerCase()));
+    if (known.size < 10_000) known.set(text, result);
+    return result;
+  };
 }
 
 /** Most globs are a word, or a word with a star at an end: no need to walk for these. */

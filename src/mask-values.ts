@@ -119,11 +119,21 @@ function nameAt(line: string, start: number, end: number, quote: Span | undefine
   return { text, start, end, before, limit, enclosed: around !== null };
 }
 
-const OPERATOR =
-  '=>(?=[\\s"\'])|:=|(?<=\\s)[=!]==?(?=\\s)|\\?\\?=?|\\|\\|=?|=|:(?=[\\s"\'`\\\\]|$)|\\bor\\b|,\\s*\\\\?["\']?value\\\\?["\']?\\s*[:=]|\\svalue=|,|\\((?=["\'`])|>(?=[^<>]*</)|\\|(?=\\s*`)';
+const OPERATOR = [
+  '=>(?=[\\s"\'])', // PHP, Ruby: `'password' => 'it'`
+  ':=|(?<=\\s)[=!]==?(?=\\s)|\\?\\?=?|\\|\\|=?|=|\\bor\\b',
+  ':(?=[\\s"\'`\\\\]|$)', // not `image:tag`
+  ',\\s*\\\\?["\']?value\\\\?["\']?\\s*[:=]|\\svalue=', // `"name": "PASSWORD", "value": "it"`
+  ',|\\((?=["\'`])', // `getenv("PASSWORD", "it")`, `.withPassword("it")`
+  '>(?=[^<>]*</)', // `<password>it</password>`
+  '\\|(?=\\s*`)', // Markdown
+].join('|');
+const BLANKS = '[ \\t]{0,40}';
 /** Between a name and its value, e.g. `": `, `"] = `, `: str = `, `) or `, `', default=`, `: str = Field(default=`. */
 const LINK = new RegExp(
-  `(\\\\?["'\`]?)[ \\t]{0,40}[\\])]{0,2}[ \\t]{0,40}(?::[ \\t]{0,9}${TYPE}[\\w.\\[\\], |]{0,60}?(?=[ \\t]{0,9}=))?[ \\t]{0,40}(${OPERATOR})[ \\t]*(?:default[ \\t]{0,9}=[ \\t]{0,9})?`,
+  `(\\\\?["'\`]?)${BLANKS}[\\])]{0,2}${BLANKS}` +
+    `(?::${BLANKS}${TYPE}[\\w.\\[\\], |]{0,60}?(?=[ \\t]{0,9}=))?${BLANKS}` +
+    `(${OPERATOR})[ \\t]*(?:default[ \\t]{0,9}=[ \\t]{0,9})?`,
   'y',
 );
 const FLAG_LINK = /\\?["'],?\s+|=|\s+(?!-|\\?$)/y;
