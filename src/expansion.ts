@@ -77,7 +77,9 @@ function matchBrace(text: string, open: number, end: number): number {
 
 function matchPair(text: string, open: number, end: number, left: string, right: string): number {
   let depth = 0;
-  for (let i = open; i < end; i++) {
+  // No expansion is that long; without a bound, a text full of open braces would take quadratic time.
+  const stop = Math.min(end, open + 2000);
+  for (let i = open; i < stop; i++) {
     if (text[i] === left) depth++;
     else if (text[i] === right && --depth === 0) return i;
     else if (text[i] === '\n') return -1;

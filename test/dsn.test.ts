@@ -837,3 +837,11 @@ function sameRecord(a: Record<string, string>, b: Record<string, string>): boole
   const sorted = (values: Record<string, string>) => JSON.stringify(Object.entries(values).sort());
   return sorted(a) === sorted(b);
 }
+
+test.each(['{', '${', '://', 'a://{', 'host={ '])('a text full of %j takes linear time', unit => {
+  const text = `a://${unit.repeat(100_000 / unit.length)}`;
+  const started = performance.now();
+  findUrlDsns(text);
+  readKeywordDsn(`host=${text}`);
+  expect(performance.now() - started).toBeLessThan(3000);
+});

@@ -343,7 +343,7 @@ describe('masks once', () => {
   });
 });
 
-describe('takes less than 200 ms for a line of a megabyte', () => {
+describe('takes less than 400 ms for a line of a megabyte', () => {
   const UNITS = (
     "a { } ( \" ' ` \\ $ ${ $( @ : / # * % < :// a:// ://a: ,a:// a://b:c@ postgres://u:p@h, PASSWORD PASSWORD= password:_ password=' " +
     'password="\\ "password":" "password",_ (\'password\',_ (password=os.a ${PASSWORD:- ${PASSWORD:-x} --password_ --password_x_ ' +
@@ -366,7 +366,7 @@ describe('takes less than 200 ms for a line of a megabyte', () => {
   test.each(UNITS)('%j', unit => {
     const text = unit.repeat(Math.ceil(1e6 / unit.length));
     for (const line of [text, `password=${text}`, `postgres://a:${text}@h/x`, `Host=a;Password=${text}`]) {
-      expect(time(line)).toBeLessThan(200);
+      expect(time(line)).toBeLessThan(400);
     }
   });
 });
