@@ -44,6 +44,11 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
     `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
   ]);
   if (hasOtherUsers(server, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  if (config.assets.statsVolume) {
+    state.notes.push(
+      'assets.statsVolume has no effect yet: the console is reached over TCP (scripts/pgbouncer_status.sh).',
+    );
+  }
   if (needsExtraFloatDigits(server, state)) {
     settings.push(['PGBOUNCER_IGNORE_STARTUP_PARAMETERS', 'extra_float_digits, options']);
     state.notes.push(
