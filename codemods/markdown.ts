@@ -59,7 +59,9 @@ function scanCode(text: string, start: number, end: number, language: string, co
   const body = text.slice(start, end);
   // A workflow in a document is CI, as much as one in its own place.
   const ci = /^\s*(?:runs-on:|- uses:|stages:|image: .*\n\s*services:)/m.test(body) ? ['ci'] : [];
-  const scope: Scope = { role: 'docs', facts: ['code-block', `language:${language || 'none'}`, ...ci] };
+  // A compose file in a document brings servers of its own.
+  const stack = /^[ \t]*services:[ \t]*$/m.test(body) ? ['compose-snippet'] : [];
+  const scope: Scope = { role: 'docs', facts: ['code-block', `language:${language || 'none'}`, ...ci, ...stack] };
   if (ASSIGNMENTS.test(language) || (SHELL.test(language) && isAssignments(body))) {
     const settings = readEnvLines(body).map(line => ({
       key: line.key,

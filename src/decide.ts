@@ -119,7 +119,9 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
 
 /** A compose service has a network of its own; what documents and host scripts say is about the host. */
 function isInContainer(site: Site, topology: Topology): boolean {
-  if (site.format === 'dockerfile') return true;
+  // What a Dockerfile sets, and scripts that are there for an image, run inside.
+  if (site.format === 'dockerfile' || (site.format === 'shell' && /(?:^|\/)docker\/|entrypoint/i.test(site.file)))
+    return true;
   if (!topology.stacks.has(site.file)) return false;
   const file = topology.composeFiles.find(compose => compose.path === site.file);
   const service = file?.services.find(candidate => candidate.name === (site.service ?? site.uses[0]?.service));
