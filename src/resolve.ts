@@ -32,7 +32,9 @@ export function resolveEndpoint(
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
     if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };
-    return hasSibling(server, topology) || isElsewhere(server, file, topology)
+    return hasSibling(server, topology) ||
+      isElsewhere(server, file, topology) ||
+      isAmbiguous(server, name, file, topology)
       ? { kind: 'several' }
       : { kind: 'server', server };
   }
@@ -96,6 +98,12 @@ function isElsewhere(server: Server, file: string, topology: Topology): boolean 
 }
 
 const isForTests = (server: Server): boolean => /(?:^|[-_.])(?:tests?|testing|e2e|ci)(?:$|[-_.])/i.test(server.service);
+
+/** The file belongs to no stack, and more than one of them has a server of that name. */
+const isAmbiguous = (server: Server, name: string, file: string, topology: Topology): boolean =>
+  !topology.stacks.has(file) &&
+  !isInside(server.stack, file) &&
+  topology.servers.some(other => other.stack !== server.stack && other.names.includes(name));
 
 /** Another server in one of the files that define this one: alternatives in files of their own don't count. */
 export const hasSibling = (server: Server, topology: Topology): boolean =>
