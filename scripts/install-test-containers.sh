@@ -25,7 +25,7 @@ if [ "$(cat "$cache/made-from" 2>/dev/null)" = "$wanted" ]; then
   echo "$cache"
   exit 0
 fi
-rm -rf "$cache/store" "$cache/run" "$cache/made-from"
+rm -rf "$cache/store" "$cache/made-from"
 
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
   sed -nE 's/^(URIs:|deb( \[[^]]*\])?)[[:space:]]+(https?:[^[:space:]]+).*/\3/p' | grep debian | grep -v security | head -n 1)
@@ -48,8 +48,11 @@ bootstrap bookworm --include="$(grep -v '^#' "$recipes/bookworm-packages.txt" | 
   --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/* "$1"/var/lib/postgresql/*'
 wait "$trixie"
 
+# A mount namespace, so that this podman and any other of the machine don't share locks and state.
 images() {
-  CONTAINERS_CONF=$recipes/containers.conf podman --root "$cache/store" --runroot "$cache/run" --storage-driver overlay "$@" >&2
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && exec "$@"' sh \
+    env CONTAINERS_CONF="$recipes/containers.conf" podman --root "$cache/store" --storage-driver overlay "$@" >&2
 }
 images import --quiet "$cache/trixie.tar" docker.io/library/debian:trixie-slim
 images import --quiet "$cache/bookworm.tar" localhost/bookworm

@@ -1,0 +1,86 @@
+/** Clients that run in the application's container, with the application's own SQLAlchemy. */
+import { type Project, waitFor } from './stack-project.ts';
+
+/**
+ * How a connection by this variable of the application's container gets to Postgres: told by the address that Postgres sees,
+ * and by whether PgBouncer lists the client while it is connected.
+ */
+export async function proveRoute(project: Project, variable: string): Promise<'pooled' | 'direct'> {
+  const name = `proof-${variable}`;
+  const code = `
+import os, sqlalchemy
+engine = sqlalchemy.create_engine(os.environ["${variable}"], connect_args={"application_name": "${name}"})
+with engine.connect() as connection:
+    print(connection.execute(sqlalchemy.text("SELECT host(inet_client_addr()), pg_sleep(2)")).one()[0])
+`;
+  const running = project.python(code);
+  await waitFor(`${name} is connected`, 10, async () =>
+    (await project.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name = '${name}'`)) === '1'
+      ? true
+      : null,
+  );
+  const clients = (await project.console('SHOW CLIENTS')).filter(row => row.application_name === name);
+  const seen = (await running).trim();
+  const [app, pooler] = [await project.container('test_app'), await project.container('pgbouncer')];
+  if (seen === pooler.address && clients.length === 1 && clients[0]?.addr === app.address) return 'pooled';
+  if (seen === app.address && clients.length === 0) return 'direct';
+  throw new Error(`${variable}: Postgres sees ${seen}, PgBouncer ${JSON.stringify(clients)}`);
+}
+
+export interface Load {
+  /** Ids of rows whose transaction was confirmed to the client. */
+  confirmed: string[];
+  /** Transactions that ended in an error. */
+  failed: number;
+  /** Seconds between two confirmed transactions, at most. */
+  longestPause: number;
+}
+
+/** Short write transactions through the pool, from so many threads at once, each with a connection of its own. */
+export async function loadPool(
+  project: Project,
+  { seconds, threads, table }: { seconds: number; threads: number; table: string },
+): Promise<Load> {
+  await project.sql(`CREATE TABLE ${table} (id text PRIMARY KEY)`);
+  const code = `
+import json, os, threading, time
+from sqlalchemy import create_engine, exc, text
+
+engine = create_engine(os.environ["DATABASE_URL"], pool_size=${threads}, max_overflow=0, pool_pre_ping=True)
+confirmed, failures = [], []
+end = time.monotonic() + ${seconds}
+
+def work(thread):
+    row = 0
+    while time.monotonic() < end:
+        row += 1
+        name = f"{thread}-{row}"
+        try:
+            with engine.begin() as connection:
+                connection.execute(text("INSERT INTO ${table} VALUES (:name)"), {"name": name})
+                connection.execute(text("SELECT pg_sleep(0.02)"))
+            confirmed.append((time.monotonic(), name))
+        except exc.DBAPIError as error:
+            failures.append(str(error))
+            time.sleep(0.1)
+
+workers = [threading.Thread(target=work, args=(n,)) for n in range(${threads})]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+times = [end - ${seconds}] + sorted(at for at, _ in confirmed) + [end]
+pause = max(after - before for before, after in zip(times, times[1:]))
+print(json.dumps({"confirmed": [name for _, name in confirmed], "failed": len(failures), "longestPause": pause}))
+`;
+  return JSON.parse(await project.python(code)) as Load;
+}
+
+/** A transaction through the pool that lasts so many seconds. Resolves to what its client prints at the end. */
+export function openTransaction(project: Project, seconds: number): Promise<string> {
+  return project.python(`
+import os, sqlalchemy
+engine = sqlalchemy.create_engine(os.environ["DATABASE_URL"])
+with engine.begin() as connection:
+    connection.execute(sqlalchemy.text("SELECT pg_sleep(${seconds})"))
+print("committed")
+`);
+}
