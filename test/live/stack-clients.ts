@@ -11,7 +11,7 @@ export async function proveRoute(project: Project, variable: string): Promise<'p
 import os, sqlalchemy
 engine = sqlalchemy.create_engine(os.environ["${variable}"], connect_args={"application_name": "${name}"})
 with engine.connect() as connection:
-    print(connection.execute(sqlalchemy.text("SELECT host(inet_client_addr()), pg_sleep(2)")).one()[0])
+    print(connection.execute(sqlalchemy.text("SELECT host(inet_client_addr()), pg_sleep(1.5)")).one()[0])
 `;
   const running = project.python(code);
   await waitFor(`${name} is connected`, 10, async () =>
@@ -36,11 +36,14 @@ export interface Load {
   longestPause: number;
 }
 
-/** Short write transactions through the pool, from so many threads at once, each with a connection of its own. */
-export async function loadPool(
+/**
+ * Starts short write transactions through the pool, from so many threads at once, each with a connection of its own. They
+ * insert into a new table.
+ */
+export async function startLoad(
   project: Project,
   { seconds, threads, table }: { seconds: number; threads: number; table: string },
-): Promise<Load> {
+): Promise<{ finished: Promise<Load> }> {
   await project.sql(`CREATE TABLE ${table} (id text PRIMARY KEY)`);
   const code = `
 import json, os, threading, time
@@ -71,7 +74,9 @@ times = [end - ${seconds}] + sorted(at for at, _ in confirmed) + [end]
 pause = max(after - before for before, after in zip(times, times[1:]))
 print(json.dumps({"confirmed": [name for _, name in confirmed], "failed": len(failures), "longestPause": pause}))
 `;
-  return JSON.parse(await project.python(code)) as Load;
+  const finished = project.python(code).then(text => JSON.parse(text) as Load);
+  finished.catch(() => {}); // whoever waits for it gets the error; until then it must not end the process
+  return { finished };
 }
 
 /** A transaction through the pool that lasts so many seconds. Resolves to what its client prints at the end. */

@@ -53,6 +53,15 @@ export async function startEngine({ images, compose }: { images: string; compose
     '[storage]\ndriver = "overlay"\ngraphroot = "/var/lib/containers/storage"\nrunroot = "/run/containers/storage"\n' +
       `[storage.options]\nadditionalimagestores = [${JSON.stringify(join(images, 'store'))}]\n`,
   );
+  const configuration = join(directory, 'containers.conf');
+  const helpers = JSON.stringify([join(HERE, 'stack-helpers'), '/usr/lib/podman', '/usr/libexec/podman']);
+  writeFileSync(
+    configuration,
+    readFileSync(join(HERE, 'stack-images/containers.conf'), 'utf8').replace(
+      '[engine]\n',
+      `[engine]\nhelper_binaries_dir = ${helpers}\n`,
+    ),
+  );
   const bin = join(directory, 'bin');
   mkdirSync(bin);
   symlinkSync(compose, join(bin, 'docker-compose'));
@@ -64,7 +73,7 @@ export async function startEngine({ images, compose }: { images: string; compose
     PATH: `${bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: directory,
     LC_ALL: 'C.UTF-8',
-    CONTAINERS_CONF: join(HERE, 'stack-images/containers.conf'),
+    CONTAINERS_CONF: configuration,
     CONTAINERS_STORAGE_CONF: storage,
     DOCKER_HOST: `unix://${join(directory, 'podman.sock')}`,
     DOCKER_BUILDKIT: '0',
