@@ -25,7 +25,7 @@ export interface Engine {
   health: HealthChecks;
   /** Runs a command where published ports are on localhost, and docker-compose and podman use this engine. */
   run(cwd: string, command: string[], options?: RunOptions): Promise<Result>;
-  /** Ends every container and process, and leaves nothing behind. */
+  /** Ends every container and process, and leaves nothing behind. A second time it does nothing. */
   close(): Promise<void>;
 }
 
