@@ -11,15 +11,19 @@ export async function proveRoute(project: Project, variable: string): Promise<'p
 import os, sqlalchemy
 engine = sqlalchemy.create_engine(os.environ["${variable}"], connect_args={"application_name": "${name}"})
 with engine.connect() as connection:
-    print(connection.execute(sqlalchemy.text("SELECT host(inet_client_addr()), pg_sleep(1.5)")).one()[0])
+    address = connection.execute(sqlalchemy.text("SELECT host(inet_client_addr())")).scalar()
+    try:
+        connection.execute(sqlalchemy.text("SELECT pg_sleep(60)"))
+    except sqlalchemy.exc.OperationalError:
+        print(address)
 `;
   const running = project.python(code);
-  await waitFor(`${name} is connected`, 10, async () =>
-    (await project.sql(`SELECT count(*) FROM pg_stat_activity WHERE application_name = '${name}'`)) === '1'
-      ? true
-      : null,
+  const sleeper = `FROM pg_stat_activity WHERE application_name = '${name}' AND wait_event = 'PgSleep'`;
+  await waitFor(`${name} is connected`, 20, async () =>
+    (await project.sql(`SELECT count(*) ${sleeper}`)) === '1' ? true : null,
   );
   const clients = (await project.console('SHOW CLIENTS')).filter(row => row.application_name === name);
+  await project.sql(`SELECT pg_cancel_backend(pid) ${sleeper}`);
   const seen = (await running).trim();
   const [app, pooler] = [await project.container('test_app'), await project.container('pgbouncer')];
   if (seen === pooler.address && clients.length === 1 && clients[0]?.addr === app.address) return 'pooled';

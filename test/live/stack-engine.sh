@@ -20,7 +20,7 @@ cat >/dev/null || :
 kill -KILL -1 2>/dev/null || :
 # A group is busy until the kernel is done with its processes.
 tries=0
-while [ "$tries" -lt 20 ]; do
+while [ "$tries" -lt 150 ]; do
   left=$(for path in /var/lib/containers/storage/overlay-containers/*/; do
     find /sys/fs/cgroup -depth -type d -name "*$(basename "$path")*" ! -exec rmdir {} \; -print 2>/dev/null
   done)
