@@ -69,6 +69,8 @@ export async function startEngine({ images, compose }: { images: string; compose
   writeFileSync(join(bin, 'docker'), '#!/bin/sh\n[ "$1" = compose ] && shift && exec docker-compose "$@"\n', {
     mode: 0o755,
   });
+  // On every request for its state podman asks for the packages that its programs come from. That takes longer than the rest.
+  writeFileSync(join(bin, 'dpkg-query'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
   const env = {
     PATH: `${bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: directory,
@@ -82,7 +84,12 @@ export async function startEngine({ images, compose }: { images: string; compose
 
   const unshare = ['--mount', '--net', '--ipc', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const script = [join(HERE, 'stack-engine.sh'), directory, chooseRuntime(bin)];
-  const child = spawn('unshare', [...unshare, 'sh', ...script], { env, stdio: ['pipe', 'ignore', 'pipe'] });
+  // A session of its own: what ends the test from a terminal must leave the script time to clean up.
+  const child = spawn('unshare', [...unshare, 'sh', ...script], {
+    env,
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true,
+  });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', text => {
     log = (log + text).slice(-20_000);
