@@ -17,11 +17,13 @@ ip link set lo up
 podman --runtime "$runtime" system service --time 0 "unix://$directory/podman.sock" &
 cat >/dev/null || :
 
-kill -KILL -1 2>/dev/null || :
+set +e # what comes now is to go on whatever happens; e.g. groups of other engines vanish while we look for ours
+kill -KILL -1 2>/dev/null
 # A group is busy until the kernel is done with its processes.
 tries=0
 while [ "$tries" -lt 150 ]; do
   left=$(for path in /var/lib/containers/storage/overlay-containers/*/; do
+    if [ ! -d "$path" ]; then continue; fi # none: the pattern itself
     find /sys/fs/cgroup -depth -type d -name "*$(basename "$path")*" ! -exec rmdir {} \; -print 2>/dev/null
   done)
   if [ -z "$left" ]; then break; fi
@@ -30,5 +32,5 @@ while [ "$tries" -lt 150 ]; do
 done
 # Named alike for every podman, so these only go if nobody else uses them.
 rmdir /sys/fs/cgroup/*/libpod_parent/conmon /sys/fs/cgroup/*/libpod_parent /sys/fs/cgroup/libpod_parent/conmon \
-  /sys/fs/cgroup/libpod_parent 2>/dev/null || :
+  /sys/fs/cgroup/libpod_parent 2>/dev/null
 rm -rf "$directory"
