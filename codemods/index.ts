@@ -10,7 +10,7 @@ const PROSE = /\.(?:md|mdx|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
 const STRINGS =
-  /\.(?:go|rb|erb|java|kt|kts|scala|groovy|gradle|cs|fs|vb|php|exs?|rs|swift|clj|lua|pl|r|dart|cpp|cc|c|h|hpp)$/i;
+  /\.(?:go|rb|erb|java|kt|kts|scala|groovy|gradle|cs|fs|vb|php|exs?|rs|swift|clj|lua|pl|r|dart|cpp|cc|c|h|hpp|tf|tfvars|hcl)$/i;
 
 export const codemods: Codemod[] = [
   { id: 'compose', matches: path => isComposePath(path), load: async () => (await import('./compose.ts')).extract },

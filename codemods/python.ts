@@ -162,6 +162,12 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   const isPostgres =
     CONNECTS.test(callee) ||
     args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
+  // Only where all arguments can be seen: `**options` or a DSN may hold the port.
+  const isComplete = args.every(arg => arg.name !== 'port' && (arg.name !== null || isString(arg.value)));
+  if (isPostgres && isComplete && host?.name === 'host' && !args.some(arg => /^dsn$|^conninfo$/.test(arg.name ?? ''))) {
+    const slot = { at: host.value.to, before: ', port=', after: '' };
+    for (const setting of split) if (setting.key === 'host') setting.scope = { ...scope, portSlot: slot };
+  }
   const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
   state.sites.push(
     ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
@@ -186,6 +192,7 @@ function visitDictionary(node: SyntaxNode, state: State): void {
     settings.push({ key: name, value: mapped, scope: { role: 'setting', facts: state.fileFacts } });
   }
   const isPostgres = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
+  if (isPostgres) placePort(node, settings, text);
   const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres }).map(site =>
     site.port && !site.host ? { ...site, hostVariable } : site,
   );
@@ -194,6 +201,23 @@ function visitDictionary(node: SyntaxNode, state: State): void {
       site.form === 'host' || site.form === 'port' ? { ...site, group: `dict@${node.from}` } : site,
     ),
   );
+}
+
+/** Django: `'HOST': 'db'` without a `PORT`, or with an empty one, which means 5432. */
+function placePort(node: SyntaxNode, settings: Setting[], text: string): void {
+  const host = settings.find(item => item.key === 'HOST');
+  const keys = node.getChildren('String').filter(key => key.nextSibling?.name === ':');
+  const find = (name: string) => keys.find(key => readString(text, key).text === name);
+  const value = find('HOST')?.nextSibling?.nextSibling;
+  const port = find('PORT')?.nextSibling?.nextSibling;
+  if (!host || !value || text.slice(node.from, node.to).includes('**')) return;
+  const isEmpty = port && isString(port) && /^(''|"")$/.test(text.slice(port.from, port.to));
+  if (port && !isEmpty) return;
+  const quote = text[value.from] === "'" ? "'" : '"';
+  const slot = isEmpty
+    ? { at: port.from + 1, before: '', after: '' }
+    : { at: value.to, before: `, ${quote}PORT${quote}: ${quote}`, after: quote };
+  host.scope = { ...host.scope, portSlot: slot };
 }
 
 function visitString(node: SyntaxNode, state: State): void {

@@ -152,14 +152,10 @@ function derivedFacts(
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
-  const canAddPort = site.form === 'url';
   const { resolution } = site;
-  if (
-    resolution.kind === 'server' &&
-    endpoint.port === null &&
-    !canAddPort &&
-    resolution.server.port !== config.pool.port
-  ) {
+  const needsPort =
+    resolution.kind === 'published' || (resolution.kind === 'server' && resolution.server.port !== config.pool.port);
+  if (needsPort && endpoint.port === null && site.form !== 'url' && site.portSlot === null) {
     facts.push('host-without-port');
   }
   return facts;

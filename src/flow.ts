@@ -54,6 +54,14 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
       }
     }
   }
+  for (const [path, config, key] of listConfigs(extractions)) {
+    for (const { facts } of extractions.values()) {
+      for (const reference of facts.references) {
+        if (reference.config === config && (reference.key ?? key) === key)
+          push(received, `${path}\0${key}`, reference.uses);
+      }
+    }
+  }
   const expanding = indexExpansions(extractions);
   for (const [path, { facts }] of environments) {
     for (const key of facts.defines) {
@@ -86,6 +94,12 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
   };
   return { receivers, received, services, codeUses, commands, readBy };
 }
+
+/** Entries of ConfigMaps and Secrets: file, name and key. */
+const listConfigs = (extractions: Extractions): [string, string, string][] =>
+  [...extractions].flatMap(([path, { facts }]) =>
+    facts.configs.flatMap(({ name, keys }) => keys.map((key): [string, string, string] => [path, name, key])),
+  );
 
 /** Commands of documents, scripts and Makefiles that run something in a service. */
 function documentedRuns(extractions: Extractions): Use[] {

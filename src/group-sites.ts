@@ -32,11 +32,29 @@ export function groupSites(sites: readonly FileSite[]): number[] {
     else join(first, i);
   });
   const definitions = indexDefinitions(sites);
+  const apart = manifestPairs(sites);
   sites.forEach(({ site }, i) => {
-    for (const name of variablesOf(site)) for (const at of definitions.get(name) ?? []) if (at !== i) join(i, at);
+    for (const name of variablesOf(site))
+      for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
   });
   joinLoneHosts(sites, find, join);
   return parent.map((_, i) => find(i));
+}
+
+/**
+ * Hosts and ports of manifests that come together: a cluster that gives both depends on nobody's default, and what runs
+ * elsewhere never gets them.
+ */
+function manifestPairs(sites: readonly FileSite[]): Set<number> {
+  const blocks = new Map<string, number[]>();
+  sites.forEach(({ file, format, site }, i) => {
+    if (format !== 'yaml' || site.role !== 'environment' || site.group === null) return;
+    const id = `${file}\0${site.group}`;
+    blocks.set(id, [...(blocks.get(id) ?? []), i]);
+  });
+  const isPair = (at: number[]) =>
+    at.some(i => hasValue(sites[i]?.site.host ?? null)) && at.some(i => hasValue(sites[i]?.site.port ?? null));
+  return new Set([...blocks.values()].filter(isPair).flat());
 }
 
 export const variablesOf = (site: RawSite): string[] => [

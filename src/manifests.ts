@@ -1,12 +1,13 @@
 /** Postgres servers of Kubernetes manifests: Services whose selector finds a workload with a Postgres image. */
 
 import type { Document } from 'yaml';
+import { isTask, podOf, readKubernetesObject } from '../codemods/kubernetes.ts';
 import { getNode, isMap, isSeq, keyOf, type Node, pairsOf, readYaml, startOf, textOf } from '../codemods/yaml-nodes.ts';
 import { PlanError } from './errors.ts';
 import { lineAt } from './lines.ts';
 import type { Server, Source } from './model.ts';
 import { dirOf } from './paths.ts';
-import { imageName, isServerImage } from './topology.ts';
+import { isServerImage } from './topology.ts';
 
 interface Workload {
   labels: Map<string, string>;
@@ -59,12 +60,11 @@ function readObject(
 ): void {
   const get = (from: Node | null, ...path: string[]): Node | null =>
     path.reduce((at: Node | null, key) => getNode(at, key, document), from);
+  const object = readKubernetesObject(node, document);
+  if (object === null) return;
+  const { kind, name, namespace } = object;
   const labelsOf = (at: Node | null) =>
     new Map(isMap(at) ? pairsOf(at, document).map(pair => [keyOf(pair), textOf(pair.value) ?? '']) : []);
-  const kind = textOf(get(node, 'kind'));
-  const name = textOf(get(node, 'metadata', 'name'));
-  const namespace = textOf(get(node, 'metadata', 'namespace'));
-  if (kind === 'List' || kind === null || name === null) return;
   if (kind === 'Service') {
     const ports = get(node, 'spec', 'ports');
     const port = isSeq(ports) ? Number(textOf(get(ports.items[0] as Node, 'port'))) : Number.NaN;
@@ -78,14 +78,9 @@ function readObject(
     });
     return;
   }
-  const template = kind === 'Pod' ? node : get(node, 'spec', 'template');
-  const containers = get(template, 'spec', 'containers');
-  if (!isSeq(containers)) return;
-  for (const container of containers.items) {
-    const image = textOf(get(container as Node, 'image'));
-    if (image !== null)
-      workloads.push({ labels: labelsOf(get(template, 'metadata', 'labels')), image: imageName(image), namespace });
-  }
+  if (isTask(kind)) return;
+  const labels = labelsOf(get(podOf(node, kind, document), 'metadata', 'labels'));
+  for (const { image } of object.containers) if (image !== '') workloads.push({ labels, image, namespace });
 }
 
 function toServer({ name, namespace, port, source, line }: Exposure, workload: Workload): Server {

@@ -76,6 +76,13 @@ export interface Use {
   derived?: boolean;
 }
 
+/** A place for a port, and what has to stand around the number. E.g.: `, port=` after the host of a call. */
+export interface PortSlot {
+  at: number;
+  before: string;
+  after: string;
+}
+
 /** A site as a codemod finds it. Sites with one `group` live or die together. */
 export interface RawSite {
   form: Form;
@@ -95,12 +102,16 @@ export interface RawSite {
   key: string | null;
   service: string | null;
   call: string | null;
+  /** Names above the key in a nested file: keys of YAML and JSON, the section of an INI file. */
+  section: readonly string[];
   uses: Use[];
   facts: string[];
   entry: Entry | null;
   group: string | null;
   /** For a port: the variable from which the code takes the host that goes with it. */
   hostVariable: string | null;
+  /** For a host: where a port can be given that nothing gives yet. */
+  portSlot: PortSlot | null;
 }
 
 /** What the code around the sites shows, for insertions and for the flow of variables. */
@@ -115,6 +126,9 @@ export interface Facts {
   bypasses: { key: string; target: string; at: number; indent: string; site: number; fallback: Span }[];
   /** Words of the commands that each compose service runs, as far as the compose file says. */
   services: Map<string, Use[]>;
+  /** Kubernetes: ConfigMaps and Secrets that the file defines, and the containers that get entries of such. */
+  configs: { name: string; keys: string[] }[];
+  references: { config: string; key: string | null; uses: Use[] }[];
   /** What the code does that needs a session of its own. */
   code: CodeFact[];
   /** Words of the commands of a script; for a Dockerfile, of what its image starts. */
@@ -127,6 +141,8 @@ export const noFacts = (): Facts => ({
   engines: [],
   bypasses: [],
   services: new Map(),
+  configs: [],
+  references: [],
   code: [],
   commands: [],
 });

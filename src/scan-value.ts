@@ -1,7 +1,7 @@
 /** Finds the endpoints in one value, whatever the format that holds it. */
 import { findUrlDsns, type Keyword, readKeywordDsn, splitHostPort, type UrlDsn } from './dsn.ts';
 import { type MappedText, toSource } from './mapped-text.ts';
-import type { Entry, RawSite, Role, Span, Use } from './model.ts';
+import type { Entry, PortSlot, RawSite, Role, Span, Use } from './model.ts';
 import { classifyPart } from './part.ts';
 
 /** What extraction may know of the topology: only enough to tell that a bare word can be an endpoint. */
@@ -17,10 +17,12 @@ export interface Scope {
   key?: string | null;
   service?: string | null;
   call?: string | null;
+  section?: readonly string[];
   uses?: Use[];
   facts?: string[];
   entry?: Entry | null;
   group?: string | null;
+  portSlot?: PortSlot | null;
 }
 
 /** URLs first; a keyword DSN or a bare host:port only where the whole value is one. */
@@ -90,11 +92,13 @@ export function emptySite(scope: Scope, facts: string[] = [...(scope.facts ?? []
     key: scope.key ?? null,
     service: scope.service ?? null,
     call: scope.call ?? null,
+    section: scope.section ?? [],
     uses: scope.uses ?? [],
     facts,
     entry: scope.entry ?? null,
     group: scope.group ?? null,
     hostVariable: null,
+    portSlot: scope.portSlot ?? null,
   };
 }
 
@@ -107,6 +111,10 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
   const port = pick('port');
   if (!host) return [];
   const at = toSource(mapped, host.nameSpan.start, host.nameSpan.end).span.start;
+  const end = toSource(mapped, host.value.end, host.value.end);
+  // After a quoted value the quote would have to be passed first; such hosts are rare.
+  const canHavePort = !port && end.exact && /[\s;]|^$/.test(mapped.text[host.value.end] ?? '');
+  const before = /^\s*;/.test(mapped.text.slice(host.value.end)) ? ';Port=' : ' port=';
   const common = {
     ...emptySite(scope),
     user: read(pick('user', 'username', 'userid', 'uid')),
@@ -130,6 +138,7 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
         span: part.span,
         host: isHost ? { ...part, exact } : null,
         port: isHost ? null : { ...part, exact },
+        portSlot: canHavePort && part.kind === 'literal' ? { at: end.span.start, before, after: '' } : null,
       };
     });
 }

@@ -75,6 +75,9 @@ export function replacementsFor(site: Site, pool: Pool): Replacement[] {
   } else if (!part && site.form === 'url' && site.host) {
     const end = site.host.span.end;
     pieces.push({ span: { start: end, end }, text: `:${port}` });
+  } else if (!part && site.portSlot) {
+    const { at, before, after } = site.portSlot;
+    pieces.push({ span: { start: at, end: at }, text: `${before}${port}${after}` });
   }
   return pieces.sort((a, b) => a.span.start - b.span.start);
 }
@@ -94,11 +97,12 @@ const isPublishVariable = (part: Part, site: Site): boolean =>
     published => published.variable !== null && part.variables.includes(published.variable),
   );
 
-/** The site's text with the replacements made. */
+/** The site's text with the replacements made, without what is inserted beyond its end. */
 export function replacedText(site: Site, text: string, pieces: readonly Replacement[]): string {
   let out = '';
   let at = site.span.start;
   for (const { span, text: replacement } of pieces) {
+    if (span.start > site.span.end || (span.start === site.span.end && site.portSlot?.at === span.start)) continue;
     out += text.slice(at, span.start) + replacement;
     at = span.end;
   }
