@@ -36,6 +36,9 @@ export interface PoolerService {
   settings: [name: string, value: string][];
   /** Directory of users' own settings, seen from the compose file. */
   confDirectory: string;
+  /** Further servers of the file, and the databases that lead to each: `name=host:port`. */
+  others: ComposeService[];
+  routes: string[];
   /** A volume for a Unix socket of the console, where asked for. */
   statsVolume: string | null;
 }
@@ -149,7 +152,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   const quoted = (text: string) => `${quote}${text}${quote}`;
 
   lines.push(
-    `# Pools connections to ${server.name}. Runbook, sizing and direct access: see the PgBouncer section of the README.`,
+    `# Pools connections to ${[server, ...pooler.others].map(({ name }) => name).join(', ')}. Runbook, sizing and direct access: see the PgBouncer section of the README.`,
   );
   lines.push(`${pooler.name}:`);
   add('build', pooler.buildContext);
@@ -178,7 +181,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   }
   add('stop_grace_period', '30s');
   lines.push(`${unit}ulimits:`, `${unit}${unit}nofile: 65536`);
-  const networks = networkNames(server, document);
+  const networks = [...new Set([server, ...pooler.others].flatMap(one => networkNames(one, document)))];
   if (networks.length > 0) addList('networks', networks);
   return lines;
 }
@@ -200,11 +203,15 @@ function copyPair(file: ComposeFile, server: ComposeService, key: string, style:
 }
 
 function renderDependsOn(server: ComposeService, pooler: PoolerService, { unit }: Style): string[] {
-  const condition = server.healthcheck === null ? 'service_started' : 'service_healthy';
-  const lines = [`${unit}depends_on:`, `${unit}${unit}${server.name}:`, `${unit}${unit}${unit}condition: ${condition}`];
-  // Postgres that only some profiles start must not keep the pooler of the others from starting.
-  const isOptional = server.profiles.some(profile => !pooler.profiles.includes(profile));
-  return isOptional ? [...lines, `${unit}${unit}${unit}required: false`] : lines;
+  const lines = [`${unit}depends_on:`];
+  for (const { name, healthcheck, profiles } of [server, ...pooler.others]) {
+    const condition = healthcheck === null ? 'service_started' : 'service_healthy';
+    lines.push(`${unit}${unit}${name}:`, `${unit}${unit}${unit}condition: ${condition}`);
+    // Postgres that only some profiles start must not keep the pooler of the others from starting.
+    if (profiles.some(profile => !pooler.profiles.includes(profile)))
+      lines.push(`${unit}${unit}${unit}required: false`);
+  }
+  return lines;
 }
 
 /** The names that the official image reads, and those of Bitnami's, by what the entrypoint calls them. */
@@ -230,30 +237,74 @@ export const hasCredentials = (server: ComposeService): boolean =>
 function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
   const { unit, quote } = style;
   const isList = isSeq(server.environmentNode);
-  const credentials = server.environment.filter(entry => CREDENTIALS[entry.key] !== undefined);
-  const own: [string, string][] = [
-    ['PGBOUNCER_UPSTREAM_HOST', server.name],
-    ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
-    ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`],
-  ];
+  const upstream: [string, string][] =
+    pooler.others.length > 0
+      ? [['PGBOUNCER_DATABASES', pooler.routes.join(' ')]]
+      : [
+          ['PGBOUNCER_UPSTREAM_HOST', server.name],
+          ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
+        ];
+  const own: [string, string][] = [...upstream, ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`]];
   if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const lines = [`${unit}environment:`];
   for (const [name, value] of own) {
     const shown = /^\d+$/.test(value) && !isList ? `${quote}${value}${quote}` : value;
     lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${shown}`);
   }
-  for (const entry of credentials) {
+  for (const [name, entry] of listCredentials(file, server, pooler.others)) {
     const raw = rawEntry(file, entry);
     if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
-    const name = CREDENTIALS[entry.key] ?? entry.key;
     const item = isPair(entry.node) ? raw : renameItem(raw, entry.key, name);
-    lines.push(isList ? `${unit}${style.listIndent}- ${item}` : `${unit}${unit}${name}:${raw === '' ? '' : ` ${raw}`}`);
+    if (isList) lines.push(`${unit}${style.listIndent}- ${isPair(entry.node) ? `${name}=${raw}` : item}`);
+    else lines.push(`${unit}${unit}${name}:${raw === '' ? '' : ` ${isPair(entry.node) ? raw : valueOfItem(raw)}`}`);
   }
   for (const [name, value] of pooler.settings) {
     lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${value}`);
   }
   return lines;
 }
+
+/** The first server's under their own names; of each further server the user and the password, numbered. */
+function listCredentials(
+  file: ComposeFile,
+  server: ComposeService,
+  others: ComposeService[],
+): [name: string, entry: EnvironmentEntry][] {
+  const entriesOf = (service: ComposeService) =>
+    service.environment.flatMap((entry): [string, EnvironmentEntry][] => {
+      const name = CREDENTIALS[entry.key];
+      return name === undefined ? [] : [[name, entry]];
+    });
+  const found = entriesOf(server);
+  const users = new Set([credentialsOf(file, server).user]);
+  let number = 1;
+  for (const other of others) {
+    const { user } = credentialsOf(file, other);
+    if (users.has(user)) continue;
+    users.add(user);
+    number++;
+    for (const [name, entry] of entriesOf(other)) {
+      const [, part] = /^POSTGRES_((?:USER|PASSWORD)(?:_FILE)?)$/.exec(name) ?? [];
+      if (part) found.push([`PGBOUNCER_${part.replace(/^(USER|PASSWORD)/, `$1_${number}`)}`, entry]);
+    }
+  }
+  return found;
+}
+
+/** User and password of a server, as they are written; null where the file does not say. */
+export function credentialsOf(
+  file: ComposeFile,
+  server: ComposeService,
+): { user: string | null; password: string | null } {
+  const find = (pattern: RegExp) => {
+    const entry = server.environment.find(({ key }) => pattern.test(CREDENTIALS[key] ?? ''));
+    return entry ? (entry.value ?? rawEntry(file, entry)) : null;
+  };
+  return { user: find(/^POSTGRES_USER/), password: find(/^POSTGRES_PASSWORD/) };
+}
+
+/** E.g.: `"POSTGRES_USER=app"` → `"app"` */
+const valueOfItem = (item: string): string => item.replace(/^(["']?)[^=]*=/, '$1');
 
 /** Postgres that asks for no password: then PgBouncer has none to give. */
 const isTrusting = (server: ComposeService): boolean =>

@@ -12,6 +12,7 @@ import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { insertPoolers } from './insert-poolers.ts';
 import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
+import { routingProblem } from './route.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
 import type { Topology } from './topology.ts';
 
@@ -86,18 +87,31 @@ function keepRefusedGroups({ sites, refused }: EditState): void {
   }
 }
 
-/** The first server that gets a generated pooler in this run, and that pooler. */
-export function generatedPool(state: EditState): [Server, Pool] | undefined {
-  return [...state.pools].find(
-    ([server, pool]) =>
+/** Poolers that this run puts into compose files: something that became pooled leads to each. */
+export const generatedPools = (state: EditState): Pool[] =>
+  [...new Set(state.pools.values())].filter(
+    pool =>
       !pool.existing &&
-      !isManifestServer(server, state) &&
-      state.pooled.some(site => serverOf(site, state.sites) === server),
+      !pool.servers.some(server => isManifestServer(server, state)) &&
+      state.pooled.some(site => leadsTo(pool, site, state)),
   );
+
+/** True for a place whose server is behind the pooler. */
+export function leadsTo({ servers }: Pool, site: Site, { sites }: EditState): boolean {
+  const server = serverOf(site, sites);
+  return server !== null && servers.includes(server);
 }
 
 export function toReview(site: Site, rule: string, reason: string): void {
   Object.assign(site, { action: 'review', rule, reason, safety: 'safe', replacement: null });
+}
+
+/** The server and the others of its stack that became pooled: one pooler leads to all of them, by database. */
+function neighboursOf(server: Server, { sites, topology }: EditState): Server[] {
+  const pooled = new Set(sites.filter(site => site.action === 'pooled').map(site => serverOf(site, sites)));
+  return topology.servers.filter(
+    other => other === server || (topology.isConfigured && other.stack === server.stack && pooled.has(other)),
+  );
 }
 
 /** A pooled site needs a pooler that can be put in front of its server. */
@@ -111,10 +125,10 @@ function choosePools(state: EditState): void {
       toReview(site, 'undecided', 'The server behind this place could not be told.');
       continue;
     }
-    const pool = state.pools.get(server) ?? poolFor(server, topology, config);
-    state.pools.set(server, pool);
+    const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config);
+    for (const one of pool.servers) state.pools.set(one, pool);
     if (!problems.has(server)) problems.set(server, pool.existing ? null : problemOf(server, state));
-    const problem = problems.get(server);
+    const problem = problems.get(server) ?? routingProblem(site, pool, state);
     if (isManifestServer(server, state)) {
       site.safety = 'unsafe';
       site.reason += ` Deploy a ${pool.host} Service beside ${server.service} first: manifests are not extended yet.`;
@@ -140,8 +154,8 @@ function choosePools(state: EditState): void {
 
 /** Documents follow what runs: where nothing that runs goes through the pool yet, they would tell what is not so. */
 function keepIdleDocuments(state: EditState): void {
-  for (const server of state.pools.keys()) {
-    const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+  for (const pool of new Set(state.pools.values())) {
+    const own = state.pooled.filter(site => leadsTo(pool, site, state));
     if (own.some(site => site.role !== 'docs' && site.role !== 'prose')) continue;
     for (const site of own) {
       toReview(
@@ -198,7 +212,7 @@ function placeProblem(file: ComposeFile, service: ComposeService, newline: Newli
     insertService(
       file,
       service,
-      { ...trial, profiles: [], settings: [], confDirectory: '.', statsVolume: null },
+      { ...trial, profiles: [], others: [], routes: [], settings: [], confDirectory: '.', statsVolume: null },
       newline,
     );
     return null;

@@ -106,7 +106,8 @@ const isAmbiguous = (server: Server, name: string, file: string, topology: Topol
   topology.servers.some(other => other.stack !== server.stack && other.names.includes(name));
 
 /** Another server in one of the files that define this one: alternatives in files of their own don't count. */
-export const hasSibling = (server: Server, topology: Topology): boolean =>
+const hasSibling = (server: Server, topology: Topology): boolean =>
+  !topology.isConfigured &&
   topology.servers.some(
     other =>
       other !== server &&

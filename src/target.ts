@@ -10,12 +10,15 @@ export interface Pool {
   published: { value: number; text: string } | null;
   /** A pooler that the repository has already; then none is generated. */
   existing: Server | null;
+  /** What it leads to: one server, or several of one stack that the configuration names. */
+  servers: Server[];
 }
 
 export const HOST_PORT_VARIABLE = 'HOST_PGBOUNCER_PORT';
 
-/** The pooler in front of a server: the repository's own where there is one, else the one that is generated. */
-export function poolFor(server: Server, topology: Topology, config: Config): Pool {
+/** The pooler in front of servers of one stack: the repository's own where there is one, else the one that is generated. */
+export function poolFor(servers: Server[], topology: Topology, config: Config): Pool {
+  const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
   const existing = topology.poolers.find(pooler => pooler.stack === server.stack) ?? null;
   if (existing) {
     const published = existing.published[0];
@@ -26,6 +29,7 @@ export function poolFor(server: Server, topology: Topology, config: Config): Poo
         ? { value: published.value, text: published.variable ? published.raw : String(published.value) }
         : null,
       existing,
+      servers,
     };
   }
   const value = freePort(config.pool.publishedPort, topology) + rankOf(server, topology);
@@ -34,14 +38,16 @@ export function poolFor(server: Server, topology: Topology, config: Config): Poo
     port: config.pool.port,
     published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
     existing: null,
+    servers,
   };
 }
 
 /** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */
 function rankOf(server: Server, topology: Topology): number {
-  const port = (other: Server) => other.published[0]?.value ?? 0;
-  const ports = topology.servers.filter(other => other.published.length > 0).map(port);
-  return Math.max(0, [...new Set(ports)].indexOf(port(server)));
+  const published = topology.servers.filter(other => other.published.length > 0);
+  const leaders = published.filter((other, i) => published.findIndex(({ stack }) => stack === other.stack) === i);
+  const ports = leaders.map(other => other.published[0]?.value ?? 0);
+  return Math.max(0, [...new Set(ports)].indexOf(server.published[0]?.value ?? 0));
 }
 
 /** The wanted port, or the next one that no service publishes. */

@@ -11,6 +11,8 @@ export interface Topology {
   composeFiles: ComposeFile[];
   /** Stack of each compose file: its directory, or that of the file which includes it. */
   stacks: Map<string, string>;
+  /** The configuration names the servers: then each of several is meant, by its own name. */
+  isConfigured: boolean;
   /** Name of the pooler in manifests, which its owner deploys: what has it is pooled already. */
   poolHost: string;
   /** Host ports that something in the stack publishes already. */
@@ -58,6 +60,7 @@ export function buildTopology(input: TopologyInput): Topology {
     poolers: all.filter(server => server.kind === 'pooler'),
     others: all.filter(server => server.kind === 'other-engine' || (server.kind === 'postgres' && !isNamed(server))),
     composeFiles: input.composeFiles,
+    isConfigured: input.named.length > 0,
     poolHost: input.poolHost,
     stacks,
     takenPorts,
