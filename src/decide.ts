@@ -1,13 +1,14 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
 import { isCiPath } from '../codemods/paths.ts';
+import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import type { Config } from './config.ts';
 import { matchGlob } from './glob.ts';
 import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
-import type { Action, Server, Site, Use } from './model.ts';
+import type { Safety, Server, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
-import { type CompiledRule, describeCommand, fillReason } from './rules.ts';
+import { type CompiledRule, fillReason } from './rules.ts';
 import type { Topology } from './topology.ts';
 
 export interface DecideInput {
@@ -25,6 +26,8 @@ export interface DecideInput {
   codeUses(file: string): Use[];
   /** Env files that CI reads. */
   ciFiles: ReadonlySet<string>;
+  /** How safe it is to give each of these services a value of its own instead of the site's; null: impossible. */
+  splitSafety(site: Site, services: readonly string[]): Safety | null;
   /** Words of all commands that compose runs. */
   commands: readonly string[];
 }
@@ -68,6 +71,7 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     safety: 'safe',
     replacement: null,
     directUses: [],
+    splitServices: [],
   };
 }
 
@@ -177,53 +181,16 @@ const isPoolerSetting = (site: Site): boolean =>
   /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') ||
   /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
 
-interface Outcome {
-  directUses?: Use[];
-  action: Action;
-  rule: string;
-  reason: string;
-  safety: 'safe' | 'unsafe';
-}
-
-function decideOne(site: Site, input: DecideInput): Outcome {
+function decideOne(site: Site, { rules, splitSafety }: DecideInput): Outcome {
   const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];
-  const outcomes = uses.map(use => ({ use, ...applyRules(site, use, input.rules) }));
-  // What a gate or a monitor does with the value says nothing about the others who use it.
-  const telling = outcomes.filter(
-    outcome => outcome.action !== 'leave' && !(outcome.use?.derived && outcome.action === 'review'),
+  return combineUses(
+    site,
+    uses.map(use => ({ use, ...applyRules(site, use, rules) })),
+    splitSafety,
   );
-  const active = telling.length > 0 ? telling : outcomes;
-  const first = active[0] as (typeof active)[number];
-  const other = active.find(outcome => outcome.action !== first.action);
-  if (!other) return pick(first);
-  const review = active.find(outcome => outcome.action === 'review');
-  if (review) return pick(review);
-  const direct = active.find(outcome => outcome.action === 'direct') ?? other;
-  const services = new Set(active.map(outcome => outcome.use?.service).filter(Boolean));
-  const command = describeUse(direct.use);
-  if (services.size <= 1 || !direct.use?.service) {
-    return {
-      action: 'pooled',
-      rule: 'shared-with-direct-command',
-      directUses: active.flatMap(outcome => (outcome.action === 'direct' && outcome.use ? [outcome.use] : [])),
-      safety: 'unsafe',
-      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${command}). ${direct.use?.derived ? 'Give that command the direct variable by hand first.' : '--unsafe gives that command the direct variable.'}`,
-    };
-  }
-  return {
-    action: 'review',
-    rule: 'readers-disagree',
-    safety: 'safe',
-    reason: `${site.key ?? 'The value'} goes to an application and to one that must stay direct (${command}). Give each its own variable.`,
-  };
 }
 
-const pick = ({ action, rule, reason, safety }: Outcome): Outcome => ({ action, rule, reason, safety });
-
-const describeUse = (use: Use | null): string =>
-  [use?.service, describeCommand(use?.words ?? [])].filter(Boolean).join(': ');
-
-function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Outcome {
+function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Verdict {
   for (const rule of rules) {
     if (!rule.matches(site, use)) continue;
     return { action: rule.then, rule: rule.id, reason: fillReason(rule, site, use), safety: rule.safety ?? 'safe' };
@@ -262,7 +229,10 @@ function settleGroups(sites: Site[], groups: readonly number[]): void {
     for (const site of group) site.decision = group[0]?.id ?? site.id;
     const pooled = group.filter(site => site.action === 'pooled');
     if (pooled.length === 0) continue;
-    const against = group.find(site => site.action !== 'pooled' && site.rule !== 'no-literal');
+    const split = new Set(pooled.flatMap(site => site.splitServices));
+    // A service that gets a value of its own only reads the variable here.
+    const isSplit = (site: Site) => !site.host?.value && !site.port?.value && split.has(site.service ?? '');
+    const against = group.find(site => site.action !== 'pooled' && site.rule !== 'no-literal' && !isSplit(site));
     if (against) {
       for (const site of pooled) {
         site.action = 'review';

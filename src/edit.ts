@@ -1,6 +1,6 @@
 /** From decisions to edits: replacements at the sites, and all that has to come with them. */
 
-import { directNames, enclosingVariables, makeCompanion } from '../codemods/companion.ts';
+import { directNames, enclosingVariables, makeCompanion, renameVariables } from '../codemods/companion.ts';
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import { insertService } from '../codemods/compose-service.ts';
@@ -11,8 +11,9 @@ import { insertDirectCommands } from './insert-direct-commands.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { insertPoolers } from './insert-poolers.ts';
-import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
+import type { Edit, Entry, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
 import { routingProblem } from './route.ts';
+import { insertSplits } from './split-readers.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
 import type { Topology } from './topology.ts';
 
@@ -69,6 +70,7 @@ export function planEdits(input: EditInput): EditResult {
   for (const site of state.pooled) replaceSite(site, state);
   if (state.pooled.length === 0) return state;
   insertDirectCommands(state);
+  insertSplits(state, site => directValue(site, state));
   addCompanions(state);
   insertPassThroughs(state);
   insertPoolers(state);
@@ -236,15 +238,13 @@ function addCompanions(state: EditState): void {
     const { entry, file } = site;
     const source = state.sources.get(file);
     if (!entry || !source || (site.format !== 'env' && site.format !== 'compose')) continue;
+    // `DB_HOST: ${DB_HOST}` only passes on: see insertPassThroughs.
+    if (site.format === 'compose' && site.extent === null && !site.host?.value && !site.port?.value) continue;
     const id = `${file}\0${entry.span.start}`;
     if (done.has(id) || directNames(entry.key, state.config.direct.suffix).some(name => entry.siblings.includes(name)))
       continue;
     done.add(id);
-    const renamed = new Set([
-      ...enclosingVariables(source.text, entry.value, site.span),
-      ...(site.host?.variables ?? []),
-      ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
-    ]);
+    const renamed = renamedVariables(site, entry, source.text, state);
     const companion = makeCompanion(source.text, entry, state.config.direct.suffix, renamed, source.newline);
     const isFirst = site.format === 'env' && !noted.has(file);
     noted.add(file);
@@ -259,6 +259,23 @@ function addCompanions(state: EditState): void {
       safety: site.safety,
     });
   }
+}
+
+/** Variables that the value reads and that are pooled themselves. */
+const renamedVariables = (site: Site, entry: Entry, text: string, state: EditState): Set<string> =>
+  new Set([
+    ...enclosingVariables(text, entry.value, site.span),
+    ...(site.host?.variables ?? []),
+    ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
+  ]);
+
+/** The value as it was, reading the direct twins of variables that are pooled. */
+function directValue(site: Site, state: EditState): string {
+  const text = state.sources.get(site.file)?.text ?? '';
+  const entry = site.entry as Entry;
+  const value = text.slice(entry.value.start, entry.value.end);
+  const renamed = renameVariables(value, renamedVariables(site, entry, text, state), state.config.direct.suffix);
+  return entry.style === 'list' ? renamed.replace(/^(["']?)[^=]*=/, '$1') : renamed;
 }
 
 /** Pooled sites, and values that are put together from pooled variables. */

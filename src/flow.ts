@@ -212,9 +212,13 @@ function codeUses(file: ComposeFile, service: ComposeService, context: string, e
     if (facts.code.length === 0 || !isInside(context, path)) return [];
     const named = file.services.filter(candidate => candidate.command !== '' && names(candidate, path));
     if (named.length > 0 && !named.includes(service)) return [];
-    return facts.code
-      .filter(needsSession)
-      .map(fact => ({ words: [fact, path], service: service.name, image: null, derived: true }));
+    return facts.code.filter(needsSession).map(fact => ({
+      words: [fact, path],
+      service: service.name,
+      image: null,
+      derived: true,
+      own: named.length > 0 && fact !== 'migrations-at-start',
+    }));
   });
 }
 

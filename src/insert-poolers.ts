@@ -107,14 +107,17 @@ const needsExtraFloatDigits = (pool: Pool, state: EditState): boolean =>
 /** Services that became pooled: through a site of their own, or through a variable of an env file. */
 export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Set<string> {
   const names = new Set<string>();
+  const split = new Set<string>();
   for (const site of state.pooled) {
     if (!leadsTo(pool, site, state)) continue;
+    for (const name of site.splitServices) split.add(name);
     if (site.file === file.path)
       for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
     for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
   }
+  for (const name of split) names.delete(name);
   const servers = [...state.topology.servers, ...state.topology.poolers, ...state.topology.others];
   for (const other of servers) if (other.stack === pool.servers[0]?.stack) names.delete(other.service);
   return names;

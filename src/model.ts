@@ -74,6 +74,8 @@ export interface Use {
   image: string | null;
   /** Found by following a script or a Dockerfile: it can speak for a session of its own, but not for a doubt. */
   derived?: boolean;
+  /** What the code of this very service does, not only code that is built into it. */
+  own?: boolean;
 }
 
 /** A place for a port, and what has to stand around the number. E.g.: `, port=` after the host of a call. */
@@ -168,6 +170,8 @@ export interface Site extends RawSite {
   replacement: string | null;
   /** Uses that need a session of their own, where the value is pooled for the others. */
   directUses: Use[];
+  /** Services that must stay direct and get a value of their own. */
+  splitServices: string[];
 }
 
 /** Where an endpoint leads, by topology. */

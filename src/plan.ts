@@ -14,6 +14,7 @@ import { readWorld, type World } from './read-world.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
 import type { ScanContext } from './scan-value.ts';
 import { dropOverlaps, splice } from './splice.ts';
+import { splitSafety } from './split-readers.ts';
 import type { Topology } from './topology.ts';
 import { describeVariables } from './variables.ts';
 import { verifyPlan } from './verify.ts';
@@ -114,6 +115,7 @@ async function planOnce(
       codeUses: flow.codeUses,
       ciFiles: flow.readBy(ciTexts),
       commands: flow.commands,
+      splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
     });
   const sites = decideAll(extracted, texts);
   // On their own, so that the plan is the same on every machine.
@@ -132,6 +134,7 @@ async function planOnce(
     unsafe: options.unsafe ?? false,
     exists: path => existsSync(join(root, path)),
   });
+  for (const site of sites) if (site.action === 'pooled' && hasNoLiteral(site)) leaveReader(site);
   const { kept, refusals } = dropOverlaps(result.edits);
   const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
   const errors = uniqueFailures([...world.failures, ...failures, ...failed]);
@@ -158,6 +161,14 @@ async function planOnce(
     notes: [...new Set(result.notes)],
     texts,
   };
+}
+
+const hasNoLiteral = ({ host, port }: Site): boolean => !host?.value && !port?.value;
+
+/** It follows its variables to the pooler, so nothing of it is edited. */
+function leaveReader(site: Site): void {
+  const reason = 'Nothing here names a host; its variables lead to the pooler where they are defined.';
+  Object.assign(site, { action: 'leave', rule: 'no-literal', reason, safety: 'safe', replacement: null });
 }
 
 /** Text that should have been planned and could not be; data (binary, too large) is only reported. */

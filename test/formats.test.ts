@@ -181,7 +181,7 @@ test('code that listens keeps its service direct, and the others pooled', async 
   });
   const { sites } = await planMigration({ cwd: root });
   expect(sites.map(({ service: name, action, safety }) => [name, action, safety])).toEqual([
-    ['worker', 'pooled', 'unsafe'],
+    ['worker', 'direct', 'safe'],
     ['web', 'pooled', 'safe'],
   ]);
 });
