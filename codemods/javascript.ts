@@ -193,7 +193,7 @@ function visitLiteral(node: SyntaxNode, state: State): void {
   const call = isArgument ? calleeOf(whole, text) : null;
   const role = read.key ? 'fallback' : isArgument ? 'argument' : key ? 'setting' : 'literal';
   const mapped = composeMapped(state.outer, read.mapped);
-  const scope: Scope = { role, key, call };
+  const scope: Scope = { role, key, call, local: nameOf(whole.parent, text) };
   if (/\b(?:pg_dump|pg_restore|psql|migrate|prisma|knex)\s/.test(mapped.text)) {
     state.sites.push(...scanShell(mapped, { ...scope, role: 'command' }, context).sites);
     return;

@@ -110,12 +110,19 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
   const mapped = literalOf(state.text, value);
   if (!mapped) return;
   state.done.add(value.from);
-  const scope: Scope = { role: 'fallback', call: callee, facts: [...state.fileFacts, 'env-read'] };
+  const local = assignedName(convertedBy(call, state.text), state.text);
+  const scope: Scope = { role: 'fallback', call: callee, local, facts: [...state.fileFacts, 'env-read'] };
   const found = scanBlock([{ key, value: mapped, scope }], `read@${call.from}`, state.context);
   // Host and port read in one call are one decision: psycopg2.connect(host=os.getenv(…), port=os.getenv(…)).
   const group = isHostKey(key) || isPortKey(key) ? groupAround(call, state.text) : null;
   state.sites.push(...found.map(site => ({ ...site, group: group ?? site.group })));
   noteBypass(call, key, value, found, state);
+}
+
+/** The call around that only converts: `int(os.getenv(…))`. */
+function convertedBy(call: SyntaxNode, text: string): SyntaxNode {
+  const outer = call.parent?.name === 'ArgList' ? call.parent.parent : null;
+  return outer && /^(?:int|str)$/.test(nameOf(text, outer.firstChild)) ? outer : call;
 }
 
 /** A string or a whole number. */
@@ -232,6 +239,7 @@ function visitString(node: SyntaxNode, state: State): void {
   const scope: Scope = {
     role: isDocstring ? 'docs' : read ? 'fallback' : key ? 'setting' : 'literal',
     key: read ?? key,
+    local: key,
     facts: isDocstring ? ['code-block'] : state.fileFacts,
   };
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
@@ -249,7 +257,10 @@ function visitNumber(node: SyntaxNode, state: State): void {
   state.done.add(node.from);
   const value = mapSlice(state.text, node.from, node.to);
   const block = groupAround(node, state.text) ?? 'file';
-  state.split.push({ block, setting: { key, value, scope: { role: 'setting', key, facts: state.fileFacts } } });
+  state.split.push({
+    block,
+    setting: { key, value, scope: { role: 'setting', key, local: key, facts: state.fileFacts } },
+  });
 }
 
 const environmentKey = (text: string): string | null =>

@@ -31,9 +31,10 @@ export function extractYaml(text: string, context: ExtractContext): Extraction {
   // Helm templates are no YAML; what a lenient parse still shows is enough to report, and `template` keeps it from edits.
   const isTemplate = /\{\{[^}]*\}\}/.test(text) && /(?:^|\/)templates\//.test(context.path);
   for (const { document, contents } of readYaml(text, true)) {
+    const object = readKubernetesObject(contents, document);
     const marks = isTemplate ? ['template'] : document.errors.length > 0 ? ['unparsable'] : [];
     if (isAnsible(contents, context.path)) marks.push('deployed-elsewhere');
-    const object = readKubernetesObject(contents, document);
+    if (object) marks.push('kubernetes');
     noteConfigs(contents, object, facts);
     visit(contents, { text, context, facts: marks, found: facts, object, scope: {}, sites, path: [] });
   }

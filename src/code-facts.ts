@@ -5,6 +5,7 @@ export type CodeFact =
   | 'migrations-at-start'
   | 'listens-for-notifications'
   | 'session-advisory-lock'
+  | 'session-settings'
   | 'extra-float-digits';
 
 /** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
@@ -29,13 +30,24 @@ const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
   { fact: 'listens-for-notifications', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
   { fact: 'listens-for-notifications', literal: 'pg-listen', call: /(?:from|require\()\s*['"]pg-listen['"]/ },
   { fact: 'session-advisory-lock', literal: 'pg_advisory_lock', call: /["'`][^"'`\n]*\bpg_(?:try_)?advisory_lock\(/ },
+  {
+    fact: 'session-settings',
+    literal: 'SET SESSION',
+    call: /["'`]\s*SET\s+SESSION\s+(?!CHARACTERISTICS)\w+/i,
+  },
+  { fact: 'session-settings', literal: 'SET ROLE', call: /["'`]\s*SET\s+ROLE\s+\S/i },
+  { fact: 'session-settings', literal: 'SET search_path', call: /["'`]\s*SET\s+search_path\s*(?:=|TO)/i },
+  { fact: 'session-settings', literal: 'set_config(', call: /set_config\([^()]*,\s*false\s*\)/i },
+  // Spring Boot migrates at start where one of the two is a dependency.
+  { fact: 'migrations-at-start', literal: 'liquibase-core', call: /liquibase-core/ },
+  { fact: 'migrations-at-start', literal: 'flyway-core', call: /flyway-core/ },
   { fact: 'extra-float-digits', literal: 'github.com/lib/pq', call: /"github\.com\/lib\/pq"/ },
 ];
 
 export const FACT_LITERALS: string[] = CALLS.map(({ literal }) => literal);
 export const FACT_PATTERN = CALLS.map(({ call }) => call.source).join('|');
 
-const CODE = /\.(?:py|go|[cm]?[jt]s|[jt]sx|rb|java|kt|cs|php|rs|exs?)$/i;
+const CODE = /(?:^|\/)(?:pom\.xml|build\.gradle(?:\.kts)?)$|\.(?:py|go|[cm]?[jt]s|[jt]sx|rb|java|kt|cs|php|rs|exs?)$/i;
 const TEST =
   /(?:^|\/)(?:tests?|__tests__|spec|migrations?|alembic|node_modules|e2e|examples?)\/|(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)test_/i;
 

@@ -25,7 +25,8 @@ export function combineUses(
   const active = telling.length > 0 ? telling : verdicts;
   const first = active[0] as UseVerdict;
   const review = active.find(({ action }) => action === 'review');
-  if (active.every(({ action }) => action === first.action)) return pick(first);
+  if (active.every(({ action }) => action === first.action))
+    return pick(active.find(({ safety }) => safety === 'unsafe') ?? first);
   if (review) return pick(review);
   const direct = active.filter(({ action }) => action === 'direct');
   const apart = servicesApart(active);

@@ -4,7 +4,7 @@ import { isCiPath } from '../codemods/paths.ts';
 import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import type { Config } from './config.ts';
 import { matchGlob } from './glob.ts';
-import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
+import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
 import type { Safety, Server, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
@@ -39,6 +39,8 @@ export function decide(input: DecideInput): Site[] {
     const site = toSite(fileSite, input);
     const endpoint = endpoints[i] as Endpoint;
     site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, input.topology), input.topology);
+    if (site.facts.includes('kubernetes') && isComposeOnly(site, input.topology))
+      site.resolution = { kind: 'other-network' };
     site.facts = [...site.facts, ...derivedFacts(site, endpoint, input)];
     return Object.assign(site, decideOne(site, input));
   });
@@ -55,7 +57,8 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
   const uses = (received ?? followed).filter(
     use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
   );
-  if (uses.length === 0 && isSetting(site.role)) uses.push(...input.codeUses(file));
+  const isDocumented = site.role === 'docs' && /^[A-Z][A-Z0-9_]+$/.test(site.key ?? '');
+  if (uses.length === 0 && (isSetting(site.role) || isDocumented)) uses.push(...input.codeUses(file));
   return {
     ...site,
     uses,
@@ -93,6 +96,7 @@ function serviceNames(topology: Topology, file: string): Map<string, 'postgres' 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
 function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
   const definitions = indexDefinitions(sites);
+  const locals = indexLocals(sites);
   const members = new Map<number, number[]>();
   for (const [i, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), i]);
   return sites.map(({ file, site }, i) => {
@@ -107,7 +111,7 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
       const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
       const candidates = [
         ...partner,
-        ...named.flatMap(name => definitions.get(name) ?? []),
+        ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? definitions.get(name) ?? []),
         ...(own || site.form === 'url' ? [] : group),
       ];
       for (const at of candidates) {
@@ -146,6 +150,7 @@ function derivedFacts(
   if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
   if (
     site.form === 'port' &&
+    site.role !== 'fallback' &&
     topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))
   ) {
     facts.push('publishes');
@@ -164,6 +169,11 @@ function derivedFacts(
   }
   return facts;
 }
+
+/** A manifest that names a server which no manifest defines: a chart or an operator may bring one of that name. */
+const isComposeOnly = ({ resolution }: Site, { composeFiles }: Topology): boolean =>
+  (resolution.kind === 'server' || resolution.kind === 'published') &&
+  resolution.server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
 
 /** Code and settings that run in compose and in Kubernetes under one name: only one of the two gets a pooler. */
 function isDeployedTwice({ resolution, file, role }: Site, { servers, stacks, composeFiles }: Topology): boolean {

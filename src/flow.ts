@@ -2,9 +2,11 @@
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import type { CodeFact } from './code-facts.ts';
 import { readExpansions } from './expansion.ts';
+import { findBase } from './extends.ts';
+import { listMigrations, type PlacedUse } from './list-migrations.ts';
 import type { Extraction, Source, Use } from './model.ts';
 import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
-import { imageName, type Topology } from './topology.ts';
+import { imageName, isServerImage, type Topology } from './topology.ts';
 
 export interface Receiver {
   file: string;
@@ -33,6 +35,7 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
   const services = new Map<string, Use[]>();
   const documented = documentedRuns(extractions);
   const environments = [...extractions].filter(([, { facts }]) => facts.defines.length > 0);
+  const paths = environments.map(([path]) => path);
   const push = <T>(map: Map<string, T[]>, id: string, items: readonly T[]) =>
     map.set(id, [...(map.get(id) ?? []), ...items]);
   for (const file of topology.composeFiles) {
@@ -44,14 +47,21 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
       services.set(`${file.path}\0${service.name}`, uses);
       const read = new Set(variablesRead(service));
       for (const [path, { facts }] of environments) {
-        const isGiven = service.envFiles.some(name => isTemplateFor(path, joinPath(dirOf(file.path), name)));
-        const isProject = isTemplateFor(path, joinPath(dirOf(file.path), '.env'));
+        const standsFor = (name: string) => isStandIn(path, joinPath(dirOf(file.path), name), paths);
+        const isGiven = service.envFiles.some(standsFor);
+        const isProject = standsFor('.env');
         for (const key of facts.defines) {
           if (!isGiven && !(isProject && read.has(key))) continue;
           push(receivers, `${path}\0${key}`, [{ file: file.path, service: service.name }]);
           push(received, `${path}\0${key}`, uses);
         }
       }
+    }
+  }
+  for (const file of topology.composeFiles) {
+    for (const service of file.services) {
+      const base = findBase(file, service, topology.composeFiles);
+      if (base) push(services, `${base[0].path}\0${base[1].name}`, services.get(`${file.path}\0${service.name}`) ?? []);
     }
   }
   for (const [path, config, key] of listConfigs(extractions)) {
@@ -63,16 +73,16 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     }
   }
   const expanding = indexExpansions(extractions);
+  const migrations = listMigrations(extractions, sources);
   for (const [path, { facts }] of environments) {
+    const isBelow = ({ file }: PlacedUse) => isInside(dirOf(path), file);
+    const run = migrations.filter(isBelow);
     for (const key of facts.defines) {
-      const uses = (expanding.get(key) ?? []).filter(({ file }) => isInside(dirOf(path), file)).map(({ use }) => use);
+      const id = `${path}\0${key}`;
+      const uses = [...(expanding.get(key) ?? []).filter(isBelow), ...run].map(({ use }) => use);
       // Without a service the value is at least an application's default.
-      if (uses.length > 0)
-        push(
-          received,
-          `${path}\0${key}`,
-          received.has(`${path}\0${key}`) ? uses : [{ words: [], service: null, image: null }, ...uses],
-        );
+      const reader: Use = { words: [], service: null, image: null };
+      if (uses.length > 0) push(received, id, received.has(id) ? uses : [reader, ...uses]);
     }
   }
   const commands = topology.composeFiles.flatMap(file => file.services.map(service => service.command)).filter(Boolean);
@@ -87,7 +97,8 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
       .filter(needsSession)
       .map(fact => ({ path, use: { words: [fact, path], service: null, image: null, derived: true } })),
   );
-  const area = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
+  // Documents speak of the whole repository.
+  const area = (path: string) => /^(?!docs?\/)([^/]+)\//.exec(path)?.[1] ?? '';
   const codeUses = (file: string) => {
     const near = coded.filter(({ path }) => area(path) === area(file) || area(file) === '' || area(path) === '');
     return near.length === 0 ? [] : [{ words: [], service: null, image: null }, ...near.map(({ use }) => use)];
@@ -176,7 +187,7 @@ function followCommands(
     service.build !== null ? joinPath(context, service.dockerfile ?? 'Dockerfile') : isOwn ? 'Dockerfile' : null;
   const starts = (dockerfile && extractions.get(dockerfile)?.facts.commands) || [];
   const hasCommand = own.some(use => use.words.length > 0);
-  const commands = [...(hasCommand ? [] : starts), ...starts.filter(words => words.some(isScript))];
+  const commands = [...(hasCommand ? [] : starts), ...starts.filter(words => words.some(isScript)), ...flags(service)];
   const found: Use[] = [...own, ...commands.map(derive)];
   const seen = new Set<string>();
   for (let i = 0; i < found.length && found.length < 500; i++) {
@@ -188,15 +199,27 @@ function followCommands(
       found.push(...inner.filter(words => !TRIVIAL.has(words[0] ?? '') || words.some(isScript)).map(derive));
     }
   }
-  return [...found, ...codeUses(file, service, context, extractions)];
+  // Where a service of the same program migrates, the others need not do it at their start.
+  const isMigrated = file.services.some(
+    other => other !== service && isSameProgram(other, service) && /\bmigrat/i.test(other.command),
+  );
+  const coded = codeUses(file, service, context, extractions);
+  return [...found, ...(isMigrated ? coded.filter(({ words }) => words[0] !== 'migrations-at-start') : coded)];
 }
+
+const isSameProgram = (a: ComposeService, b: ComposeService): boolean =>
+  a.build === null && b.build === null ? a.image === b.image : a.build === b.build && a.dockerfile === b.dockerfile;
 
 /**
  * What the code in the service's build context does at run time. A file that some service names in its command speaks for
  * that service; any other for every service that is built there.
  */
 function codeUses(file: ComposeFile, service: ComposeService, context: string, extractions: Extractions): Use[] {
-  if (service.build === null) return [];
+  if (service.build === null) {
+    // An image of somebody's own: what the repository's code does, it can do too.
+    const isOwn = service.image?.includes('/') && !isServerImage(imageName(service.image));
+    return isOwn ? [...extractions].flatMap(([path, { facts }]) => factUses(path, facts.code, service, false)) : [];
+  }
   const names = (candidate: ComposeService, path: string) => {
     const module = path.replace(/\.\w+$/, '').replace(/\//g, '.');
     const stem = baseOf(path).replace(/\.\w+$/, '');
@@ -212,15 +235,23 @@ function codeUses(file: ComposeFile, service: ComposeService, context: string, e
     if (facts.code.length === 0 || !isInside(context, path)) return [];
     const named = file.services.filter(candidate => candidate.command !== '' && names(candidate, path));
     if (named.length > 0 && !named.includes(service)) return [];
-    return facts.code.filter(needsSession).map(fact => ({
-      words: [fact, path],
-      service: service.name,
-      image: null,
-      derived: true,
-      own: named.length > 0 && fact !== 'migrations-at-start',
-    }));
+    return factUses(path, facts.code, service, named.length > 0);
   });
 }
+
+/** `isOwn`: the file is the program that the service runs. */
+const factUses = (path: string, code: readonly CodeFact[], service: ComposeService, isOwn: boolean): Use[] =>
+  code.filter(needsSession).map(fact => ({
+    words: [fact, path],
+    service: service.name,
+    image: null,
+    derived: true,
+    own: isOwn && (fact === 'listens-for-notifications' || fact === 'session-advisory-lock'),
+  }));
+
+/** Variables that tell an image to migrate, as words: `RUN_MIGRATIONS: "true"`. */
+const flags = ({ environment }: ComposeService): string[][] =>
+  environment.filter(({ value }) => /^(?:true|1|yes|on)$/i.test(value ?? '')).map(({ key }) => [key]);
 
 const needsSession = (fact: CodeFact): boolean => fact !== 'extra-float-digits';
 
@@ -246,8 +277,8 @@ function findScript(word: string, context: string, extractions: Extractions): st
 }
 
 /** Commands of scripts and Makefiles by the variables that they expand. */
-function indexExpansions(extractions: Extractions): Map<string, { file: string; use: Use }[]> {
-  const index = new Map<string, { file: string; use: Use }[]>();
+function indexExpansions(extractions: Extractions): Map<string, PlacedUse[]> {
+  const index = new Map<string, PlacedUse[]>();
   for (const [file, { facts }] of extractions) {
     for (const words of facts.commands) {
       for (const [, name = ''] of words.join(' ').matchAll(/\$[({]?([A-Za-z_]\w*)/g)) {
@@ -280,6 +311,14 @@ function variablesRead(service: ComposeService): string[] {
 
 const mentions = (text: string, name: string): boolean =>
   new RegExp(`(?:^|[\\s/"'=])${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?=$|[\\s"',;)])`, 'm').test(text);
+
+/** A template beside the file, or the only one of that name further down: `conf/.env.example` that is copied to `.env`. */
+function isStandIn(template: string, file: string, all: readonly string[]): boolean {
+  if (isTemplateFor(template, file)) return true;
+  if (all.some(path => isTemplateFor(path, file))) return false;
+  const below = all.filter(path => isInside(dirOf(file), path) && isTemplateFor(baseOf(path), baseOf(file)));
+  return below.length === 1 && below[0] === template;
+}
 
 /** True for the file itself and for the template that stands for it: `.env.example` for `.env`. */
 export function isTemplateFor(template: string, file: string): boolean {

@@ -32,8 +32,11 @@ export function groupSites(sites: readonly FileSite[]): number[] {
     else join(first, i);
   });
   const definitions = indexDefinitions(sites);
+  const locals = indexLocals(sites);
   const apart = manifestPairs(sites);
-  sites.forEach(({ site }, i) => {
+  sites.forEach(({ file, site }, i) => {
+    for (const name of site.form === 'url' ? variablesOf(site) : [])
+      for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
     for (const name of variablesOf(site))
       for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
   });
@@ -62,6 +65,17 @@ export const variablesOf = (site: RawSite): string[] => [
   ...(site.port?.variables ?? []),
   ...(site.hostVariable === null ? [] : [site.hostVariable]),
 ];
+
+/** Hosts and ports that code assigns to variables, by `file\0name`: a URL may be put together from them. */
+export function indexLocals(sites: readonly FileSite[]): Map<string, number[]> {
+  const index = new Map<string, number[]>();
+  sites.forEach(({ file, site }, i) => {
+    if (site.local === null || (site.form !== 'host' && site.form !== 'port')) return;
+    const id = `${file}\0${site.local}`;
+    index.set(id, [...(index.get(id) ?? []), i]);
+  });
+  return index;
+}
 
 /** Definitions of split hosts and ports by their key. */
 export function indexDefinitions(sites: readonly FileSite[]): Map<string, number[]> {

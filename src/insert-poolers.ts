@@ -5,6 +5,7 @@ import { hasCredentials, insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
 import { generatedPools, leadsTo } from './edit.ts';
+import { baseFileOf } from './extends.ts';
 import type { Server } from './model.ts';
 import { dirOf, relativePath } from './paths.ts';
 import { routesOf } from './route.ts';
@@ -111,7 +112,7 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
   for (const site of state.pooled) {
     if (!leadsTo(pool, site, state)) continue;
     for (const name of site.splitServices) split.add(name);
-    if (site.file === file.path)
+    if (site.file === file.path || file.services.some(service => baseFileOf(file, service) === site.file))
       for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
     for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);

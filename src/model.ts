@@ -112,6 +112,8 @@ export interface RawSite {
   group: string | null;
   /** For a port: the variable from which the code takes the host that goes with it. */
   hostVariable: string | null;
+  /** Name of the variable that the code assigns it to, for templates that are put together from it. */
+  local: string | null;
   /** For a host: where a port can be given that nothing gives yet. */
   portSlot: PortSlot | null;
 }
@@ -184,6 +186,7 @@ export type Resolution =
   | { kind: 'local' } // localhost with a port that nothing publishes
   | { kind: 'other-engine' }
   | { kind: 'several' } // more than one server could be meant
+  | { kind: 'other-network' } // Kubernetes names a server that only compose has
   | { kind: 'unknown' } // a host that topology does not know
   | { kind: 'placeholder' }
   | { kind: 'none' }; // no literal host

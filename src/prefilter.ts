@@ -86,7 +86,8 @@ const ENVIRONMENT =
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);
 
-/** Documents that may get a section, and Dockerfiles, which tell what a service is built from. */
+/** Documents that may get a section, Dockerfiles, which tell what a service is built from, and migration tools. */
 export const isAlwaysRead = (path: string): boolean =>
   /^(?:readme(?:\.(?:md|markdown|rst))?|CLAUDE\.md|AGENTS\.md|CONTRIBUTING\.md)$/i.test(path) ||
-  /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path);
+  /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path) ||
+  /(?:^|\/)(?:alembic\.ini|schema\.prisma|(?:prisma|drizzle)\.config\.\w+)$/.test(path);

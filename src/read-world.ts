@@ -1,5 +1,5 @@
 /** Reads what a plan needs from disk: first what tells the topology, then the files that can hold a site. */
-import { isComposePath } from '../codemods/paths.ts';
+import { isComposeFile, isComposePath, isOddCompose } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
 import { type Discovery, discover, readSource } from './discover.ts';
 import { grepFiles, isInWorkTree } from './git.ts';
@@ -40,8 +40,12 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const rest = paths.filter(path => !isAsset(path));
   for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
     read(path, null);
+  const hits = await early;
+  for (const path of rest.filter(path => isOddCompose(path) && !isComposePath(path))) {
+    if (hits === null || hits.has(path) || discovery.untracked?.has(path)) read(path, /^services:/m);
+  }
   const { topology } = readTopology(world.sources, config);
-  const candidates = await findCandidates(root, discovery, early, furtherLiterals(topology, config));
+  const candidates = await findCandidates(root, discovery, hits, furtherLiterals(topology, config));
   const filter = candidateFilter(topology, config);
   // What services start tells whether they migrate, so these scripts are read whatever they hold.
   const scripts = namedScripts(world.sources);
@@ -61,7 +65,7 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
 function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
   const names = new Set<string>();
   for (const { path, text } of sources.values()) {
-    if (!isComposePath(path) && !/Dockerfile/i.test(path)) continue;
+    if (!isComposeFile(path, text) && !/Dockerfile/i.test(path)) continue;
     for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g))
       names.add(name);
   }
@@ -72,10 +76,9 @@ function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
 async function findCandidates(
   root: string,
   { paths, untracked }: Discovery,
-  early: Promise<Set<string> | null> | null,
+  found: Set<string> | null,
   further: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  const found = await early;
   const more = found && further.length > 0 ? await grepFiles(root, further) : new Set<string>();
   return found && more && untracked ? new Set([...found, ...more, ...untracked]) : new Set(paths);
 }

@@ -23,6 +23,7 @@ export interface Scope {
   entry?: Entry | null;
   group?: string | null;
   portSlot?: PortSlot | null;
+  local?: string | null;
 }
 
 /** URLs first; a keyword DSN or a bare host:port only where the whole value is one. */
@@ -99,6 +100,7 @@ export function emptySite(scope: Scope, facts: string[] = [...(scope.facts ?? []
     group: scope.group ?? null,
     hostVariable: null,
     portSlot: scope.portSlot ?? null,
+    local: scope.local ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Which services are Postgres, under which names and ports they answer, and who uses them. */
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
+import { baseFileOf, withBase } from './extends.ts';
 import type { Published, Server } from './model.ts';
 import { dirOf, joinPath } from './paths.ts';
 
@@ -40,7 +41,8 @@ export function buildTopology(input: TopologyInput): Topology {
   for (const file of input.composeFiles) {
     const stack = stacks.get(file.path) ?? dirOf(file.path);
     const environment = input.environments.get(stack) ?? new Map();
-    for (const service of file.services) {
+    for (const own of file.services) {
+      const service = withBase(file, own, input.composeFiles);
       for (const port of service.ports) {
         const value = portValue(port.published ?? '', environment);
         if (value !== null) takenPorts.add(value);
@@ -67,13 +69,13 @@ export function buildTopology(input: TopologyInput): Topology {
   };
 }
 
-/** Files of one directory run together or instead of one another; an included file belongs to its includer. */
+/** Files of one directory run together or instead of one another; an included or extended file belongs to the one that names it. */
 function assignStacks(files: ComposeFile[]): Map<string, string> {
   const stacks = new Map(files.map(file => [file.path, dirOf(file.path)]));
   for (let round = 0; round < 5; round++) {
     for (const file of files) {
-      for (const include of file.includes) {
-        const path = joinPath(dirOf(file.path), include);
+      const bases = file.services.flatMap(service => baseFileOf(file, service) ?? []);
+      for (const path of [...file.includes.map(include => joinPath(dirOf(file.path), include)), ...bases]) {
         if (stacks.has(path)) stacks.set(path, stacks.get(file.path) ?? dirOf(file.path));
       }
     }
