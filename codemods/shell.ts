@@ -1,6 +1,6 @@
 /** Endpoints in shell text: scripts, command strings of compose files, commands in documents. */
-import { composeMapped, type MappedText, sliceMapped, toSource } from '../src/mapped-text.ts';
-import type { PortSlot, RawSite, Use } from '../src/model.ts';
+import { composeMapped, type MappedText, sliceMapped } from '../src/mapped-text.ts';
+import type { RawSite, Use } from '../src/model.ts';
 import { classifyPart } from '../src/part.ts';
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan-value.ts';
 import { readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
@@ -120,27 +120,9 @@ function clientFlags(outer: MappedText, words: ShellWord[], from: number, scope:
     { isHost: true, value: flagValue(words, from, /^(?:-h|--host=?)(.*)$/s, ['-h', '--host']) },
     { isHost: false, value: flagValue(words, from, /^(?:-p|--port=?)(.*)$/s, ['-p', '--port']) },
   ];
-  const hasPort = flags.some(flag => !flag.isHost && flag.value !== null);
   return flags.flatMap(({ isHost, value }) =>
-    value
-      ? [
-          {
-            ...argumentSite(outer, value, isHost, scope, group),
-            user,
-            database: option('-d', '--dbname'),
-            portSlot: isHost && !hasPort ? slotAfter(outer, words, value) : null,
-          },
-        ]
-      : [],
+    value ? [{ ...argumentSite(outer, value, isHost, scope, group), user, database: option('-d', '--dbname') }] : [],
   );
-}
-
-/** After the word that ends with the host: ` -p 6432`. */
-function slotAfter(outer: MappedText, words: ShellWord[], host: MappedText): PortSlot | null {
-  const word = words.find(({ value }) => value.runs.at(-1)?.from === host.runs.at(-1)?.from || value === host);
-  if (!word || word.end === 0 || !/^[\w.-]+$/.test(host.text)) return null;
-  const { span, exact } = toSource(outer, word.end, word.end);
-  return exact ? { at: span.start, before: ' -p ', after: '' } : null;
 }
 
 function flagValue(words: ShellWord[], from: number, joined: RegExp, separate: string[]): MappedText | null {

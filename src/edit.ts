@@ -119,9 +119,8 @@ function neighboursOf(server: Server, { sites, topology }: EditState): Server[] 
 /** A pooled site needs a pooler that can be put in front of its server. */
 function choosePools(state: EditState): void {
   const { sites, topology, config } = state;
-  const problems = new Map<Server, string | null>();
-  for (const site of sites) {
-    if (site.action !== 'pooled') continue;
+  const found: { site: Site; server: Server; pool: Pool }[] = [];
+  for (const site of sites.filter(({ action }) => action === 'pooled')) {
     const server = serverOf(site, sites);
     if (!server) {
       toReview(site, 'undecided', 'The server behind this place could not be told.');
@@ -129,8 +128,15 @@ function choosePools(state: EditState): void {
     }
     const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config);
     for (const one of pool.servers) state.pools.set(one, pool);
-    if (!problems.has(server)) problems.set(server, pool.existing ? null : problemOf(server, state));
-    const problem = problems.get(server) ?? routingProblem(site, pool, state);
+    found.push({ site, server, pool });
+  }
+  const places = new Map(
+    [...state.pools].map(([server, pool]) => [server, pool.existing ? null : problemOf(server, state)]),
+  );
+  // All are asked before any changes, because the databases of one server speak against those of another.
+  const routes = found.map(({ site, pool }) => routingProblem(site, pool, state));
+  for (const [i, { site, server, pool }] of found.entries()) {
+    const problem = places.get(server) ?? routes[i];
     if (isManifestServer(server, state)) {
       site.safety = 'unsafe';
       site.reason += ` Deploy a ${pool.host} Service beside ${server.service} first: manifests are not extended yet.`;

@@ -34,8 +34,22 @@ export const FIRST_LITERALS: readonly string[] = [...LITERALS, ...FACT_LITERALS,
 /** Published ports and names of servers that the first search does not cover, as they would stand in a value. */
 export function furtherLiterals(topology: Topology, config: Config): string[] {
   const names = serverNames(topology)
-    .filter(name => name.length > 3 && !/postgres|database/.test(name))
-    .flatMap(name => [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]);
+    .filter(name => !/postgres/.test(name))
+    .flatMap(name =>
+      // A short or common one only where nothing else can be meant.
+      name.length > 3 && name !== 'database'
+        ? [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]
+        : [
+            `@${name}:`,
+            `@${name}/`,
+            `"${name}"`,
+            `'${name}'`,
+            `host=${name}`,
+            `Server=${name}`,
+            `-h ${name} `,
+            `=${name}:`,
+          ],
+    );
   const ports = serverPorts(topology, config).filter(port => !/5432|6432/.test(port));
   return [...ports, ...names];
 }
