@@ -63,7 +63,9 @@ function readConditional(node: SyntaxNode, text: string): JavaScriptValue | null
   const condition = node.firstChild;
   const fallback = node.lastChild ? readValue(node.lastChild, text) : null;
   const key = condition ? environmentName(text.slice(condition.from, condition.to)) : null;
-  return fallback && key !== null ? { ...fallback, key } : null;
+  // `process.env.CI ? a : b` asks for something else.
+  const isRead = condition && text.slice(condition.to, node.lastChild?.from).includes(key ?? '');
+  return fallback && key !== null && isRead ? { ...fallback, key } : null;
 }
 
 /** `Number(x)`, `parseInt(x, 10)`; `config.get('KEY', 'default')`, `env('KEY', 'default')`. */

@@ -34,7 +34,7 @@ export function extractYaml(text: string, context: ExtractContext): Extraction {
     const object = readKubernetesObject(contents, document);
     const marks = isTemplate ? ['template'] : document.errors.length > 0 ? ['unparsable'] : [];
     if (isAnsible(contents, context.path)) marks.push('deployed-elsewhere');
-    if (object) marks.push('kubernetes');
+    if (object || isChartValues(context.path)) marks.push('kubernetes');
     noteConfigs(contents, object, facts);
     visit(contents, { text, context, facts: marks, found: facts, object, scope: {}, sites, path: [] });
   }
@@ -137,6 +137,9 @@ function noteConfigs(root: Node | null, object: KubernetesObject | null, facts: 
     }
   }
 }
+
+/** `values.yaml` of a Helm chart: what it says is said in a cluster. */
+const isChartValues = (path: string): boolean => /(?:^|\/)values(?:[._-][\w.-]+)?\.ya?ml$/i.test(path);
 
 /** Plays, and variables of hosts: they configure machines that are not in the network of this repository's services. */
 function isAnsible(root: Node | null, path: string): boolean {

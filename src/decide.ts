@@ -90,7 +90,9 @@ function followUses(uses: readonly Use[], file: string, { services }: DecideInpu
 function serviceNames(topology: Topology, file: string): Map<string, 'postgres' | 'pooler' | 'other-engine'> {
   const stack = topology.stacks.get(file);
   const all = [...topology.servers, ...topology.poolers, ...topology.others];
-  return new Map(all.filter(server => server.stack === stack).map(server => [server.service, server.kind]));
+  // An env file belongs to no stack of its own: it goes to services of any.
+  const own = all.filter(server => stack === undefined || server.stack === stack);
+  return new Map(own.map(server => [server.service, server.kind]));
 }
 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
@@ -127,6 +129,7 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
 
 /** A compose service has a network of its own; what documents and host scripts say is about the host. */
 function isInContainer(site: Site, topology: Topology): boolean {
+  if (site.facts.includes('kubernetes')) return true;
   // What a Dockerfile sets, and scripts that are there for an image, run inside.
   if (site.format === 'dockerfile' || (site.format === 'shell' && /(?:^|\/)docker\/|entrypoint/i.test(site.file)))
     return true;
@@ -176,8 +179,8 @@ const isComposeOnly = ({ resolution }: Site, { composeFiles }: Topology): boolea
   resolution.server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
 
 /** Code and settings that run in compose and in Kubernetes under one name: only one of the two gets a pooler. */
-function isDeployedTwice({ resolution, file, role }: Site, { servers, stacks, composeFiles }: Topology): boolean {
-  if (resolution.kind !== 'server' || stacks.has(file) || role === 'docs' || role === 'prose') return false;
+function isDeployedTwice({ resolution, file }: Site, { servers, stacks, composeFiles }: Topology): boolean {
+  if (resolution.kind !== 'server' || stacks.has(file)) return false;
   const inCompose = (server: Server) =>
     server.definitions.some(definition => composeFiles.some(compose => compose.path === definition.file));
   const isManifest = file.endsWith('.yaml') || file.endsWith('.yml');

@@ -40,15 +40,22 @@ export function readManifests(sources: Iterable<Source>): Server[] {
       if (!(error instanceof PlanError)) throw error;
     }
   }
-  return exposures.flatMap(exposure => {
+  const servers = new Map<Workload, Server>();
+  for (const exposure of exposures) {
     const workload = workloads.find(
       candidate =>
         (candidate.namespace === null || exposure.namespace === null || candidate.namespace === exposure.namespace) &&
         exposure.selector.size > 0 &&
         [...exposure.selector].every(([key, value]) => candidate.labels.get(key) === value),
     );
-    return workload && isServerImage(workload.image) ? [toServer(exposure, workload)] : [];
-  });
+    if (!workload || !isServerImage(workload.image)) continue;
+    const server = toServer(exposure, workload);
+    const known = servers.get(workload);
+    // A headless Service beside the other one leads to the same server.
+    if (known && known.stack === server.stack) known.names.push(...server.names);
+    else servers.set(workload, server);
+  }
+  return [...servers.values()];
 }
 
 function readObject(

@@ -97,7 +97,10 @@ function isElsewhere(server: Server, file: string, topology: Topology): boolean 
   return own.length > 0 && !own.includes(server);
 }
 
-const isForTests = (server: Server): boolean => /(?:^|[-_.])(?:tests?|testing|e2e|ci)(?:$|[-_.])/i.test(server.service);
+const isForTests = (server: Server): boolean =>
+  /(?:^|[-_.])(?:pg|db|postgres|database)?(?:tests?|testing|e2e|ci)(?:pg|db|postgres|database)?(?:$|[-_.])/i.test(
+    server.service,
+  );
 
 /** The file belongs to no stack, and more than one of them has a server of that name. */
 const isAmbiguous = (server: Server, name: string, file: string, topology: Topology): boolean =>
