@@ -1,12 +1,12 @@
 /** Sites and facts of Python sources. The parser is @lezer/python. */
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
-import { indentAt, lineEndOf, lineStartOf } from '../src/lines.ts';
 import { type MappedText, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
+import { type Argument, noteBypass, noteEngine } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
@@ -67,11 +67,6 @@ const isReader = (args: Argument[], text: string): boolean =>
 
 const nameOf = (text: string, node: SyntaxNode | null): string =>
   node ? text.slice(node.from, node.to).replace(/\s/g, '') : '';
-
-interface Argument {
-  name: string | null;
-  value: SyntaxNode;
-}
 
 function argumentsOf(text: string, call: SyntaxNode): Argument[] {
   const list = call.getChild('ArgList');
@@ -288,48 +283,4 @@ function assignedName(node: SyntaxNode, text: string): string | null {
 function noteSubscript(node: SyntaxNode, state: State): void {
   const key = /^(?:os\.)?environ\[\s*['"](\w+)['"]\s*\]$/.exec(nameOf(state.text, node))?.[1];
   if (key) state.facts.reads.push(key);
-}
-
-const statementOf = (node: SyntaxNode): SyntaxNode => {
-  let up = node;
-  while (up.parent && up.parent.name !== 'Body' && up.parent.name !== 'Script') up = up.parent;
-  return up;
-};
-
-/** Engines that are built from a variable: a person reading them should know about the pooler. */
-function noteEngine(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
-  const name = callee.slice(callee.lastIndexOf('.') + 1);
-  const isEngine = /^(?:create_engine|create_async_engine)$/.test(name);
-  const backend =
-    name === 'Celery' ? args.find(arg => arg.name === 'backend' || arg.name === 'result_backend') : undefined;
-  const url = isEngine ? (args.find(arg => arg.name === 'url') ?? args[0]) : backend;
-  if (!url || isString(url.value)) return;
-  const statement = statementOf(call);
-  const start = lineStartOf(state.text, statement.from);
-  if (!/^[ \t]*$/.test(state.text.slice(start, statement.from))) return;
-  state.facts.engines.push({
-    at: start,
-    indent: indentAt(state.text, start),
-    kind: isEngine ? 'sqlalchemy' : 'celery',
-  });
-}
-
-/** `NAME = os.getenv(KEY, default)` as a statement of its own: a bypass can stand after it. */
-function noteBypass(call: SyntaxNode, key: string, fallback: SyntaxNode, found: RawSite[], state: State): void {
-  const statement = call.parent;
-  const target = statement?.firstChild;
-  if (found.length !== 1 || found[0]?.form !== 'url' || statement?.name !== 'AssignStatement') return;
-  if (target?.name !== 'VariableName' || statement.lastChild?.from !== call.from) return;
-  const { text } = state;
-  const end = lineEndOf(text, statement.to);
-  // Something else on the line, such as a comment, may belong to the next statement: only spaces and comments may follow.
-  if (!/^[ \t]*(?:#.*)?$/.test(text.slice(statement.to, end))) return;
-  state.facts.bypasses.push({
-    key,
-    target: text.slice(target.from, target.to),
-    at: end,
-    indent: indentAt(text, statement.from),
-    site: found[0].span.start,
-    fallback: { start: fallback.from, end: fallback.to },
-  });
 }

@@ -1,7 +1,8 @@
 /** The pooler's service beside each Postgres that got pooled clients, what waits for it, and its assets. */
+import { hasCredentials } from '../codemods/compose-credentials.ts';
 import { insertDependency } from '../codemods/compose-depends.ts';
 import type { ComposeFile } from '../codemods/compose-file.ts';
-import { hasCredentials, insertService } from '../codemods/compose-service.ts';
+import { insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
 import { generatedPools, leadsTo } from './edit.ts';

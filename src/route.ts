@@ -1,6 +1,7 @@
 /** One pooler in front of several servers tells them apart by the name of the database. */
+
+import { credentialsOf } from '../codemods/compose-credentials.ts';
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
-import { credentialsOf } from '../codemods/compose-service.ts';
 import type { EditState } from './edit.ts';
 import { serverOf } from './edit.ts';
 import type { Server, Site } from './model.ts';
