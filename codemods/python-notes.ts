@@ -10,6 +10,25 @@ export interface Argument {
   value: SyntaxNode;
 }
 
+/** A name or a chain of names, without white space. */
+export const calleeName = (text: string, node: SyntaxNode | null): string =>
+  node ? text.slice(node.from, node.to).replace(/\s/g, '') : '';
+
+/** Arguments of a call in their order; one after a keyword argument keeps its place. */
+export function argumentsOf(text: string, call: SyntaxNode): Argument[] {
+  const list = call.getChild('ArgList');
+  const found: Argument[] = [];
+  for (let child = list?.firstChild ?? null; child; child = child.nextSibling) {
+    if (/^[(),]$/.test(child.name) || child.name === 'Comment') continue;
+    if (child.name === 'VariableName' && child.nextSibling?.name === 'AssignOp') {
+      const value = child.nextSibling.nextSibling;
+      if (value) found.push({ name: text.slice(child.from, child.to), value });
+      child = value ?? child;
+    } else found.push({ name: null, value: child });
+  }
+  return found;
+}
+
 interface Reading {
   text: string;
   facts: Facts;

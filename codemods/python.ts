@@ -6,7 +6,7 @@ import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
-import { type Argument, noteBypass, noteEngine } from './python-notes.ts';
+import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
@@ -65,26 +65,9 @@ const isReader = (args: Argument[], text: string): boolean =>
   isString(args[0].value) &&
   /^[A-Z][A-Z0-9]*_[A-Z0-9_]*$/.test(readString(text, args[0].value).text);
 
-const nameOf = (text: string, node: SyntaxNode | null): string =>
-  node ? text.slice(node.from, node.to).replace(/\s/g, '') : '';
-
-function argumentsOf(text: string, call: SyntaxNode): Argument[] {
-  const list = call.getChild('ArgList');
-  const found: Argument[] = [];
-  for (let child = list?.firstChild ?? null; child; child = child.nextSibling) {
-    if (/^[(),]$/.test(child.name) || child.name === 'Comment') continue;
-    if (child.name === 'VariableName' && child.nextSibling?.name === 'AssignOp') {
-      const value = child.nextSibling.nextSibling;
-      if (value) found.push({ name: text.slice(child.from, child.to), value });
-      child = value ?? child;
-    } else found.push({ name: null, value: child });
-  }
-  return found;
-}
-
 function visitCall(call: SyntaxNode, state: State): void {
   const { text } = state;
-  const callee = nameOf(text, call.firstChild);
+  const callee = calleeName(text, call.firstChild);
   const args = argumentsOf(text, call);
   if ((READERS.test(callee) && args[0]?.name === null) || isReader(args, text))
     readEnvironment(call, callee, args, state);
@@ -117,7 +100,7 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
 /** The call around that only converts: `int(os.getenv(…))`. */
 function convertedBy(call: SyntaxNode, text: string): SyntaxNode {
   const outer = call.parent?.name === 'ArgList' ? call.parent.parent : null;
-  return outer && /^(?:int|str)$/.test(nameOf(text, outer.firstChild)) ? outer : call;
+  return outer && /^(?:int|str)$/.test(calleeName(text, outer.firstChild)) ? outer : call;
 }
 
 /** A string or a whole number. */
@@ -131,7 +114,7 @@ function groupAround(node: SyntaxNode, text: string): string | null {
   for (let up = node.parent; up; up = up.parent) {
     if (up.name === 'DictionaryExpression') return `dict@${up.from}`;
     if (up.name === 'ArgList') {
-      const callee = nameOf(text, up.prevSibling);
+      const callee = calleeName(text, up.prevSibling);
       if (!/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
     }
     if (up.name === 'Body' || up.name === 'Script') return `body@${up.from}`;
@@ -148,7 +131,7 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   const scope: Scope = { role: 'argument', call: callee, facts: state.fileFacts };
   const split: Setting[] = [];
   const host = args.find(arg => arg.name !== null && isHostKey(arg.name));
-  const hostVariable = host ? environmentKey(nameOf(text, host.value)) : null;
+  const hostVariable = host ? environmentKey(calleeName(text, host.value)) : null;
   for (const { name, value } of args) {
     const mapped = literalOf(text, value);
     if (!mapped || state.done.has(value.from)) continue;
@@ -163,7 +146,7 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   }
   const isPostgres =
     CONNECTS.test(callee) ||
-    args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
+    args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(calleeName(text, arg.value)));
   // Only where all arguments can be seen: `**options` or a DSN may hold the port.
   const isComplete = args.every(arg => arg.name !== 'port' && (arg.name !== null || isString(arg.value)));
   if (isPostgres && isComplete && host?.name === 'host' && !args.some(arg => /^dsn$|^conninfo$/.test(arg.name ?? ''))) {
@@ -187,7 +170,7 @@ function visitDictionary(node: SyntaxNode, state: State): void {
     const mapped = value ? literalOf(text, value) : null;
     state.done.add(key.from);
     const name = readString(text, key).text;
-    if (value && !mapped && isHostKey(name)) hostVariable = environmentKey(nameOf(text, value));
+    if (value && !mapped && isHostKey(name)) hostVariable = environmentKey(calleeName(text, value));
     if (!value || !mapped || state.done.has(value.from)) continue;
     if (!isHostKey(name) && !isPortKey(name) && !isString(value)) continue;
     state.done.add(value.from);
@@ -277,10 +260,10 @@ function assignedName(node: SyntaxNode, text: string): string | null {
   const parent = node.parent;
   if (parent?.name !== 'AssignStatement') return null;
   const target = parent.firstChild;
-  return target && target.to < node.from ? nameOf(text, target).replace(/^self\./, '') : null;
+  return target && target.to < node.from ? calleeName(text, target).replace(/^self\./, '') : null;
 }
 
 function noteSubscript(node: SyntaxNode, state: State): void {
-  const key = /^(?:os\.)?environ\[\s*['"](\w+)['"]\s*\]$/.exec(nameOf(state.text, node))?.[1];
+  const key = /^(?:os\.)?environ\[\s*['"](\w+)['"]\s*\]$/.exec(calleeName(state.text, node))?.[1];
   if (key) state.facts.reads.push(key);
 }

@@ -32,7 +32,7 @@ export interface SqlFact {
 
 /** A cheap look before the parser is loaded: words of which every hazard has one. */
 export const SQL_WORDS =
-  /\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|advisory|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
+  /_advisory_|\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
 
 /** Kept for each client by PgBouncer. Source: pgbouncer.org/config.html#track_extra_parameters */
 const TRACKED = new Set([

@@ -1,0 +1,113 @@
+/** Hazards of sources: what breaks, or silently misbehaves, behind PgBouncer. */
+
+import { lineStarts, positionAt } from '../lines.ts';
+import { mapEscaped, mapSlice, toSource } from '../mapped-text.ts';
+import type { Hazard, RawSite, Severity, Source } from '../model.ts';
+import type { Event } from './events.ts';
+import { type CompiledHazardRule, type Item, isBefore, type PoolMode } from './hazard-rules.ts';
+import { loadGrammar, readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
+
+export interface AuditInput {
+  rules: readonly CompiledHazardRule[];
+  mode: PoolMode;
+  /** PgBouncer's, e.g. `1.24.1`. */
+  version: string;
+}
+
+/** A hazard and the rule that found it. */
+export interface Finding extends Hazard {
+  process: CompiledHazardRule['process'];
+}
+
+/** In the order of the file. `sites` are the file's connection strings. */
+export async function auditSource(source: Source, sites: readonly RawSite[], input: AuditInput): Promise<Finding[]> {
+  const events = await readEvents(source);
+  const facts = await readFacts(source, events);
+  const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
+  const items: { item: Item; at: number }[] = [
+    ...events.flatMap(event => (event.kind === 'sql' ? [] : [{ item: event as Item, at: event.at }])),
+    ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at })),
+    ...sites.flatMap(({ params, span }) =>
+      params.map(name => ({ item: { kind: 'parameter' as const, name, at: span.start }, at: span.start })),
+    ),
+  ];
+  const starts = lineStarts(source.text);
+  const found: Finding[] = [];
+  for (const { item, at } of items.sort((a, b) => a.at - b.at)) {
+    for (const rule of input.rules) {
+      const severity = rule.severity[input.mode];
+      if (!severity || (rule.fixedIn && !isBefore(input.version, rule.fixedIn)) || !rule.matches(item, { imports }))
+        continue;
+      const { line, column } = positionAt(starts, at);
+      found.push({
+        file: source.path,
+        line,
+        column,
+        rule: rule.id,
+        severity,
+        modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
+        message: rule.message,
+        fix: rule.fix,
+        process: rule.process,
+      });
+    }
+  }
+  return found.filter((one, i) => !found.slice(0, i).some(other => other.line === one.line && other.rule === one.rule));
+}
+
+async function readEvents({ path, text }: Source): Promise<Event[]> {
+  if (/\.pyi?$/i.test(path)) return (await import('./python-events.ts')).readPythonEvents(text);
+  if (/\.(?:[cm]?[jt]s|[jt]sx)$/i.test(path))
+    return (await import('./javascript-events.ts')).readJavaScriptEvents(text, path);
+  if (/\.sql$/i.test(path)) return [{ kind: 'sql', value: mapSlice(text, 0, text.length), callee: 'psql' }];
+  return readLiterals(text);
+}
+
+const LITERAL = /"""([\s\S]*?)"""|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|`([^`]*)`/g;
+const IMPORT =
+  /^\s*(?:import\s+(?:\w+\s+|_\s+)?"([^"\n]+)"|(?:[\w.]+\s+)?"([\w./-]+\/[\w./-]+)"\s*$|import\s+(?:static\s+)?([\w.]+);|use\s+([\w\\:]+)|require\s+['"]([\w/-]+)['"])/gm;
+
+/** Languages without a parser here: their literals, and what they import. */
+function readLiterals(text: string): Event[] {
+  const literals = [...text.matchAll(LITERAL)].map((match): Event => {
+    const inner = match.slice(1).find(group => group !== undefined) ?? '';
+    const start = match.index + match[0].indexOf(inner, 1);
+    const value = match[0].startsWith('`')
+      ? mapSlice(text, start, start + inner.length)
+      : mapEscaped(text, start, start + inner.length);
+    return {
+      kind: 'sql',
+      value,
+      callee: /(\w+)\s*\(\s*$/.exec(text.slice(Math.max(0, match.index - 60), match.index))?.[1] ?? null,
+    };
+  });
+  const imports = [...text.matchAll(IMPORT)].map(
+    (match): Event => ({ kind: 'import', name: match.slice(1).find(Boolean) ?? '', at: match.index }),
+  );
+  return [...literals, ...imports];
+}
+
+/** Functions that run what they get. */
+const RUNS =
+  /(?:^|[._])(?:execute\w*|query\w*|exec\w*|fetch\w*|raw|unsafe|run|prepare|text|sql|SQL|RunSQL|psql|\$?queryRaw\w*|\$?executeRaw\w*|createQuery|createNativeQuery|begin|stream|copy_expert)$/i;
+const STARTS = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*([A-Za-z]+)/;
+
+/** Facts with offsets of the file. Text that nothing runs counts only if it is written as SQL is. */
+async function readFacts(source: Source, events: readonly Event[]): Promise<SqlFact[]> {
+  const found: SqlFact[] = [];
+  for (const event of events) {
+    if (event.kind !== 'sql' || !SQL_WORDS.test(event.value.text)) continue;
+    const { value, callee } = event;
+    const first = STARTS.exec(value.text)?.[1] ?? '';
+    const isRun = callee !== null && RUNS.test(callee);
+    if (!isRun && first !== first.toUpperCase()) continue;
+    await loadGrammar();
+    for (const fact of readSqlFacts(value.text) ?? []) {
+      found.push({ ...fact, at: toSource(value, fact.at, fact.at).span.start });
+    }
+  }
+  return found;
+}
+
+export const worstOf = (severities: readonly Severity[]): Severity | null =>
+  severities.includes('error') ? 'error' : severities.includes('warning') ? 'warning' : (severities[0] ?? null);
