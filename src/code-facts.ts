@@ -1,12 +1,7 @@
 /** What a source file does that needs a session of its own, told from calls that mean nothing else. */
 import { isCiPath } from '../codemods/paths.ts';
 
-export type CodeFact =
-  | 'migrations-at-start'
-  | 'listens-for-notifications'
-  | 'session-advisory-lock'
-  | 'session-settings'
-  | 'extra-float-digits';
+export type CodeFact = 'migrations-at-start' | 'needs-session' | 'session-settings' | 'extra-float-digits';
 
 /** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
 const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
@@ -20,24 +15,8 @@ const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
   { fact: 'migrations-at-start', literal: 'runMigrations(', call: /\.runMigrations\(/ },
   { fact: 'migrations-at-start', literal: 'command.upgrade(', call: /\b(?:alembic\.)?command\.upgrade\(/ },
   { fact: 'migrations-at-start', literal: 'Database.Migrate', call: /\.Database\.Migrate(?:Async)?\(/ },
-  { fact: 'listens-for-notifications', literal: 'add_listener(', call: /\.add_listener\(\s*['"]/ },
-  {
-    fact: 'listens-for-notifications',
-    literal: 'LISTEN ',
-    call: /(?:execute|query|exec|Exec|raw|text)\w*\(\s*[frb]*["'`]LISTEN\s/,
-  },
-  { fact: 'listens-for-notifications', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
-  { fact: 'listens-for-notifications', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
-  { fact: 'listens-for-notifications', literal: 'pg-listen', call: /(?:from|require\()\s*['"]pg-listen['"]/ },
-  { fact: 'session-advisory-lock', literal: 'pg_advisory_lock', call: /["'`][^"'`\n]*\bpg_(?:try_)?advisory_lock\(/ },
-  {
-    fact: 'session-settings',
-    literal: 'SET SESSION',
-    call: /["'`]\s*SET\s+SESSION\s+(?!CHARACTERISTICS)\w+/i,
-  },
-  { fact: 'session-settings', literal: 'SET ROLE', call: /["'`]\s*SET\s+ROLE\s+\S/i },
-  { fact: 'session-settings', literal: 'SET search_path', call: /["'`]\s*SET\s+search_path\s*(?:=|TO)/i },
-  { fact: 'session-settings', literal: 'set_config(', call: /set_config\([^()]*,\s*false\s*\)/i },
+  { fact: 'needs-session', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
+  { fact: 'needs-session', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
   // Spring Boot migrates at start where one of the two is a dependency.
   { fact: 'migrations-at-start', literal: 'liquibase-core', call: /liquibase-core/ },
   { fact: 'migrations-at-start', literal: 'flyway-core', call: /flyway-core/ },

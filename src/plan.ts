@@ -2,13 +2,26 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isCiPath } from '../codemods/paths.ts';
+import type { Finding } from './audit/audit.ts';
+import { type AuditResult, auditCode, auditInput, factsOf, settleHazards } from './audit/audit-plan.ts';
 import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { decide } from './decide.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
-import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
+import {
+  type Action,
+  type Change,
+  type Extraction,
+  type Failure,
+  type Hazard,
+  noFacts,
+  type Refusal,
+  type Site,
+  type Source,
+  type Variable,
+} from './model.ts';
 import { readTopology } from './read-topology.ts';
 import { readWorld, type World } from './read-world.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
@@ -41,6 +54,8 @@ export interface Plan {
   sites: Site[];
   changes: Change[];
   hazards: Hazard[];
+  /** Comments against hazards that keep nothing quiet, or give no reason. */
+  suppressions: AuditResult['suppressions'];
   variables: Variable[];
   /** Keys of git-ignored env files that still lead straight to Postgres. */
   localEnv: { file: string; key: string; action: Action }[];
@@ -63,8 +78,9 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const rules = [...(await readUserRules(root, config.rules)), ...ours.map(compileRule)];
   const world = await readWorld(root, config, options.includeIgnoredEnv ?? false);
   const cache = new Map<string, Extracted>();
+  const audits = new Map<string, Finding[]>();
   const once = (sources: World, refused: ReadonlySet<string>) =>
-    planOnce(sources, root, config, rules, options, refused, cache);
+    planOnce(sources, root, config, rules, options, refused, cache, audits);
   return settle(world, once);
 }
 
@@ -83,6 +99,7 @@ async function planOnce(
   options: PlanOptions,
   refused: ReadonlySet<string>,
   cache: Map<string, Extracted>,
+  audits: Map<string, Finding[]>,
 ): Promise<Plan> {
   const { topology, failures } = readTopology(world.sources, config);
   const scan = scanContext(topology, config);
@@ -97,7 +114,13 @@ async function planOnce(
     return out;
   };
   const extracted = await extract(world.sources);
+  const input = auditInput(config);
+  const findings = await auditCode([...world.sources.values(), ...world.audited.values()], input, audits);
   const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
+  for (const [path, found] of findings) {
+    const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
+    extractions.set(path, { sites, facts: { ...facts, code: [...new Set([...facts.code, ...factsOf(found)])] } });
+  }
   const texts = new Map([...world.sources].map(([path, source]) => [path, source.text]));
   const flow = readFlow(topology, extractions, world.sources);
   const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
@@ -146,7 +169,7 @@ async function planOnce(
     filesSkipped: world.filesSkipped,
     sites: sites.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start)),
     changes: makeChanges({ ...result, edits: kept }, world),
-    hazards: [],
+    ...settleHazards(findings, sites, new Map([...world.audited, ...world.sources]), input),
     variables: describeVariables(sites, flow, extractions),
     localEnv: local
       .filter(

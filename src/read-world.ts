@@ -1,5 +1,8 @@
 /** Reads what a plan needs from disk: first what tells the topology, then the files that can hold a site. */
+
 import { isComposeFile, isComposePath, isOddCompose } from '../codemods/paths.ts';
+import { AUDIT_FILTER, AUDIT_LITERALS } from './audit/audit-plan.ts';
+import { isAudited } from './audit/candidates.ts';
 import type { Config } from './config.ts';
 import { type Discovery, discover, readSource } from './discover.ts';
 import { grepFiles, isInWorkTree } from './git.ts';
@@ -14,6 +17,8 @@ export interface World {
   sources: Map<string, Source>;
   /** Git-ignored env files: looked at, not part of the plan. */
   local: Map<string, Source>;
+  /** Files that only the audit looks at. */
+  audited: Map<string, Source>;
   failures: Failure[];
   filesScanned: number;
   filesSkipped: number;
@@ -21,12 +26,13 @@ export interface World {
 
 export async function readWorld(root: string, config: Config, includeIgnoredEnv: boolean): Promise<World> {
   // Git searches with the other core while we list the files and read the first ones.
-  const early = isInWorkTree(root) ? grepFiles(root, FIRST_LITERALS) : null;
+  const early = isInWorkTree(root) ? grepFiles(root, [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS])]) : null;
   const discovery = await discover(root, config.include, config.exclude);
   const { paths, skipped } = discovery;
   const world: World = {
     sources: new Map(),
     local: new Map(),
+    audited: new Map(),
     failures: [],
     filesScanned: paths.length,
     filesSkipped: skipped,
@@ -52,7 +58,13 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   for (const path of rest) {
     if (world.sources.has(path)) continue;
     if (scripts.has(baseOf(path))) read(path, null);
-    else if (candidates.has(path)) read(path, filter);
+    else if (candidates.has(path)) {
+      read(path, filter);
+      if (!world.sources.has(path) && isAudited(path)) {
+        const { source } = readSource(root, path, AUDIT_FILTER);
+        if (source) world.audited.set(path, source);
+      }
+    }
   }
   for (const path of findLocalEnvironments(root, world.sources, topology)) {
     const { source } = readSource(root, path, null);

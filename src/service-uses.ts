@@ -118,7 +118,7 @@ const factUses = (path: string, code: readonly CodeFact[], service: ComposeServi
     service: service.name,
     image: null,
     derived: true,
-    own: isOwn && (fact === 'listens-for-notifications' || fact === 'session-advisory-lock'),
+    own: isOwn && fact === 'needs-session',
   }));
 
 /** Variables that tell an image to migrate, as words: `RUN_MIGRATIONS: "true"`. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { hazards } from '../rules/hazards.generated.ts';
-import { auditSource } from '../src/audit/audit.ts';
+import { auditSites, auditSource } from '../src/audit/audit.ts';
 import { compileHazardRule, type PoolMode } from '../src/audit/hazard-rules.ts';
 import { extractSource } from '../src/extract.ts';
 import type { Source } from '../src/model.ts';
@@ -20,7 +20,8 @@ const rules = hazards.map(compileHazardRule);
 async function audit(file: string, text: string, mode: PoolMode, version: string) {
   const source: Source = { path: file, text: `${text}\n`, newline: '\n', mode: 0o644, digest: '' };
   const { extraction } = await extractSource(source, topology, scan);
-  return auditSource(source, extraction.sites, { rules, mode, version });
+  const input = { rules, mode, version };
+  return [...(await auditSource(source, input)), ...auditSites(source, extraction.sites, input)];
 }
 
 const EXAMPLES = hazards.flatMap(rule =>

@@ -2,7 +2,8 @@
 
 import { lineStarts, positionAt } from '../lines.ts';
 import { mapEscaped, mapSlice, toSource } from '../mapped-text.ts';
-import type { Hazard, RawSite, Severity, Source } from '../model.ts';
+import type { Hazard, RawSite, Source } from '../model.ts';
+import { goesDirect, isAudited } from './candidates.ts';
 import type { Event } from './events.ts';
 import { type CompiledHazardRule, type Item, isBefore, type PoolMode } from './hazard-rules.ts';
 import { loadGrammar, readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
@@ -19,18 +20,33 @@ export interface Finding extends Hazard {
   process: CompiledHazardRule['process'];
 }
 
-/** In the order of the file. `sites` are the file's connection strings. */
-export async function auditSource(source: Source, sites: readonly RawSite[], input: AuditInput): Promise<Finding[]> {
+interface Placed {
+  item: Item;
+  at: number;
+}
+
+/** What the code and the SQL of a source do, in the order of the file. */
+export async function auditSource(source: Source, input: AuditInput): Promise<Finding[]> {
+  if (!isAudited(source.path)) return [];
   const events = await readEvents(source);
   const facts = await readFacts(source, events);
   const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
-  const items: { item: Item; at: number }[] = [
+  const items: Placed[] = [
     ...events.flatMap(event => (event.kind === 'sql' ? [] : [{ item: event as Item, at: event.at }])),
     ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at })),
-    ...sites.flatMap(({ params, span }) =>
-      params.map(name => ({ item: { kind: 'parameter' as const, name, at: span.start }, at: span.start })),
-    ),
   ];
+  return judge(source, items, imports, input);
+}
+
+/** What connection strings ask for. */
+export function auditSites(source: Source, sites: readonly RawSite[], input: AuditInput): Finding[] {
+  const items = sites.flatMap(({ params, span }) =>
+    params.map((name): Placed => ({ item: { kind: 'parameter', name, at: span.start }, at: span.start })),
+  );
+  return judge(source, items, [], input);
+}
+
+function judge(source: Source, items: Placed[], imports: readonly string[], input: AuditInput): Finding[] {
   const starts = lineStarts(source.text);
   const found: Finding[] = [];
   for (const { item, at } of items.sort((a, b) => a.at - b.at)) {
@@ -44,7 +60,8 @@ export async function auditSource(source: Source, sites: readonly RawSite[], inp
         line,
         column,
         rule: rule.id,
-        severity,
+        // What goes direct anyway is told, and breaks nothing.
+        severity: goesDirect(source.path) ? 'note' : severity,
         modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
         message: rule.message,
         fix: rule.fix,
@@ -93,7 +110,7 @@ const RUNS =
 const STARTS = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*([A-Za-z]+)/;
 
 /** Facts with offsets of the file. Text that nothing runs counts only if it is written as SQL is. */
-async function readFacts(source: Source, events: readonly Event[]): Promise<SqlFact[]> {
+async function readFacts(_source: Source, events: readonly Event[]): Promise<SqlFact[]> {
   const found: SqlFact[] = [];
   for (const event of events) {
     if (event.kind !== 'sql' || !SQL_WORDS.test(event.value.text)) continue;
@@ -108,6 +125,3 @@ async function readFacts(source: Source, events: readonly Event[]): Promise<SqlF
   }
   return found;
 }
-
-export const worstOf = (severities: readonly Severity[]): Severity | null =>
-  severities.includes('error') ? 'error' : severities.includes('warning') ? 'warning' : (severities[0] ?? null);
