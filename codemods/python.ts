@@ -71,6 +71,7 @@ function visitCall(call: SyntaxNode, state: State): void {
   const args = argumentsOf(text, call);
   if ((READERS.test(callee) && args[0]?.name === null) || isReader(args, text))
     readEnvironment(call, callee, args, state);
+  else if (/(?:^|\.)Field$/.test(callee)) readField(call, args, state);
   else readKeywords(call, callee, args, state);
   noteEngine(call, callee, args, state);
 }
@@ -97,6 +98,22 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
   noteBypass(call, key, value, found, state);
 }
 
+/** pydantic: `db_host: str = Field(default="db", alias="DB_HOST")`. */
+function readField(call: SyntaxNode, args: Argument[], state: State): void {
+  const { text } = state;
+  const value = (args.find(arg => arg.name === 'default') ?? args.find(arg => arg.name === null))?.value;
+  const alias = args.find(arg => /^(?:alias|validation_alias|env)$/.test(arg.name ?? ''))?.value;
+  const local = assignedName(call, text);
+  const key = alias && isString(alias) ? readString(text, alias).text : local;
+  const mapped = value ? literalOf(text, value) : null;
+  if (!value || !mapped || key === null) return;
+  state.done.add(value.from);
+  const scope: Scope = { role: 'setting', key, local, facts: state.fileFacts };
+  if (isHostKey(key) || isPortKey(key)) {
+    state.split.push({ block: groupAround(call, text) ?? 'file', setting: { key, value: mapped, scope } });
+  } else state.sites.push(...scanValue(mapped, scope, state.context));
+}
+
 /** The call around that only converts: `int(os.getenv(…))`. */
 function convertedBy(call: SyntaxNode, text: string): SyntaxNode {
   const outer = call.parent?.name === 'ArgList' ? call.parent.parent : null;
@@ -113,9 +130,11 @@ function literalOf(text: string, node: SyntaxNode): MappedText | null {
 function groupAround(node: SyntaxNode, text: string): string | null {
   for (let up = node.parent; up; up = up.parent) {
     if (up.name === 'DictionaryExpression') return `dict@${up.from}`;
+    if (up.name === 'ParamList') return `parameters@${up.from}`;
     if (up.name === 'ArgList') {
       const callee = calleeName(text, up.prevSibling);
-      if (!/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
+      const isRead = up.parent !== null && isReader(argumentsOf(text, up.parent), text);
+      if (!isRead && !/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
     }
     if (up.name === 'Body' || up.name === 'Script') return `body@${up.from}`;
   }
@@ -258,9 +277,18 @@ function scanText(mapped: MappedText, scope: Scope, state: State): RawSite[] {
 /** E.g.: `DATABASE_URL = "…"` and `url: str = "…"` → the name. */
 function assignedName(node: SyntaxNode, text: string): string | null {
   const parent = node.parent;
+  if (parent?.name === 'ParamList') return parameterName(node, text);
   if (parent?.name !== 'AssignStatement') return null;
   const target = parent.firstChild;
   return target && target.to < node.from ? calleeName(text, target).replace(/^self\./, '') : null;
+}
+
+/** `def connect(host: str = "db", port: int = 5432)` → the parameter. */
+function parameterName(node: SyntaxNode, text: string): string | null {
+  let before = node.prevSibling;
+  if (before?.name !== 'AssignOp') return null;
+  while (before && before.name !== 'VariableName') before = before.prevSibling;
+  return before ? text.slice(before.from, before.to) : null;
 }
 
 function noteSubscript(node: SyntaxNode, state: State): void {

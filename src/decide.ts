@@ -154,6 +154,8 @@ function derivedFacts(
   if (
     site.form === 'port' &&
     site.role !== 'fallback' &&
+    // A literal inside a container is not the variable that compose reads for its mapping.
+    !(site.format === 'compose' && site.port?.kind === 'literal') &&
     topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))
   ) {
     facts.push('publishes');
@@ -161,6 +163,17 @@ function derivedFacts(
   if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file))))
     facts.push('smoke-test');
   if (ciFiles.has(site.file)) facts.push('ci-reads');
+  const port = site.port?.value ?? null;
+  if (
+    site.form === 'port' &&
+    endpoint.host === null &&
+    site.host === null &&
+    port !== null &&
+    topology.servers.some(
+      server => String(server.port) === port || server.published.some(({ value }) => String(value) === port),
+    )
+  )
+    facts.push('lone-port');
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
@@ -231,6 +244,14 @@ function nameSites(sites: Site[]): void {
   }
 }
 
+/** A gate, or a default of another host, that takes host and port from the same place: whatever that says, they match. */
+function readsBoth({ action, rule, file, group }: Site, all: readonly Site[]): boolean {
+  if (action !== 'leave' || (rule !== 'readiness-gate' && rule !== 'unknown-host')) return false;
+  const own = all.filter(site => site.file === file && site.group === group);
+  const isRead = (part: 'host' | 'port') => own.some(site => (site[part]?.variables.length ?? 0) > 0);
+  return isRead('host') && isRead('port');
+}
+
 /** A group is pooled as a whole or not at all. Members without a literal follow the others. */
 function settleGroups(sites: Site[], groups: readonly number[]): void {
   const members = new Map<number, Site[]>();
@@ -245,7 +266,8 @@ function settleGroups(sites: Site[], groups: readonly number[]): void {
     const split = new Set(pooled.flatMap(site => site.splitServices));
     // A service that gets a value of its own only reads the variable here.
     const isSplit = (site: Site) => !site.host?.value && !site.port?.value && split.has(site.service ?? '');
-    const against = group.find(site => site.action !== 'pooled' && site.rule !== 'no-literal' && !isSplit(site));
+    const isBystander = (site: Site) => site.rule === 'no-literal' || isSplit(site) || readsBoth(site, group);
+    const against = group.find(site => site.action !== 'pooled' && !isBystander(site));
     if (against) {
       for (const site of pooled) {
         site.action = 'review';

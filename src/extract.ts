@@ -29,6 +29,8 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
     if (startsServer(extraction.facts.commands))
       for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('starts-server');
+    if (/^(?:python|javascript)$/.test(codemod.id) && DUMPS.test(text))
+      for (const { facts } of sites) facts.push('runs-dump');
     const marked = markedSections(text);
     const kept = sites
       .filter(site => !marked.some(([start, end]) => site.span.start >= start && site.span.end <= end))
@@ -45,6 +47,9 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
     return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
   }
 }
+
+/** Code that starts a dump or a restore. */
+const DUMPS = /["'`\s/](?:pg_dump|pg_dumpall|pg_restore|pg_basebackup)["'`\s]/;
 
 /** A script that runs a Postgres of its own: `docker run -p 5432:5432 postgres`. */
 const startsServer = (commands: readonly string[][]): boolean =>

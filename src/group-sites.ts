@@ -33,7 +33,7 @@ export function groupSites(sites: readonly FileSite[]): number[] {
   });
   const definitions = indexDefinitions(sites);
   const locals = indexLocals(sites);
-  const apart = manifestPairs(sites);
+  const apart = ownPairs(sites);
   sites.forEach(({ file, site }, i) => {
     for (const name of site.form === 'url' ? variablesOf(site) : [])
       for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
@@ -45,13 +45,14 @@ export function groupSites(sites: readonly FileSite[]): number[] {
 }
 
 /**
- * Hosts and ports of manifests that come together: a cluster that gives both depends on nobody's default, and what runs
- * elsewhere never gets them.
+ * Hosts and ports of manifests and compose services that come together: who gets both depends on nobody's default, and
+ * what runs elsewhere never gets them.
  */
-function manifestPairs(sites: readonly FileSite[]): Set<number> {
+function ownPairs(sites: readonly FileSite[]): Set<number> {
   const blocks = new Map<string, number[]>();
   sites.forEach(({ file, format, site }, i) => {
-    if (format !== 'yaml' || site.role !== 'environment' || site.group === null) return;
+    if (!/^(?:yaml|compose)$/.test(format) || site.role !== 'environment' || site.group === null) return;
+    if (site.host?.kind === 'default' || site.port?.kind === 'default') return;
     const id = `${file}\0${site.group}`;
     blocks.set(id, [...(blocks.get(id) ?? []), i]);
   });

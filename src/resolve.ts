@@ -56,7 +56,9 @@ function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, to
   if (pooler) return { kind: 'pooler', server: pooler };
   const server = nearest(topology.servers, file, topology, leadsTo);
   // 5432 is what every Postgres of a machine has: a stack elsewhere in the repository is no evidence that it is meant.
-  if (server && port === '5432' && !isInside(server.stack, file)) return { kind: 'local' };
+  const isOnly =
+    topology.servers.length === 1 && !/(?:^|\/)(?:examples?|tests?|e2e|ci)(?:\/|$)/.test(server?.stack ?? '');
+  if (server && port === '5432' && !isInside(server.stack, file) && !isOnly) return { kind: 'local' };
   if (server) return hasSibling(server, topology) ? { kind: 'several' } : { kind: 'published', server };
   return nearest(topology.others, file, topology, leadsTo) ? { kind: 'other-engine' } : { kind: 'local' };
 }
