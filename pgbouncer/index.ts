@@ -107,8 +107,11 @@ export function generateAssets(input: AssetInput): Asset[] {
   const assets = [
     createAsset(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, values),
     createAsset(inDirectory('docker-entrypoint.sh'), 'docker-entrypoint.sh', values),
+    createAsset(inDirectory('supervise.sh'), 'supervise.sh', values),
+    createAsset(inDirectory('known-keys.awk'), 'known-keys.awk', values),
     createAsset(inDirectory('healthcheck.sh'), 'healthcheck.sh', values),
     createAsset(inDirectory('conf.d/custom.ini.example'), 'conf.d/custom.ini.example', values),
+    createAsset(inDirectory('conf.d/staging.ini.example'), 'conf.d/staging.ini.example', values),
   ];
   if (input.statusScript !== null) {
     const placed = { ...values, ...locateCompose(input.statusScript, input.composeFile) };

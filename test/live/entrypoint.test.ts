@@ -1,0 +1,361 @@
+/** What the entrypoint renders and what it refuses, under each shell. Needs PgBouncer for its version, but no Postgres. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { awkwardPasswords } from './awkward.ts';
+import { prepare, runScript } from './pooler.ts';
+import {
+  type Environment,
+  giveAway,
+  hasServers,
+  makeWorkDirectory,
+  type Result,
+  runEach,
+  shells,
+  type Version,
+  versions,
+} from './servers.ts';
+
+const ENTRYPOINT = 'pgbouncer/docker-entrypoint.sh';
+const RENDERED = ['pgbouncer.ini', 'userlist.txt', 'pgpass'];
+
+/** The files and the output for each shell; the directory is the same, since it stands in the files. */
+async function renderUnderEachShell(version: Version, env: Environment, files: string[]): Promise<string[]> {
+  const directory = makeWorkDirectory();
+  const results: string[] = [];
+  for (const shell of shells) {
+    const all = await prepare(
+      { version, shell, directory, env: { PGBOUNCER_PORT: '6432', PGBOUNCER_DRY_RUN: '1', ...env } },
+      5432,
+    );
+    const result = await runScript(ENTRYPOINT, { ...all, PGBOUNCER_CONF_DIR: '/nowhere' });
+    expect(result.code, result.stderr).toBe(0);
+    for (const file of files) expect(statSync(join(directory, file)).mode & 0o777, file).toBe(0o600);
+    const content = files.map(file => readFileSync(join(directory, file), 'utf8'));
+    results.push([...content, result.stdout, result.stderr].join('\n--\n'));
+  }
+  return results;
+}
+
+describe.skipIf(!hasServers).concurrent('rendering gives the same bytes under dash, busybox ash and bash', () => {
+  test.each(versions)('PgBouncer %s: every awkward password, and an awkward user', async version => {
+    // One file holds all of them; the first user's password comes from its own variable.
+    const further = awkwardPasswords.map((password, i) => [
+      [`PGBOUNCER_USER_${i + 2}`, `u"s:e\\r $x ${i}`],
+      [`PGBOUNCER_PASSWORD_${i + 2}`, password],
+    ]);
+    const env = {
+      ...Object.fromEntries(further.flat()),
+      PGBOUNCER_CONNECT_QUERY: "SET x='a\\b'",
+      PGBOUNCER_AUTH_QUERY: 'true',
+    };
+    const results = await renderUnderEachShell(version, env, RENDERED);
+    expect(new Set(results).size).toBe(1);
+    for (const [i, password] of awkwardPasswords.entries()) {
+      expect(results[0]).toContain(`\n"u""s:e\\r $x ${i}" "${password.replaceAll('"', '""')}"\n`);
+    }
+  });
+
+  test.each([
+    ['several databases', { PGBOUNCER_DATABASES: 'app=a *=b:5433\n r=[::1]:5/x_y\tq=c/d' }, RENDERED],
+    ['TLS', { PGBOUNCER_SERVER_TLS_SSLMODE: 'require' }, RENDERED],
+    ['processes', { PGBOUNCER_PROCESSES: '2' }, ['1/pgbouncer.ini', '2/pgbouncer.ini', 'userlist.txt', 'pgpass']],
+  ])('%s', async (_, env, files) => {
+    expect(new Set(await renderUnderEachShell('1.26', env, files)).size).toBe(1);
+  });
+
+  test('what the database list becomes', async () => {
+    const [text = ''] = await renderUnderEachShell(
+      '1.26',
+      { PGBOUNCER_DATABASES: 'app=a *=b:5433 r=[::1]:5/x_y', PGBOUNCER_UPSTREAM_HOST: '' },
+      RENDERED,
+    );
+    expect(text).toContain(
+      "[databases]\napp = host='a' port=5432\n* = host='b' port=5433\nr = host='::1' port=5 dbname='x_y'\n",
+    );
+  });
+});
+
+const hash = `md5${'0a'.repeat(16)}`;
+const noPassword = { POSTGRES_PASSWORD: '' };
+const second = (user: string, password: string): Environment => ({
+  PGBOUNCER_USER_2: user,
+  PGBOUNCER_PASSWORD_2: password,
+});
+const list = (databases: string): Environment => ({ PGBOUNCER_DATABASES: databases });
+const self = (host: string): Environment => ({ PGBOUNCER_UPSTREAM_HOST: host, PGBOUNCER_UPSTREAM_PORT: '6432' });
+const ownAddress = spawnSync('getent', ['hosts', hostname()], { encoding: 'utf8' }).stdout.split(/\s/)[0] ?? '';
+
+const numbers = [
+  'UPSTREAM_PORT PORT DEFAULT_POOL_SIZE MIN_POOL_SIZE RESERVE_POOL_SIZE RESERVE_POOL_TIMEOUT MAX_CLIENT_CONN',
+  'MAX_DB_CONNECTIONS MAX_PREPARED_STATEMENTS QUERY_WAIT_TIMEOUT IDLE_TRANSACTION_TIMEOUT SERVER_IDLE_TIMEOUT',
+  'SERVER_LOGIN_RETRY PROCESSES',
+]
+  .join(' ')
+  .split(' ');
+
+const refusals: [string, Environment][] = [
+  ['PGBOUNCER_UPSTREAM_HOST is not set', { PGBOUNCER_UPSTREAM_HOST: '' }],
+  ['PGBOUNCER_UPSTREAM_HOST contains white space', { PGBOUNCER_UPSTREAM_HOST: 'a b' }],
+  ['POSTGRES_PASSWORD: the password is empty', noPassword],
+  ['POSTGRES_PASSWORD: the password is empty', { ...noPassword, PGBOUNCER_AUTH_TYPE: 'md5' }],
+  ['POSTGRES_PASSWORD contains a line break', { POSTGRES_PASSWORD: 'a\nb' }],
+  ['POSTGRES_PASSWORD contains a line break', { POSTGRES_PASSWORD: 'a\n' }],
+  ['POSTGRES_PASSWORD contains a line break', { POSTGRES_PASSWORD: 'a\r' }],
+  ['POSTGRES_USER contains a line break', { POSTGRES_USER: 'a\nb' }],
+  ['POSTGRES_DB contains a line break', { POSTGRES_DB: 'a\nb' }],
+  ['POSTGRES_PASSWORD: the password is longer than 996', { POSTGRES_PASSWORD: 'x'.repeat(997) }],
+  ['POSTGRES_PASSWORD: the password is longer than 996', { POSTGRES_PASSWORD: 'é'.repeat(499) }],
+  ['POSTGRES_PASSWORD: the password looks like a stored hash', { POSTGRES_PASSWORD: hash }],
+  ['POSTGRES_PASSWORD: the password looks like a stored hash', { POSTGRES_PASSWORD: 'SCRAM-SHA-256$4096:x$y:z' }],
+  ['POSTGRES_PASSWORD_FILE: /nowhere cannot be read', { ...noPassword, POSTGRES_PASSWORD_FILE: '/nowhere' }],
+  ['POSTGRES_PASSWORD_FILE: /tmp cannot be read', { ...noPassword, POSTGRES_PASSWORD_FILE: '/tmp' }],
+  ['POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are both set', { POSTGRES_PASSWORD_FILE: '/nowhere' }],
+  ['POSTGRES_USER and POSTGRES_USER_FILE are both set', { POSTGRES_USER_FILE: '/nowhere' }],
+  ['POSTGRES_DB and POSTGRES_DB_FILE are both set', { POSTGRES_DB_FILE: '/nowhere' }],
+  // every refusal of a password holds for each user
+  ['PGBOUNCER_PASSWORD_2: the password is empty', second('b', '')],
+  ['PGBOUNCER_PASSWORD_2 contains a line break', second('b', 'x\n')],
+  ['PGBOUNCER_PASSWORD_2: the password is longer than 996', second('b', 'x'.repeat(997))],
+  ['PGBOUNCER_PASSWORD_2: the password looks like a stored hash', second('b', hash)],
+  ['PGBOUNCER_USER_2 contains a line break', second('b\n', 'x')],
+  ['PGBOUNCER_PASSWORD_2 is set, and PGBOUNCER_USER_2 is not', second('', 'x')],
+  ['PGBOUNCER_PASSWORD_2: user app is there already', second('app', 'x')],
+  ['PGBOUNCER_PASSWORD_2_FILE: /nowhere cannot be read', { ...second('b', ''), PGBOUNCER_PASSWORD_2_FILE: '/nowhere' }],
+  [
+    'PGBOUNCER_PASSWORD_2 and PGBOUNCER_PASSWORD_2_FILE are both',
+    { ...second('b', 'x'), PGBOUNCER_PASSWORD_2_FILE: '/x' },
+  ],
+  ['PGBOUNCER_USER_3 is out of sequence', { PGBOUNCER_USER_3: 'c' }],
+  ['PGBOUNCER_PASSWORD_4 is out of sequence', { ...second('b', 'x'), PGBOUNCER_PASSWORD_4_FILE: '/x' }],
+  ['PGBOUNCER_USER_1 is out of sequence', { PGBOUNCER_USER_1: 'c' }],
+  ['PGBOUNCER_USER_02 is out of sequence', { PGBOUNCER_USER_02: 'c' }],
+  ['PGBOUNCER_USER_99999999999999999999 is out of sequence', { PGBOUNCER_USER_99999999999999999999: 'c' }],
+  // databases
+  ['PGBOUNCER_DATABASES has no entry', list(' \n')],
+  ['PGBOUNCER_DATABASES: app: no "="', list('app')],
+  ['PGBOUNCER_DATABASES: app=: the name, the host', list('app=')],
+  ['PGBOUNCER_DATABASES: =db: the name, the host', list('=db')],
+  ['PGBOUNCER_DATABASES: a=b=c: the name, the host or one', list('a=b=c')],
+  ['PGBOUNCER_DATABASES: a=h: a is there already', list('a=g a=h')],
+  ['PGBOUNCER_DATABASES: *=h: * is there already', list('*=g b=x *=h')],
+  ['PGBOUNCER_DATABASES: pgbouncer=db: pgbouncer is the name of the console', list('pgbouncer=db')],
+  ['PGBOUNCER_DATABASES: a;b=db: only letters', list('a;b=db')],
+  ['PGBOUNCER_DATABASES: [x]=db: only letters', list('[x]=db')],
+  ["PGBOUNCER_DATABASES: a=h'x: 'h'x' is no host name", list("a=h'x")],
+  ["PGBOUNCER_DATABASES: a=:5432: '' is no host name", list('a=:5432')],
+  ['PGBOUNCER_DATABASES: a=::1: an IPv6 address goes into [ ]', list('a=::1')],
+  ['PGBOUNCER_DATABASES: a=h/: nothing after', list('a=h/')],
+  ['PGBOUNCER_DATABASES: *=h/x: the entry *', list('*=h/x')],
+  ['PGBOUNCER_DATABASES: a=h:: the port must be a number', list('a=h:')],
+  ['PGBOUNCER_DATABASES: a=h:x: the port must be a number', list('a=h:x')],
+  ['PGBOUNCER_DATABASES: a=h:0: the port=0 is out of range', list('a=h:0')],
+  ['PGBOUNCER_DATABASES: a=h:70000: the port=70000 is out of range', list('a=h:70000')],
+  ['PGBOUNCER_DATABASES=pgbouncer with port 6432 is PgBouncer itself', list('a=postgres b=pgbouncer:6432')],
+  ['PGBOUNCER_DATABASES=::1 with port 6432 is PgBouncer itself', list('a=[::1]:6432/x')],
+  // settings
+  ['PGBOUNCER_POOL_MODE must not be', { PGBOUNCER_POOL_MODE: 'Transaction' }],
+  ['PGBOUNCER_AUTH_TYPE must not be', { PGBOUNCER_AUTH_TYPE: 'plain' }],
+  ['PGBOUNCER_AUTH_QUERY must not be', { PGBOUNCER_AUTH_QUERY: 'yes' }],
+  ['PGBOUNCER_CONNECT_QUERY contains a line break', { PGBOUNCER_CONNECT_QUERY: 'a\nadmin_users = x' }],
+  ['PGBOUNCER_STATS_USERS contains a line break', { PGBOUNCER_STATS_USERS: 'a\nb' }],
+  ['PGBOUNCER_IGNORE_STARTUP_PARAMETERS contains a line break', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'a\nb' }],
+  ['PGBOUNCER_LISTEN_ADDR contains a line break', { PGBOUNCER_LISTEN_ADDR: 'a\nb' }],
+  ...numbers.flatMap(name =>
+    ['x', '-1', '1 2', '1;', '9999999999'].map((value): [string, Environment] => [
+      `PGBOUNCER_${name} must be a number`,
+      { [`PGBOUNCER_${name}`]: value },
+    ]),
+  ),
+  ['PGBOUNCER_PORT=0 is out of range', { PGBOUNCER_PORT: '0' }],
+  ['PGBOUNCER_PORT=65536 is out of range', { PGBOUNCER_PORT: '65536' }],
+  ['PGBOUNCER_DEFAULT_POOL_SIZE=0 is out of range', { PGBOUNCER_DEFAULT_POOL_SIZE: '0' }],
+  ['PGBOUNCER_PROCESSES=65 is out of range', { PGBOUNCER_PROCESSES: '65' }],
+  // TLS
+  ['PGBOUNCER_CLIENT_TLS_SSLMODE=require needs a certificate', { PGBOUNCER_CLIENT_TLS_SSLMODE: 'require' }],
+  ['PGBOUNCER_SERVER_TLS_SSLMODE must not be', { PGBOUNCER_SERVER_TLS_SSLMODE: 'on' }],
+  [
+    'TLS file /nowhere cannot be read',
+    { PGBOUNCER_SERVER_TLS_SSLMODE: 'verify-full', PGBOUNCER_SERVER_TLS_CA_FILE: '/nowhere' },
+  ],
+  // it must not connect to itself
+  ...['pgbouncer', 'PgBouncer', 'localhost', 'LocalHost', '127.0.0.1', '127.1.2.3', '::1', '0.0.0.0', hostname()].map(
+    (host): [string, Environment] => [`PGBOUNCER_UPSTREAM_HOST=${host} with port 6432 is PgBouncer itself`, self(host)],
+  ),
+  ['pool with port 6432 is PgBouncer itself (its own name)', { ...self('pool'), PGBOUNCER_SELF_NAMES: 'a pool b' }],
+  ...(ownAddress === '' ? [] : [['is PgBouncer itself', self(ownAddress)] as [string, Environment]]),
+  // the place
+  ['/proc cannot be written', { PGBOUNCER_RUNTIME_DIR: '/proc' }],
+  ['/proc/x cannot be written', { PGBOUNCER_RUNTIME_DIR: '/proc/x' }],
+];
+
+/** One line in the end, that says what and what to do; nothing on stdout; no secret; exit code 1. */
+function expectRefusal(result: Result, reason: string, env: Environment): void {
+  const lines = result.stderr.trimEnd().split('\n');
+  expect(result.code, result.stderr).toBe(1);
+  expect(result.stdout).toBe('');
+  expect(lines.at(-1)).toContain(`pgbouncer entrypoint: refused: `);
+  expect(lines.at(-1)).toContain(reason);
+  expect(lines.at(-1)).toMatch(/\. [A-Z].*[.)]$/);
+  expect(lines.filter(line => !/^pgbouncer entrypoint: (?:warning|refused): /.test(line))).toEqual([]);
+  const password = env.POSTGRES_PASSWORD ?? '';
+  if (password.length > 4) expect(result.stderr).not.toContain(password);
+}
+
+describe.skipIf(!hasServers).concurrent.each(shells)('refused under %s', shell => {
+  test('every setting that cannot work, by name', { timeout: 120_000 }, async () => {
+    expect(refusals.length).toBeGreaterThan(140);
+    await runEach(refusals, async ([reason, env]) => {
+      const all = await prepare({ version: '1.24', shell, env: { PGBOUNCER_PORT: '6432', ...env } }, 5432);
+      expectRefusal(await runScript(ENTRYPOINT, all), reason, all);
+    });
+  });
+
+  test('a secret that only somebody else can read', async () => {
+    const file = join(makeWorkDirectory(), 'secret');
+    writeFileSync(file, 'x', { mode: 0o000 });
+    const all = await prepare({ shell, env: { ...noPassword, POSTGRES_PASSWORD_FILE: file } }, 5432);
+    expectRefusal(await runScript(ENTRYPOINT, all), `POSTGRES_PASSWORD_FILE: ${file} cannot be read by uid`, all);
+  });
+
+  test('a secret file of two lines', async () => {
+    const file = join(makeWorkDirectory(), 'secret');
+    writeFileSync(file, 'x\ny\n');
+    const all = await prepare({ shell, env: { ...noPassword, POSTGRES_PASSWORD_FILE: file } }, 5432);
+    expectRefusal(await runScript(ENTRYPOINT, all), 'POSTGRES_PASSWORD contains a line break', all);
+  });
+
+  test('an image without PgBouncer', async () => {
+    const all = await prepare({ shell }, 5432);
+    const PATH = (all.PATH ?? '')
+      .split(':')
+      .filter(path => !path.includes('pgbouncer'))
+      .join(':');
+    expectRefusal(await runScript(ENTRYPOINT, { ...all, PATH }), 'pgbouncer --version gives no version', all);
+  });
+
+  test('a userlist that came out empty, as on a full disk', async () => {
+    const all = await prepare({ shell }, 5432);
+    const bin = makeWorkDirectory();
+    const directory = all.PGBOUNCER_RUNTIME_DIR ?? '';
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(bin, 'mkdir'), `#!/bin/sh\n/bin/mkdir "$@"\nln -sf /dev/null '${directory}/userlist.txt'\n`);
+    writeFileSync(join(bin, 'rm'), '#!/bin/sh\n');
+    for (const name of ['mkdir', 'rm']) chmodSync(join(bin, name), 0o755);
+    const [first, ...rest] = (all.PATH ?? '').split(':');
+    symlinkSync(join(first ?? '', 'sh'), join(bin, 'sh'));
+    const PATH = [bin, first, ...rest].join(':');
+    expectRefusal(await runScript(ENTRYPOINT, { ...all, PATH }), 'userlist.txt holds no user', all);
+  });
+});
+
+const conf: [string, Version, string, string | null][] = [
+  // what the version knows passes
+  ['custom.ini', '1.18', '; x\n# y\n\nserver_lifetime = 60\r\n  admin_users=app\n', null],
+  ['custom.ini', '1.26', 'pool_idle_timeout = 3\nlogin_notify_message = a=b [x]\ntransaction_timeout = 1\n', null],
+  [
+    'databases.ini',
+    '1.18',
+    "[databases]\na = host=h port=1 connect_query='SET x = ''peer_id = 1''' pool_size=3\n",
+    null,
+  ],
+  ['users.ini', '1.24', '[users]\nbob = pool_mode=session query_timeout = 3\n', null],
+  ['custom.ini', '1.24', 'suspend_timeout = 3\n', null],
+  // what it does not know is refused, by name
+  ['custom.ini', '1.18', 'peer_id = 1\n', 'peer_id in [pgbouncer] needs PgBouncer 1.19, and this is 1.18.0'],
+  [
+    'custom.ini',
+    '1.18',
+    'max_prepared_statements = 1\n',
+    'max_prepared_statements in [pgbouncer] needs PgBouncer 1.21, and',
+  ],
+  [
+    'custom.ini',
+    '1.24',
+    '\ntransaction_timeout = 1\n',
+    'line 2: transaction_timeout in [pgbouncer] needs PgBouncer 1.25, and',
+  ],
+  ['custom.ini', '1.26', 'suspend_timeout = 1\n', 'suspend_timeout in [pgbouncer] was removed in PgBouncer 1.26'],
+  ['custom.ini', '1.26', 'default_poolsize = 1\n', 'PgBouncer 1.26.1 has no default_poolsize in [pgbouncer]'],
+  [
+    'databases.ini',
+    '1.18',
+    '[databases]\na = host=h auth_dbname=x\n',
+    'auth_dbname in [databases] needs PgBouncer 1.19',
+  ],
+  [
+    'databases.ini',
+    '1.24',
+    '[databases]\na = host=h query_wait_timeout=1\n',
+    'query_wait_timeout in [databases] needs PgBouncer 1.26',
+  ],
+  ['databases.ini', '1.26', '[databases]\na = hots=h\n', 'PgBouncer 1.26.1 has no hots in [databases]'],
+  ['users.ini', '1.18', '[users]\nbob = pool_size=1\n', 'pool_size in [users] needs PgBouncer 1.23'],
+  ['peers.ini', '1.18', '[peers]\n1 = host=h\n', '[peers] needs PgBouncer 1.19'],
+  ['other.ini', '1.26', '[database]\na = host=h\n', 'there is no section [database]'],
+  // sections
+  ['custom.ini', '1.26', '[pgbouncer]\nadmin_users = x\n', 'would reset all generated settings'],
+  ['custom.ini', '1.26', ' [PgBouncer]\nadmin_users = x\n', 'would reset all generated settings'],
+  [
+    'custom.ini',
+    '1.26',
+    'server_lifetime = 1\n[databases]\na = host=h\n',
+    'has settings before its first section line',
+  ],
+];
+
+describe.skipIf(!hasServers)('files of conf.d', () => {
+  test.each(conf)('%s on %s: %j', async (file, version, text, reason) => {
+    for (const shell of shells) {
+      const env = await prepare({ version, shell, conf: { [file]: text }, env: { PGBOUNCER_DRY_RUN: '1' } }, 5432);
+      const result = await runScript(ENTRYPOINT, env);
+      if (reason === null) expect(result, result.stderr).toMatchObject({ code: 0 });
+      else expectRefusal(result, reason, env);
+    }
+  });
+
+  test('one that cannot be read', async () => {
+    const env = await prepare({ conf: { 'x.ini': 'server_lifetime = 1\n' } }, 5432);
+    const path = join(env.PGBOUNCER_CONF_DIR ?? '', 'x.ini');
+    chmodSync(path, 0o000);
+    giveAway(path);
+    expectRefusal(await runScript(ENTRYPOINT, env), 'x.ini cannot be read by uid', env);
+  });
+});
+
+const warnings: [Version, Environment, string | null][] = [
+  ['1.26', {}, null],
+  ['1.24', {}, null],
+  ['1.18', {}, 'PgBouncer 1.18.0 has no max_prepared_statements (needs 1.21)'],
+  ['1.24', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits' }, 'CVE-2026-107349'],
+  ['1.24', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits, options' }, null],
+  ['1.26', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits' }, null],
+  ['1.26', { PGBOUNCER_DEFAULT_POOLSIZE: '3' }, 'PGBOUNCER_DEFAULT_POOLSIZE is not a setting here'],
+  ['1.26', { PGBOUNCER_HOST: 'pgbouncer', PGBOUNCER_BYPASS: '1' }, null],
+  ['1.26', { PGBOUNCER_DATABASES: 'a=h b=h' }, 'the health check asks for database app'],
+  ['1.26', { PGBOUNCER_DATABASES: 'a=h *=h' }, null],
+  ['1.26', { PGBOUNCER_UPSTREAM_HOST: 'pgbouncer' }, null], // another port than its own: no loop
+];
+
+describe.skipIf(!hasServers)('warnings', () => {
+  test.each(warnings)('%s with %j', async (version, env, warning) => {
+    const all = await prepare({ version, env: { PGBOUNCER_DRY_RUN: '1', ...env } }, 5432);
+    const { code, stderr } = await runScript(ENTRYPOINT, all);
+    expect(code).toBe(0);
+    if (warning === null) expect(stderr).toBe('');
+    else expect(stderr).toMatch(/^pgbouncer entrypoint: warning: .*\n$/);
+    expect(stderr).toContain(warning ?? '');
+  });
+
+  test('verbose puts passwords into the log', async () => {
+    const all = await prepare({ conf: { 'x.ini': 'verbose = 2\n' }, env: { PGBOUNCER_DRY_RUN: '1' } }, 5432);
+    expect((await runScript(ENTRYPOINT, all)).stderr).toContain('x.ini sets verbose: PgBouncer then writes passwords');
+  });
+
+  test('several processes before 1.19 are refused', async () => {
+    const all = await prepare({ version: '1.18', env: { PGBOUNCER_PROCESSES: '2' } }, 5432);
+    expectRefusal(await runScript(ENTRYPOINT, all), 'PGBOUNCER_PROCESSES=2 needs PgBouncer 1.19; this is 1.18.0', all);
+  });
+});
