@@ -1,5 +1,5 @@
 /** PgBouncer as a container would run it: the generated entrypoint, under a chosen shell and version. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import { type AssetInput, generateAssets } from '../../pgbouncer/index.ts';
@@ -9,6 +9,7 @@ import {
   type Environment,
   findFreePort,
   giveAway,
+  killGroup,
   makeWorkDirectory,
   POSTGRES_BIN,
   type Result,
@@ -102,14 +103,20 @@ export async function prepare(options: PoolerOptions, upstreamPort: number): Pro
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }
 
+const findShell = (env: Environment): string =>
+  (env.PATH ?? '')
+    .split(':')
+    .map(path => join(path, 'sh'))
+    .find(path => existsSync(path)) ?? '/bin/sh';
+
 /** Runs a generated script to its end, under the shell that is `sh` in the PATH. */
 export const runScript = (asset: string, env: Environment, args: string[] = []): Promise<Result> =>
-  run(`${(env.PATH ?? '').split(':')[0]}/sh`, [findAsset(asset), ...args], env);
+  run(findShell(env), [findAsset(asset), ...args], env);
 
 /** Starts the entrypoint and waits until it listens. @throws Error with its log if it ends before. */
 export async function startPooler(postgres: Pick<Postgres, 'port'>, options: PoolerOptions = {}): Promise<Pooler> {
   const env = await prepare(options, postgres.port);
-  const pooler = start(`${(env.PATH ?? '').split(':')[0]}/sh`, [findAsset('pgbouncer/docker-entrypoint.sh')], env);
+  const pooler = start(findShell(env), [findAsset('pgbouncer/docker-entrypoint.sh')], env);
   await waitUntil('PgBouncer is up', () => {
     if (pooler.child.exitCode !== null) throw new Error(`PgBouncer ended:\n${pooler.log()}`);
     const started = pooler.log().match(/process up: PgBouncer/g)?.length ?? 0;
@@ -138,7 +145,7 @@ export async function withPooler<T>(
   try {
     return await use(pooler);
   } finally {
-    pooler.child.kill('SIGKILL');
+    killGroup(pooler);
     await pooler.exit;
   }
 }

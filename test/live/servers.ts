@@ -30,7 +30,7 @@ let shellDirectory: string | null = null;
 export const hasServers = findMissing() === null;
 
 afterAll(async () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) killGroup({ child });
   await Promise.all([...running].map(child => new Promise(resolve => child.once('exit', resolve))));
   for (const path of directories.splice(0)) rmSync(path, { recursive: true, force: true });
 });
@@ -106,7 +106,7 @@ export interface Running {
 
 export function start(command: string, args: string[], env: Environment): Running {
   const [program = '', ...rest] = unprivileged(command, args);
-  const child = spawn(program, rest, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, rest, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let log = '';
   const keep = (chunk: Buffer): void => {
     log += chunk.toString('utf8');
@@ -125,6 +125,12 @@ export function start(command: string, args: string[], env: Environment): Runnin
   return { child, pid: child.pid, log: () => log, exit };
 }
 
+/** SIGKILL for the program and what it started: PgBouncers behind a supervisor, sessions of a Postgres. */
+export function killGroup({ child }: Pick<Running, 'child'>): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  process.kill(-child.pid, 'SIGKILL');
+}
+
 export interface Result {
   code: number | null;
   stdout: string;
@@ -135,7 +141,7 @@ export interface Result {
 export function run(command: string, args: string[], env: Environment, input = ''): Promise<Result> {
   const [program = '', ...rest] = unprivileged(command, args);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { env, cwd: '/' });
+    const child = spawn(program, rest, { env, cwd: '/', detached: true });
     running.add(child);
     const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     child.stdout.on('data', chunk => chunks.stdout.push(chunk));
