@@ -1,41 +1,19 @@
 /** Who can log in through the generated PgBouncer, and who can't: client → PgBouncer → Postgres, SCRAM both ways. */
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { awkwardPasswords } from './awkward.ts';
-import { createApp, credentials, findAsset, type Pooler, runPsql, withPooler } from './pooler.ts';
+import { createApp, runPsql, whoAmI, withPooler } from './pooler.ts';
 import { type Postgres, quoteLiteral, quoteName, startPostgres } from './postgres.ts';
-import {
-  composePath,
-  type Environment,
-  giveAway,
-  hasServers,
-  makeWorkDirectory,
-  run,
-  runEach,
-  shells,
-  versions,
-} from './servers.ts';
+import { type Environment, hasServers, makeWorkDirectory, run, runEach, shells, versions } from './servers.ts';
 
 let postgres: Postgres;
-let tls: string;
 
 const users = awkwardPasswords.map((password, i) => ({ name: `u${i} "s:e\\r' $x`, password }));
-const whoAmI = "SELECT current_user || '@' || current_database()";
 
 beforeAll(async () => {
   if (!hasServers) return;
-  tls = makeCertificates();
-  postgres = await startPostgres({
-    settings: {
-      max_connections: '500',
-      ssl: 'on',
-      ssl_cert_file: join(tls, 'server.pem'),
-      ssl_key_file: join(tls, 'server.key'),
-    },
-    hba: ['hostnossl tls_only all all reject', 'host all old_hash all md5'],
-  });
+  postgres = await startPostgres({ settings: { max_connections: '500' }, hba: ['host all old_hash all md5'] });
   await createApp(postgres);
   const roles = users.map(
     ({ name, password }) => `CREATE ROLE ${quoteName(name)} LOGIN PASSWORD ${quoteLiteral(password)};`,
@@ -47,22 +25,8 @@ beforeAll(async () => {
     CREATE ROLE root SUPERUSER LOGIN PASSWORD 'secret-of-root';
     SET password_encryption = 'md5';
     CREATE ROLE old_hash LOGIN PASSWORD 'secret-of-old-hash';`);
-  for (const name of ['tls_only', 'reports']) await postgres.query(`CREATE DATABASE ${name}`);
+  await postgres.query('CREATE DATABASE reports');
 });
-
-/** One authority, and a certificate for 127.0.0.1. Addresses, since what `localhost` means depends on the machine. */
-function makeCertificates(): string {
-  const directory = makeWorkDirectory();
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=test authority');
-  openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=server');
-  writeFileSync(join(directory, 'extensions'), 'subjectAltName=IP:127.0.0.1\n');
-  const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'extensions'];
-  openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.pem', ...signing);
-  giveAway(join(directory, 'server.key'));
-  return directory;
-}
 
 const numbered = (list: { name: string; password: string }[]): Environment =>
   Object.fromEntries(
@@ -244,132 +208,9 @@ describe.skipIf(!hasServers).concurrent.each(versions)('PgBouncer %s', version =
       if (isIn) expect((await pooler.checkHealth()).code).toBe(0);
     });
   });
-
-  const file = (name: string): string => join(tls, name);
-  const onClientSide = (): Environment => ({
-    PGBOUNCER_CLIENT_TLS_SSLMODE: 'require',
-    PGBOUNCER_CLIENT_TLS_CERT_FILE: file('server.pem'),
-    PGBOUNCER_CLIENT_TLS_KEY_FILE: file('server.key'),
-  });
-  const onServerSide = (mode: string): Environment => ({
-    PGBOUNCER_SERVER_TLS_SSLMODE: mode,
-    PGBOUNCER_SERVER_TLS_CA_FILE: file('ca.pem'),
-  });
-  const isEncrypted = 'SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
-
-  test('TLS from clients is required and proves who answers', async () => {
-    await withPooler(postgres, { version, shell, env: onClientSide() }, async pooler => {
-      const ask = (more: Environment) => runPsql(pooler.port, 'app', 'secret-of-app', 'app', whoAmI, more);
-      expect((await ask({ PGSSLMODE: 'disable' })).stderr).toContain('SSL required');
-      expect((await ask({ PGSSLMODE: 'require' })).stdout).toBe('app@app');
-      const verify = { PGSSLMODE: 'verify-full', PGSSLROOTCERT: file('ca.pem') };
-      expect((await ask(verify)).stdout).toBe('app@app');
-      expect((await ask({ ...verify, PGHOST: '127.0.0.2' })).stderr).toContain('server certificate for "127.0.0.1"');
-      expect((await pooler.checkHealth()).code).toBe(0);
-    });
-  });
-
-  test('TLS to Postgres encrypts, and verify-full refuses another name', async () => {
-    await withPooler(postgres, { version, shell, env: onServerSide('verify-full') }, async pooler => {
-      expect((await runPsql(pooler.port, 'app', 'secret-of-app', 'tls_only', isEncrypted)).stdout).toBe('t');
-    });
-    const wrongName = {
-      ...onServerSide('verify-full'),
-      PGBOUNCER_UPSTREAM_HOST: '127.0.0.2',
-      PGBOUNCER_QUERY_WAIT_TIMEOUT: '3',
-    };
-    await withPooler(postgres, { version, shell, env: wrongName }, async pooler => {
-      expect((await runPsql(pooler.port, 'app', 'secret-of-app', 'tls_only', isEncrypted)).code).not.toBe(0);
-      expect(pooler.log()).toMatch(/TLS handshake error|name `127.0.0.2' not present/);
-    });
-    await withPooler(
-      postgres,
-      { version, shell, env: { PGBOUNCER_SERVER_TLS_SSLMODE: 'disable', PGBOUNCER_QUERY_WAIT_TIMEOUT: '3' } },
-      async pooler => {
-        const result = await runPsql(pooler.port, 'app', 'secret-of-app', 'tls_only', isEncrypted);
-        expect(result.stderr).toContain('rejects connection');
-      },
-    );
-  });
-
-  test('TLS both ways at once', async () => {
-    const env = { ...onClientSide(), ...onServerSide('verify-full') };
-    await withPooler(postgres, { version, shell, env }, async pooler => {
-      const result = await runPsql(pooler.port, 'app', 'secret-of-app', 'tls_only', isEncrypted, {
-        PGSSLMODE: 'require',
-      });
-      expect(result.stdout, result.stderr).toBe('t');
-    });
-  });
-
-  test('files of conf.d win over the environment; the rest stays', async () => {
-    const conf = {
-      'a.ini': '; comment\ndefault_pool_size = 7\nadmin_users = app\n',
-      'b.ini': 'default_pool_size = 9\r\n',
-      'c.ini.example': 'nonsense',
-      'databases.ini': `# comment\n\n[databases]\nmine = host=127.0.0.1 port=${postgres.port} dbname=reports pool_size=3\n[users]\nsecond = pool_mode=session\n`,
-    };
-    const env = {
-      PGBOUNCER_QUERY_WAIT_TIMEOUT: '7',
-      PGBOUNCER_CONNECT_QUERY: "SELECT set_config('my.x', 'it''s', false)",
-    };
-    await withPooler(postgres, { version, shell, conf, env }, async pooler => {
-      const config = await showConfig(pooler);
-      expect(config).toMatchObject({ default_pool_size: '9', query_wait_timeout: '7', pool_mode: 'transaction' });
-      expect((await runPsql(pooler.port, 'app', 'secret-of-app', 'pgbouncer', 'RELOAD')).code).toBe(0);
-      expect((await runPsql(pooler.port, 'app', 'secret-of-app', 'mine', whoAmI)).stdout).toBe('app@reports');
-      expect((await runPsql(pooler.port, 'app', 'secret-of-app', 'app', "SELECT current_setting('my.x')")).stdout).toBe(
-        "it's",
-      );
-    });
-  });
-
-  test('the table of known keys is the one of this version', async () => {
-    const block =
-      /learn\("pgbouncer",(.*?)"\)/s.exec(readFileSync(findAsset('pgbouncer/known-keys.awk'), 'utf8'))?.[1] ?? '';
-    const minor = Number(version.slice(2)) + 1000;
-    const known = [...block.matchAll(/([a-z0-9_]+)(?::(-?\d+))?[ "]/g)].flatMap(([, key, since = '0']) => {
-      const number = Number(since);
-      return number < 0 ? (minor < -number ? [key] : []) : minor >= number ? [key] : [];
-    });
-    await withPooler(postgres, { version, shell }, async pooler => {
-      const names = [...Object.keys(await showConfig(pooler)), 'service_name']; // an alias that SHOW CONFIG leaves out
-      expect(known.sort()).toEqual(names.sort());
-    });
-  });
-
-  test('PgBouncer itself refuses what the entrypoint refuses', async () => {
-    for (const [key, knows] of [
-      ['server_round_robin', true],
-      ['peer_id', version !== '1.18'],
-      ['transaction_timeout', version === '1.26'],
-      ['pool_idle_timeout', version === '1.26'],
-      ['suspend_timeout', version !== '1.26'],
-    ] as const) {
-      const directory = makeWorkDirectory();
-      const ini = join(directory, 'pgbouncer.ini');
-      writeFileSync(ini, `[databases]\n[pgbouncer]\nunix_socket_dir =\n${key} = 1\n`);
-      const result = await run(join(composePath(version, shell).split(':')[1] ?? '', 'pgbouncer'), [ini], {
-        PATH: '/usr/bin:/bin',
-      });
-      // Without an address it ends in any case; what matters is over which line.
-      expect(result.stderr.includes(key), `${key}: ${result.stderr}`).toBe(!knows);
-    }
-  });
 });
 
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   return text === '' ? [] : text.split(' ').map(Number);
-}
-
-async function showConfig(pooler: Pooler): Promise<Record<string, string>> {
-  const { stdout } = await runPsql(
-    pooler.port,
-    credentials.POSTGRES_USER,
-    credentials.POSTGRES_PASSWORD,
-    'pgbouncer',
-    'SHOW CONFIG',
-  );
-  return Object.fromEntries(stdout.split('\n').map(line => line.split('|').slice(0, 2)));
 }

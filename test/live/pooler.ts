@@ -80,6 +80,8 @@ export interface Pooler extends Running {
   stop: () => Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
+export const ENTRYPOINT = 'pgbouncer/docker-entrypoint.sh';
+export const whoAmI = "SELECT current_user || '@' || current_database()";
 export const credentials = { POSTGRES_USER: 'app', POSTGRES_PASSWORD: 'secret-of-app', POSTGRES_DB: 'app' };
 
 /** The environment of the container. `PGBOUNCER_PORT` is free. */

@@ -116,7 +116,8 @@ export function start(command: string, args: string[], env: Environment): Runnin
   running.add(child);
   const exit = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => {
+    child.once('close', (code, signal) => {
+      // not `exit`: the last lines of the log come later
       running.delete(child);
       resolve({ code, signal });
     });

@@ -1,82 +1,12 @@
-/** What the entrypoint renders and what it refuses, under each shell. Needs PgBouncer for its version, but no Postgres. */
+/** What the entrypoint refuses, under each shell: loudly and by name, before PgBouncer sees anything. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { awkwardPasswords } from './awkward.ts';
-import { prepare, runScript } from './pooler.ts';
-import {
-  type Environment,
-  giveAway,
-  hasServers,
-  makeWorkDirectory,
-  type Result,
-  runEach,
-  shells,
-  type Version,
-  versions,
-} from './servers.ts';
-
-const ENTRYPOINT = 'pgbouncer/docker-entrypoint.sh';
-const RENDERED = ['pgbouncer.ini', 'userlist.txt', 'pgpass'];
-
-/** The files and the output for each shell; the directory is the same, since it stands in the files. */
-async function renderUnderEachShell(version: Version, env: Environment, files: string[]): Promise<string[]> {
-  const directory = makeWorkDirectory();
-  const results: string[] = [];
-  for (const shell of shells) {
-    const all = await prepare(
-      { version, shell, directory, env: { PGBOUNCER_PORT: '6432', PGBOUNCER_DRY_RUN: '1', ...env } },
-      5432,
-    );
-    const result = await runScript(ENTRYPOINT, { ...all, PGBOUNCER_CONF_DIR: '/nowhere' });
-    expect(result.code, result.stderr).toBe(0);
-    for (const file of files) expect(statSync(join(directory, file)).mode & 0o777, file).toBe(0o600);
-    const content = files.map(file => readFileSync(join(directory, file), 'utf8'));
-    results.push([...content, result.stdout, result.stderr].join('\n--\n'));
-  }
-  return results;
-}
-
-describe.skipIf(!hasServers).concurrent('rendering gives the same bytes under dash, busybox ash and bash', () => {
-  test.each(versions)('PgBouncer %s: every awkward password, and an awkward user', async version => {
-    // One file holds all of them; the first user's password comes from its own variable.
-    const further = awkwardPasswords.map((password, i) => [
-      [`PGBOUNCER_USER_${i + 2}`, `u"s:e\\r $x ${i}`],
-      [`PGBOUNCER_PASSWORD_${i + 2}`, password],
-    ]);
-    const env = {
-      ...Object.fromEntries(further.flat()),
-      PGBOUNCER_CONNECT_QUERY: "SET x='a\\b'",
-      PGBOUNCER_AUTH_QUERY: 'true',
-    };
-    const results = await renderUnderEachShell(version, env, RENDERED);
-    expect(new Set(results).size).toBe(1);
-    for (const [i, password] of awkwardPasswords.entries()) {
-      expect(results[0]).toContain(`\n"u""s:e\\r $x ${i}" "${password.replaceAll('"', '""')}"\n`);
-    }
-  });
-
-  test.each([
-    ['several databases', { PGBOUNCER_DATABASES: 'app=a *=b:5433\n r=[::1]:5/x_y\tq=c/d' }, RENDERED],
-    ['TLS', { PGBOUNCER_SERVER_TLS_SSLMODE: 'require' }, RENDERED],
-    ['processes', { PGBOUNCER_PROCESSES: '2' }, ['1/pgbouncer.ini', '2/pgbouncer.ini', 'userlist.txt', 'pgpass']],
-  ])('%s', async (_, env, files) => {
-    expect(new Set(await renderUnderEachShell('1.26', env, files)).size).toBe(1);
-  });
-
-  test('what the database list becomes', async () => {
-    const [text = ''] = await renderUnderEachShell(
-      '1.26',
-      { PGBOUNCER_DATABASES: 'app=a *=b:5433 r=[::1]:5/x_y', PGBOUNCER_UPSTREAM_HOST: '' },
-      RENDERED,
-    );
-    expect(text).toContain(
-      "[databases]\napp = host='a' port=5432\n* = host='b' port=5433\nr = host='::1' port=5 dbname='x_y'\n",
-    );
-  });
-});
+import { ENTRYPOINT, prepare, runScript } from './pooler.ts';
+import { expectRefusal } from './refusal.ts';
+import { type Environment, hasServers, makeWorkDirectory, runEach, shells } from './servers.ts';
 
 const hash = `md5${'0a'.repeat(16)}`;
 const noPassword = { POSTGRES_PASSWORD: '' };
@@ -191,19 +121,6 @@ const refusals: [string, Environment][] = [
   ['/proc/x cannot be written', { PGBOUNCER_RUNTIME_DIR: '/proc/x' }],
 ];
 
-/** One line in the end, that says what and what to do; nothing on stdout; no secret; exit code 1. */
-function expectRefusal(result: Result, reason: string, env: Environment): void {
-  const lines = result.stderr.trimEnd().split('\n');
-  expect(result.code, result.stderr).toBe(1);
-  expect(result.stdout).toBe('');
-  expect(lines.at(-1)).toContain(`pgbouncer entrypoint: refused: `);
-  expect(lines.at(-1)).toContain(reason);
-  expect(lines.at(-1)).toMatch(/\. [A-Z].*[.)]$/);
-  expect(lines.filter(line => !/^pgbouncer entrypoint: (?:warning|refused): /.test(line))).toEqual([]);
-  const password = env.POSTGRES_PASSWORD ?? '';
-  if (password.length > 4) expect(result.stderr).not.toContain(password);
-}
-
 describe.skipIf(!hasServers).concurrent.each(shells)('refused under %s', shell => {
   test('every setting that cannot work, by name', { timeout: 120_000 }, async () => {
     expect(refusals.length).toBeGreaterThan(140);
@@ -248,114 +165,5 @@ describe.skipIf(!hasServers).concurrent.each(shells)('refused under %s', shell =
     symlinkSync(join(first ?? '', 'sh'), join(bin, 'sh'));
     const PATH = [bin, first, ...rest].join(':');
     expectRefusal(await runScript(ENTRYPOINT, { ...all, PATH }), 'userlist.txt holds no user', all);
-  });
-});
-
-const conf: [string, Version, string, string | null][] = [
-  // what the version knows passes
-  ['custom.ini', '1.18', '; x\n# y\n\nserver_lifetime = 60\r\n  admin_users=app\n', null],
-  ['custom.ini', '1.26', 'pool_idle_timeout = 3\nlogin_notify_message = a=b [x]\ntransaction_timeout = 1\n', null],
-  [
-    'databases.ini',
-    '1.18',
-    "[databases]\na = host=h port=1 connect_query='SET x = ''peer_id = 1''' pool_size=3\n",
-    null,
-  ],
-  ['users.ini', '1.24', '[users]\nbob = pool_mode=session query_timeout = 3\n', null],
-  ['custom.ini', '1.24', 'suspend_timeout = 3\n', null],
-  // what it does not know is refused, by name
-  ['custom.ini', '1.18', 'peer_id = 1\n', 'peer_id in [pgbouncer] needs PgBouncer 1.19, and this is 1.18.0'],
-  [
-    'custom.ini',
-    '1.18',
-    'max_prepared_statements = 1\n',
-    'max_prepared_statements in [pgbouncer] needs PgBouncer 1.21, and',
-  ],
-  [
-    'custom.ini',
-    '1.24',
-    '\ntransaction_timeout = 1\n',
-    'line 2: transaction_timeout in [pgbouncer] needs PgBouncer 1.25, and',
-  ],
-  ['custom.ini', '1.26', 'suspend_timeout = 1\n', 'suspend_timeout in [pgbouncer] was removed in PgBouncer 1.26'],
-  ['custom.ini', '1.26', 'default_poolsize = 1\n', 'PgBouncer 1.26.1 has no default_poolsize in [pgbouncer]'],
-  [
-    'databases.ini',
-    '1.18',
-    '[databases]\na = host=h auth_dbname=x\n',
-    'auth_dbname in [databases] needs PgBouncer 1.19',
-  ],
-  [
-    'databases.ini',
-    '1.24',
-    '[databases]\na = host=h query_wait_timeout=1\n',
-    'query_wait_timeout in [databases] needs PgBouncer 1.26',
-  ],
-  ['databases.ini', '1.26', '[databases]\na = hots=h\n', 'PgBouncer 1.26.1 has no hots in [databases]'],
-  ['users.ini', '1.18', '[users]\nbob = pool_size=1\n', 'pool_size in [users] needs PgBouncer 1.23'],
-  ['peers.ini', '1.18', '[peers]\n1 = host=h\n', '[peers] needs PgBouncer 1.19'],
-  ['other.ini', '1.26', '[database]\na = host=h\n', 'there is no section [database]'],
-  // sections
-  ['custom.ini', '1.26', '[pgbouncer]\nadmin_users = x\n', 'would reset all generated settings'],
-  ['custom.ini', '1.26', ' [PgBouncer]\nadmin_users = x\n', 'would reset all generated settings'],
-  [
-    'custom.ini',
-    '1.26',
-    'server_lifetime = 1\n[databases]\na = host=h\n',
-    'has settings before its first section line',
-  ],
-];
-
-describe.skipIf(!hasServers)('files of conf.d', () => {
-  test.each(conf)('%s on %s: %j', async (file, version, text, reason) => {
-    for (const shell of shells) {
-      const env = await prepare({ version, shell, conf: { [file]: text }, env: { PGBOUNCER_DRY_RUN: '1' } }, 5432);
-      const result = await runScript(ENTRYPOINT, env);
-      if (reason === null) expect(result, result.stderr).toMatchObject({ code: 0 });
-      else expectRefusal(result, reason, env);
-    }
-  });
-
-  test('one that cannot be read', async () => {
-    const env = await prepare({ conf: { 'x.ini': 'server_lifetime = 1\n' } }, 5432);
-    const path = join(env.PGBOUNCER_CONF_DIR ?? '', 'x.ini');
-    chmodSync(path, 0o000);
-    giveAway(path);
-    expectRefusal(await runScript(ENTRYPOINT, env), 'x.ini cannot be read by uid', env);
-  });
-});
-
-const warnings: [Version, Environment, string | null][] = [
-  ['1.26', {}, null],
-  ['1.24', {}, null],
-  ['1.18', {}, 'PgBouncer 1.18.0 has no max_prepared_statements (needs 1.21)'],
-  ['1.24', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits' }, 'CVE-2026-107349'],
-  ['1.24', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits, options' }, null],
-  ['1.26', { PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits' }, null],
-  ['1.26', { PGBOUNCER_DEFAULT_POOLSIZE: '3' }, 'PGBOUNCER_DEFAULT_POOLSIZE is not a setting here'],
-  ['1.26', { PGBOUNCER_HOST: 'pgbouncer', PGBOUNCER_BYPASS: '1' }, null],
-  ['1.26', { PGBOUNCER_DATABASES: 'a=h b=h' }, 'the health check asks for database app'],
-  ['1.26', { PGBOUNCER_DATABASES: 'a=h *=h' }, null],
-  ['1.26', { PGBOUNCER_UPSTREAM_HOST: 'pgbouncer' }, null], // another port than its own: no loop
-];
-
-describe.skipIf(!hasServers)('warnings', () => {
-  test.each(warnings)('%s with %j', async (version, env, warning) => {
-    const all = await prepare({ version, env: { PGBOUNCER_DRY_RUN: '1', ...env } }, 5432);
-    const { code, stderr } = await runScript(ENTRYPOINT, all);
-    expect(code).toBe(0);
-    if (warning === null) expect(stderr).toBe('');
-    else expect(stderr).toMatch(/^pgbouncer entrypoint: warning: .*\n$/);
-    expect(stderr).toContain(warning ?? '');
-  });
-
-  test('verbose puts passwords into the log', async () => {
-    const all = await prepare({ conf: { 'x.ini': 'verbose = 2\n' }, env: { PGBOUNCER_DRY_RUN: '1' } }, 5432);
-    expect((await runScript(ENTRYPOINT, all)).stderr).toContain('x.ini sets verbose: PgBouncer then writes passwords');
-  });
-
-  test('several processes before 1.19 are refused', async () => {
-    const all = await prepare({ version: '1.18', env: { PGBOUNCER_PROCESSES: '2' } }, 5432);
-    expectRefusal(await runScript(ENTRYPOINT, all), 'PGBOUNCER_PROCESSES=2 needs PgBouncer 1.19; this is 1.18.0', all);
   });
 });
