@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import { type AssetInput, generateAssets } from '../../pgbouncer/index.ts';
+import { assetInput } from './asset-input.ts';
 import type { Postgres } from './postgres.ts';
 import {
   composePath,
@@ -20,25 +21,6 @@ import {
   type Version,
   waitUntil,
 } from './servers.ts';
-
-export const assetInput: AssetInput = {
-  directory: 'pgbouncer',
-  statusScript: 'scripts/pgbouncer_status.sh',
-  runbook: 'docs/pgbouncer.md',
-  base: 'alpine',
-  poolService: 'pgbouncer',
-  poolPort: 6432,
-  publishedPort: 6432,
-  hostPortVariable: 'HOST_PGBOUNCER_PORT',
-  server: { service: 'postgres', port: 5432, publishedPort: '5432', major: 15 },
-  users: ['app'],
-  databases: ['app'],
-  appService: 'web',
-  appVariables: ['DATABASE_URL'],
-  composeFile: 'docker-compose.yml',
-  poolMode: 'transaction',
-  celery: false,
-};
 
 let assetsDirectory: string | null = null;
 

@@ -3,16 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  assetInput,
-  connect,
-  createApp,
-  findAsset,
-  type Pooler,
-  runScript,
-  withPooler,
-  writeAssets,
-} from './pooler.ts';
+import { assetInput } from './asset-input.ts';
+import { connect, createApp, findAsset, type Pooler, runScript, withPooler, writeAssets } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { type Environment, hasServers, makeWorkDirectory, run, shells, versions } from './servers.ts';
 
