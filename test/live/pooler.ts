@@ -20,7 +20,7 @@ import {
   start,
   type Version,
   waitUntil,
-} from './servers.ts';
+} from './run.ts';
 
 let assetsDirectory: string | null = null;
 

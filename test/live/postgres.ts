@@ -2,16 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, type QueryResult } from 'pg';
-import {
-  findFreePort,
-  giveAway,
-  makeWorkDirectory,
-  POSTGRES_BIN,
-  type Running,
-  run,
-  start,
-  waitUntil,
-} from './servers.ts';
+import { findFreePort, giveAway, makeWorkDirectory, POSTGRES_BIN, type Running, run, start, waitUntil } from './run.ts';
 
 export interface Postgres {
   port: number;
