@@ -338,6 +338,9 @@ fi
 if [ "$processes" -gt 1 ] && [ "$version" -lt 1019000 ]; then
   refuse "PGBOUNCER_PROCESSES=$processes needs PgBouncer 1.19; this is $version_text" 'Upgrade: before, a request to cancel a query would reach the wrong process. Or set it to 1.'
 fi
+if [ "$processes" -gt 1 ] && [ "${#directory}" -gt 80 ]; then
+  refuse "PGBOUNCER_RUNTIME_DIR=$directory is too long for the Unix sockets of several processes" 'Use a path of 80 characters at most.'
+fi
 case $ignore_startup_parameters in
   *extra_float_digits*)
     case $ignore_startup_parameters in
@@ -359,24 +362,35 @@ put() { # key, value: an empty one is left to PgBouncer's default
 
 # The user's own settings. To PgBouncer a second [pgbouncer] line means all its defaults again. So a file
 # without a section line is included in that section, and one with another section after it.
+has_sections() { grep -q '^[[:space:]]*\[' "$1"; } # file
+
+require_fit() { # file
+  if [ ! -r "$1" ]; then refuse "$1 cannot be read by uid $(id -u)" 'Make it readable for that user.'; fi
+  if grep -Eiq '^[[:space:]]*\[pgbouncer\]' "$1"; then
+    refuse "$1 has a line [pgbouncer], which would reset all generated settings" 'Remove that line: a file without a section line already belongs to [pgbouncer].'
+  fi
+  if has_sections "$1" && ! grep -Ev '^[[:space:]]*([;#].*)?$' "$1" | sed -n '1p' | grep -q '^[[:space:]]*\['; then
+    refuse "$1 has settings before its first section line" 'Move them to a file of their own.'
+  fi
+  unknown=$(awk -v installed="$((version / 1000))" -v text="$version_text" -v file="$1" -f "$here/known-keys.awk" "$1")
+  if [ -n "$unknown" ]; then refuse "$unknown" 'Remove it, or install a PgBouncer that has it.'; fi
+  if grep -Eq '^[[:space:]]*verbose[[:space:]]*=[[:space:]]*[1-9]' "$1"; then
+    warn "$1 sets verbose: PgBouncer then writes passwords into the log."
+  fi
+}
+
+set +f
+for file in "$conf_directory"/*.ini; do
+  if [ -e "$file" ]; then require_fit "$file"; fi
+done
+set -f
+
 include_settings() { # plain or sections
   set +f
   for file in "$conf_directory"/*.ini; do
     if [ ! -e "$file" ]; then continue; fi
-    if [ ! -r "$file" ]; then refuse "$file cannot be read by uid $(id -u)" 'Make it readable for that user.'; fi
-    if grep -Eiq '^[[:space:]]*\[pgbouncer\]' "$file"; then
-      refuse "$file has a line [pgbouncer], which would reset all generated settings" 'Remove that line: a file without a section line already belongs to [pgbouncer].'
-    fi
-    unknown=$(awk -v installed="$((version / 1000))" -v text="$version_text" -v file="$file" -f "$here/known-keys.awk" "$file")
-    if [ -n "$unknown" ]; then refuse "$unknown" 'Remove it, or install a PgBouncer that has it.'; fi
-    if grep -Eq '^[[:space:]]*verbose[[:space:]]*=[[:space:]]*[1-9]' "$file"; then
-      warn "$file sets verbose: PgBouncer then writes passwords into the log."
-    fi
     kind=plain
-    if grep -q '^[[:space:]]*\[' "$file"; then kind=sections; fi
-    if [ "$kind" = sections ] && ! grep -Ev '^[[:space:]]*([;#].*)?$' "$file" | sed -n '1p' | grep -q '^[[:space:]]*\['; then
-      refuse "$file has settings before its first section line" 'Move them to a file of their own.'
-    fi
+    if has_sections "$file"; then kind=sections; fi
     if [ "$kind" = "$1" ]; then printf '%%include %s\n' "$file"; fi
   done
   set -f

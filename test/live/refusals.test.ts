@@ -117,6 +117,7 @@ const refusals: [string, Environment][] = [
   ['pool with port 6432 is PgBouncer itself (its own name)', { ...self('pool'), PGBOUNCER_SELF_NAMES: 'a pool b' }],
   ...(ownAddress === '' ? [] : [['is PgBouncer itself', self(ownAddress)] as [string, Environment]]),
   // the place
+  ['too long for the Unix sockets', { PGBOUNCER_PROCESSES: '2', PGBOUNCER_RUNTIME_DIR: `/${'x'.repeat(80)}` }],
   ['/proc cannot be written', { PGBOUNCER_RUNTIME_DIR: '/proc' }],
   ['/proc/x cannot be written', { PGBOUNCER_RUNTIME_DIR: '/proc/x' }],
 ];
