@@ -1,6 +1,6 @@
 /** What the entrypoint refuses, under each shell: loudly and by name, before PgBouncer sees anything. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -149,7 +149,7 @@ describe.skipIf(!hasServers).concurrent.each(shells)('refused under %s', shell =
     const all = await prepare({ shell }, 5432);
     const PATH = (all.PATH ?? '')
       .split(':')
-      .filter(path => !path.includes('pgbouncer'))
+      .filter(path => !existsSync(join(path, 'pgbouncer')))
       .join(':');
     expectRefusal(await runScript(ENTRYPOINT, { ...all, PATH }), 'pgbouncer --version gives no version', all);
   });
