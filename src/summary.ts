@@ -1,5 +1,6 @@
 /** The end of a run: what would change, what stays direct, what needs eyes, what to do by hand, the next command. */
 import pc from 'picocolors';
+import { bases } from '../pgbouncer/bases.ts';
 import { escapeControls } from './controls.ts';
 import { lineAt } from './lines.ts';
 import type { Site } from './model.ts';
@@ -141,8 +142,8 @@ function group(sites: readonly Site[], place: (site: Site) => string): string[] 
 /** Security floor: research on 2026-11, pgbouncer.org/changelog.html. */
 function describeVersion({ config, changes }: Plan): string[] {
   if (!changes.some(change => change.file.startsWith(`${config.assets.directory}/`))) return [];
-  const ships =
-    config.pool.base === 'alpine' ? 'Alpine 3.23 ships PgBouncer 1.25' : 'Debian trixie ships PgBouncer 1.24';
+  const { name, pgbouncer } = bases[config.pool.base];
+  const ships = `${name} ships PgBouncer ${pgbouncer}`;
   return [
     `${ships}, which lacks the fixes of 1.26.1 (CVE-2026-107350, CVE-2026-107349): keep the pooler's port off public interfaces, and rebuild when the base has them.`,
   ];
