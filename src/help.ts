@@ -5,6 +5,7 @@ Usage
 
 Commands
   plan                 show what would change (default; writes nothing)
+  audit                what breaks behind PgBouncer; exit 1 on errors
   apply FILE           apply a plan that was saved with plan --out FILE
   undo [RUN]           take the last run back, or the one named
   explain ID           a rule: why it exists, its examples
@@ -30,6 +31,11 @@ Target
   --base alpine|debian   base of the generated image
   --keep-direct NAME   a variable that stays direct
 
+Audit
+  --fail-on LEVEL      error (default), warning or never
+  --baseline FILE      known findings, which don't fail; written where it is missing
+  --strict-baseline    findings of the baseline that are gone fail too
+
 Scope
   -C, --cwd DIR        the directory to migrate (.)
   --include GLOB       only these files
@@ -40,7 +46,7 @@ Scope
 
 Output
   --json               the report as one JSON object on stdout
-  --reporter NAME[=FILE]  text, diff or json; repeatable
+  --reporter NAME[=FILE]  text, diff or json; repeatable. audit: text, json, sarif, github, markdown
   --patch FILE         write the exact patch, passwords included (mode 0600)
   --show-secrets       do not mask passwords
   --color auto|always|never

@@ -17,6 +17,8 @@ export async function main(options: CliOptions): Promise<number> {
   switch (options.command) {
     case 'plan':
       return runPlan(options);
+    case 'audit':
+      return (await import('./audit/command.ts')).runAudit(options);
     case 'apply':
       return (await import('./saved-plan.ts')).runApply(options);
     case 'undo':

@@ -59,6 +59,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     ),
     20,
   );
+  section('Breaks behind the pool (pool-migrate audit tells more)', describeHazards(plan), 8);
   section(
     'Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)',
     plan.localEnv.map(({ file, key, action }) => `${file}: ${key} (${action})`),
@@ -96,6 +97,19 @@ function describeServers({ topology, filesScanned, sites }: Plan): string[] {
     `Postgres: ${list(topology.servers)}`,
     ...(topology.poolers.length > 0 ? [`Pooler: ${list(topology.poolers)}`] : []),
   ];
+}
+
+/** One line for each rule, the worst first, with the first places. Notes are for the audit. */
+function describeHazards({ hazards }: Plan): string[] {
+  const rules = [...new Set(hazards.filter(({ severity }) => severity !== 'note').map(({ rule }) => rule))];
+  const all = rules.map(rule => hazards.filter(hazard => hazard.rule === rule));
+  return all
+    .sort((a, b) => Number(b[0]?.severity === 'error') - Number(a[0]?.severity === 'error'))
+    .map(found => {
+      const places = found.slice(0, 3).map(({ file, line }) => `${file}:${line}`);
+      const more = found.length > 3 ? ` and ${found.length - 3} more` : '';
+      return `${found[0]?.severity} ${found[0]?.rule} ${places.join(', ')}${more}  ${found[0]?.message}`;
+    });
 }
 
 function describeChanges(plan: Plan): string[] {

@@ -52,6 +52,8 @@ function judge(source: Source, items: Placed[], imports: readonly string[], inpu
   for (const { item, at } of items.sort((a, b) => a.at - b.at)) {
     for (const rule of input.rules) {
       const severity = rule.severity[input.mode];
+      // Once a file is enough for a library.
+      if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
       if (!severity || (rule.fixedIn && !isBefore(input.version, rule.fixedIn)) || !rule.matches(item, { imports }))
         continue;
       const { line, column } = positionAt(starts, at);
@@ -98,9 +100,11 @@ function readLiterals(text: string): Event[] {
       callee: /(\w+)\s*\(\s*$/.exec(text.slice(Math.max(0, match.index - 60), match.index))?.[1] ?? null,
     };
   });
-  const imports = [...text.matchAll(IMPORT)].map(
-    (match): Event => ({ kind: 'import', name: match.slice(1).find(Boolean) ?? '', at: match.index }),
-  );
+  const imports = [...text.matchAll(IMPORT)].map((match): Event => {
+    const name = match.slice(1).find(Boolean) ?? '';
+    // Go: a blank import is there for what the package does when it is loaded, such as registering a driver.
+    return { kind: 'import', name: /^\s*(?:import\s+)?_\s/.test(match[0]) ? `_ ${name}` : name, at: match.index };
+  });
   return [...literals, ...imports];
 }
 

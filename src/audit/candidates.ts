@@ -52,7 +52,7 @@ function wordsOf(rules: readonly HazardRule[]): string[] {
     ...(imports && !when.call && !when.setting ? imports : []),
   ]);
   // `client.on(` is everywhere: there the argument tells.
-  const told = names.map(name => (name === 'on(' ? 'notification' : name.replace(/\*/g, '')));
+  const told = names.map(name => (name === 'on(' ? 'notification' : name.replace(/\*|^_ /g, '')));
   return [...new Set(told)].filter(word => word.length > 3 && word !== 'options' && word !== 'iterator(');
 }
 
@@ -69,7 +69,7 @@ export const auditFilter = (rules: readonly HazardRule[]): RegExp =>
       SQL_PATTERN,
       ...wordsOf(rules).map(word => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
       '\\.iterator\\(',
-      'options["\']?\\s*[:=]\\s*["\']-c',
+      'options["\']?\\s*[:=]\\s*[frb]*["\'][^"\']*-c',
     ].join('|'),
     'im',
   );

@@ -269,7 +269,6 @@ const skipBlank = (sql: string, byte: number): number =>
 
 /** The parser counts bytes of UTF-8. */
 function indexOfBytes(text: string): (byte: number) => number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
   if (/^[\x00-\x7f]*$/.test(text)) return byte => byte;
   const bytes = Buffer.from(text);
   return byte => bytes.subarray(0, byte).toString('utf8').length;
