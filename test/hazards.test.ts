@@ -60,12 +60,23 @@ const SILENT: [name: string, file: string, text: string][] = [
   ['a message', 'a.py', 'log("SET the value first")'],
   ['a comment', 'a.py', '# SET x = 1'],
   ['an update', 'a.py', 'cur.execute("UPDATE t SET a = 1")'],
+  ['a part of an update', 'A.java', 'String s = "UPDATE t "\n + "SET a = 1";'],
+  ['a part of an update in Python', 'a.py', 'q = "UPDATE t " + "SET a = 1"'],
   ['a tracked setting', 'a.py', 'cur.execute("SET TIME ZONE \'UTC\'")'],
   ['a word of another language', 'a.ts', "const LOAD = 'LOAD'"],
 ];
 
 test.each(SILENT)('%s is silent', async (_, file, text) => {
   expect(await audit(file, text, 'transaction', '1.24.1')).toEqual([]);
+});
+
+test.each([
+  ['a.ts', 'db.query("SET search_path TO " + schema)'],
+  ['a.py', 'cur.execute("SET search_path TO " + schema)'],
+  ['A.java', 'st.execute("SET search_path TO " + schema);'],
+  ['a.ts', `db.query("SET app.tenant = '" + t + "'")`],
+])('%s: the first part of a sum is found: %s', async (file, text) => {
+  expect(await audit(file, text, 'transaction', '1.24.1')).toHaveLength(1);
 });
 
 test('a finding has its place in the file, also inside a longer string', async () => {

@@ -4,7 +4,7 @@ import { lineStarts, positionAt } from '../lines.ts';
 import { mapEscaped, mapSlice, toSource } from '../mapped-text.ts';
 import type { Hazard, RawSite, Source } from '../model.ts';
 import { goesDirect, isAudited } from './candidates.ts';
-import type { Event } from './events.ts';
+import { asFragment, type Event } from './events.ts';
 import { type CompiledHazardRule, type Item, isBefore, type PoolMode } from './hazard-rules.ts';
 import { loadGrammar, readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
 
@@ -88,17 +88,16 @@ const IMPORT =
 
 /** Languages without a parser here: their literals, and what they import. */
 function readLiterals(text: string): Event[] {
-  const literals = [...text.matchAll(LITERAL)].map((match): Event => {
+  const literals = [...text.matchAll(LITERAL)].flatMap((match): Event[] => {
     const inner = match.slice(1).find(group => group !== undefined) ?? '';
     const start = match.index + match[0].indexOf(inner, 1);
-    const value = match[0].startsWith('`')
-      ? mapSlice(text, start, start + inner.length)
-      : mapEscaped(text, start, start + inner.length);
-    return {
-      kind: 'sql',
-      value,
-      callee: /(\w+)\s*\(\s*$/.exec(text.slice(Math.max(0, match.index - 60), match.index))?.[1] ?? null,
-    };
+    const end = start + inner.length;
+    const mapped = match[0].startsWith('`') ? mapSlice(text, start, end) : mapEscaped(text, start, end);
+    const before = text.slice(Math.max(0, match.index - 60), match.index);
+    const after = text.slice(match.index + match[0].length, match.index + match[0].length + 20);
+    const joins = /[+.]\s*$/.test(before) ? 'later' : /^\s*[+.](?!\w+\()/.test(after) ? 'first' : 'alone';
+    const value = asFragment(mapped, joins);
+    return value ? [{ kind: 'sql', value, callee: /(\w+)\s*\(\s*$/.exec(before)?.[1] ?? null }] : [];
   });
   const imports = [...text.matchAll(IMPORT)].map((match): Event => {
     const name = match.slice(1).find(Boolean) ?? '';

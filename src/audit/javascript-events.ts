@@ -2,7 +2,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/javascript';
 import { readValue } from '../../codemods/javascript-values.ts';
-import { type Event, namedArguments } from './events.ts';
+import { asFragment, type Event, namedArguments } from './events.ts';
 
 export function readJavaScriptEvents(text: string, path: string): Event[] {
   const dialect = /\.[cm]?ts$/i.test(path) ? 'ts' : /\.tsx$/i.test(path) ? 'ts jsx' : 'jsx';
@@ -17,12 +17,21 @@ export function readJavaScriptEvents(text: string, path: string): Event[] {
         else if (node.name === 'Property') events.push(...readProperty(node, text));
         else if (node.name === 'String' || node.name === 'TemplateString') {
           const read = readValue(node, text);
-          if (read && node.parent?.name !== 'ImportDeclaration')
-            events.push({ kind: 'sql', value: read.mapped, callee: calleeOf(node, text) });
+          const value = read ? asFragment(read.mapped, placeOf(node, text)) : null;
+          if (value && node.parent?.name !== 'ImportDeclaration')
+            events.push({ kind: 'sql', value, callee: calleeOf(node, text) });
         }
       },
     });
   return events;
+}
+
+/** Where the literal stands in a sum. */
+function placeOf(node: SyntaxNode, text: string): 'first' | 'later' | 'alone' {
+  const { parent } = node;
+  const operator = parent?.name === 'BinaryExpression' ? parent.firstChild?.nextSibling : null;
+  if (!operator || text.slice(operator.from, operator.to) !== '+') return 'alone';
+  return parent?.firstChild?.from === node.from ? 'first' : 'later';
 }
 
 const slice = (node: SyntaxNode | null | undefined, text: string): string =>

@@ -3,7 +3,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { argumentsOf, calleeName } from '../../codemods/python-notes.ts';
 import { isString, readString } from '../../codemods/python-strings.ts';
-import { type Event, namedArguments } from './events.ts';
+import { asFragment, type Event, namedArguments } from './events.ts';
 
 export function readPythonEvents(text: string): Event[] {
   const events: Event[] = [];
@@ -15,14 +15,26 @@ export function readPythonEvents(text: string): Event[] {
       else if (node.name === 'DictionaryExpression') events.push(...readDictionary(node, text));
       else if (isString(node)) {
         // A docstring tells about SQL and runs none.
-        if (node.parent?.name !== 'ExpressionStatement')
-          events.push({ kind: 'sql', value: readString(text, node), callee: calleeOf(node, text) });
+        if (node.parent?.name !== 'ExpressionStatement') events.push(...readSql(node, text));
         if (node.name === 'ContinuedString') return false;
       }
       return undefined;
     },
   });
   return events;
+}
+
+function readSql(node: SyntaxNode, text: string): Event[] {
+  const sum =
+    node.parent?.name === 'BinaryExpression' &&
+    text[node.parent.childAfter(node.parent.firstChild?.to ?? 0)?.from ?? 0] === '+';
+  const place = !sum
+    ? 'alone'
+    : node.parent?.firstChild?.from === node.from && node.parent.parent?.name !== 'BinaryExpression'
+      ? 'first'
+      : 'later';
+  const value = asFragment(readString(text, node), place);
+  return value ? [{ kind: 'sql', value, callee: calleeOf(node, text) }] : [];
 }
 
 function readCall(node: SyntaxNode, text: string): Event[] {
