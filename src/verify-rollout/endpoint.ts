@@ -19,8 +19,8 @@ export interface Endpoint {
   origin: string;
 }
 
-export const showAddress = ({ address: { host, port }, isInside }: Endpoint): string =>
-  `${host.includes(':') ? `[${host}]` : host}:${port}${isInside ? ' inside the network' : ''}`;
+export const showAddress = ({ address: { host, port } }: Pick<Endpoint, 'address'>): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
 /** E.g.: `db+postgresql://…`, `postgresql+psycopg://…`, `postgres://…` */
 const SCHEME = /^(?:[a-z0-9]+\+)?postgres(?:ql)?(?:\+\w+)?:\/\//i;

@@ -3,6 +3,8 @@
  * shown too: this only adds the next step. Most texts were provoked in the live tests.
  */
 
+import { stripVTControlCharacters } from 'node:util';
+
 export interface Failure {
   message: string;
   /** SQLSTATE or the code of the system call. E.g.: `28P01`, `ECONNREFUSED` */
@@ -14,6 +16,8 @@ export type Way = 'pooled' | 'direct';
 interface Known {
   pattern: RegExp;
   way?: Way;
+  /** In a container's log it tells why the container does not run. */
+  endsContainer?: true;
   next: string;
 }
 
@@ -23,14 +27,17 @@ const RECREATE = 'docker compose up -d --force-recreate';
 const known: Known[] = [
   {
     pattern: /pidfile .*exists|another instance running/i,
+    endsContainer: true,
     next: 'Configure no pidfile: after a kill it stops the next start. The generated image has none; rebuild it.',
   },
   {
     pattern: /should not run as root/i,
+    endsContainer: true,
     next: 'Run PgBouncer as an unprivileged user, as the generated Dockerfile does.',
   },
   {
     pattern: /pgbouncer entrypoint: refused: /i,
+    endsContainer: true,
     next: 'The message says which variable to change; then docker compose up -d again.',
   },
   {
@@ -114,8 +121,8 @@ const known: Known[] = [
   },
   { pattern: /ECONNREFUSED/i, next: 'Nothing listens there: is Postgres up, and is this its published port?' },
   {
-    pattern: /ENOTFOUND|EAI_AGAIN/i,
-    next: 'The host name does not resolve here: names of services exist only inside the compose network.',
+    pattern: /ENOTFOUND|EAI_AGAIN|service not known|bad address/i,
+    next: 'The host name does not resolve there: names of services exist only inside the compose network, while they run.',
   },
   {
     pattern: /timeout|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH/i,
@@ -141,11 +148,12 @@ export function explainFailure({ message, code }: Failure, way: Way): string {
   return match?.next ?? `Look at the log of ${way === 'pooled' ? 'PgBouncer' : 'Postgres'}: docker compose logs.`;
 }
 
-/** The known error in a container's log, the last one that stands there; null: none is known. */
+/** The line of a container's log that tells why it ended, and what to do; null: none does. */
 export function explainLog(log: string): { line: string; next: string } | null {
-  for (const line of log.split('\n').reverse()) {
-    const match = known.find(({ pattern, way }) => way !== 'direct' && pattern.test(line));
-    if (match && /FATAL|ERROR|refused|pidfile/i.test(line)) return { line: line.trim(), next: match.next };
+  const lines = stripVTControlCharacters(log).split('\n').reverse();
+  for (const line of lines) {
+    const match = known.find(({ pattern, endsContainer }) => endsContainer && pattern.test(line));
+    if (match) return { line: line.trim(), next: match.next };
   }
   return null;
 }

@@ -26,7 +26,7 @@ export type Console =
   | { kind: 'open'; version: string; backendPids: ReadonlySet<number> }
   | { kind: 'closed'; failure: Failure };
 
-const isOwnBackend = ({ pid, backendPid }: Backend): boolean => pid === backendPid;
+export const isOwnBackend = ({ pid, backendPid }: Backend): boolean => pid === backendPid;
 
 export function judgePooledPath(backend: Backend, console: Console, where: string): Verdict {
   if (isOwnBackend(backend)) {
@@ -55,11 +55,11 @@ export function judgePooledPath(backend: Backend, console: Console, where: strin
   return passed(`${console.version}; SHOW SERVERS lists backend ${backend.backendPid}, which serves this connection`);
 }
 
-export function judgeDirectPath(backend: Backend, console: Console, where: string): Verdict {
+/** @param pooler Version of the PgBouncer that answers there; null: none does. */
+export function judgeDirectPath(backend: Backend, pooler: string | null, where: string): Verdict {
   if (isOwnBackend(backend)) return passed(`PostgreSQL ${backend.serverVersion}; backend ${backend.backendPid}`);
-  const who = console.kind === 'open' ? console.version : 'A pooler';
   return failed(
-    `${who} stands at ${where}: the login told process ${backend.pid}, the backend is ${backend.backendPid}`,
+    `${pooler ?? 'A pooler'} stands at ${where}: the login told process ${backend.pid}, the backend is ${backend.backendPid}`,
     'Let the direct address lead to Postgres itself: its published port, or --direct-url.',
   );
 }

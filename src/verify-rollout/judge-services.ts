@@ -23,34 +23,40 @@ export function readContainers(output: string): Container[] {
   }));
 }
 
-/** @param log Last lines of the services that do not run well; '' where all do. */
+/** Services that have no container, or one that does not run well. */
+export function listUnwell(services: readonly string[], containers: readonly Container[]): string[] {
+  const isWell = ({ state, health }: Container): boolean =>
+    state === 'running' && (health === '' || health === 'healthy');
+  return services.filter(service => {
+    const own = containers.filter(container => container.service === service);
+    return own.length === 0 || !own.every(isWell);
+  });
+}
+
+/** @param log Last lines of the services that are not well; '' where all are. */
 export function judgeServices(services: readonly string[], containers: readonly Container[], log: string): Verdict {
-  const rows = services.map(service => ({
-    service,
-    all: containers.filter(container => container.service === service),
-  }));
-  const describe = ({ service, all }: (typeof rows)[number]): string =>
-    all.length === 0
-      ? `${service} has no container`
-      : `${service} ${[...new Set(all.map(({ state, health, status }) => (state === 'running' ? health || 'running' : status || state)))].join(', ')}`;
-  const bad = rows.filter(
-    ({ all }) => all.length === 0 || all.some(({ state, health }) => state !== 'running' || isIll(health)),
-  );
-  const evidence = (bad.length > 0 ? bad : rows).map(describe).join('; ');
-  if (bad.length > 0) {
-    const names = bad.map(({ service }) => service).join(' ');
+  const of = (service: string) => containers.filter(container => container.service === service);
+  const describe = (service: string): string => {
+    const states = of(service).map(({ state, health, status }) =>
+      state === 'running' ? health || 'running' : status || state,
+    );
+    return states.length === 0 ? `${service} has no container` : `${service} ${[...new Set(states)].join(', ')}`;
+  };
+  const unwell = listUnwell(services, containers);
+  if (unwell.length > 0) {
+    const evidence = unwell.map(describe).join('; ');
+    const names = unwell.join(' ');
     const known = explainLog(log);
     if (known) return failed(`${evidence}: ${known.line}`, known.next);
-    if (bad.every(({ all }) => all.some(({ health }) => health === 'starting')))
+    if (unwell.every(service => of(service).some(({ health }) => health === 'starting')))
       return failed(evidence, 'Wait until the health check has passed: docker compose up -d --wait');
     return failed(evidence, `docker compose up -d --build --wait ${names}, then docker compose logs ${names}`);
   }
-  const unchecked = rows.filter(({ all }) => all.some(({ health }) => health === ''));
+  const evidence = services.map(describe).join('; ');
+  const unchecked = services.filter(service => of(service).some(({ health }) => health === ''));
   if (unchecked.length === 0) return passed(evidence);
   return warning(
-    `${evidence}; no health check: ${unchecked.map(({ service }) => service).join(', ')}`,
+    `${evidence}; no health check: ${unchecked.join(', ')}`,
     'Give it a health check, so that what depends on it waits.',
   );
 }
-
-const isIll = (health: string): boolean => health !== '' && health !== 'healthy';

@@ -61,7 +61,7 @@ const judgeLogin = ({ method }: Session, where: string): Verdict =>
       );
 
 /** PgBouncer's console answers without Postgres, unlike everything else there. */
-async function askVersion(endpoint: Endpoint, options: SessionOptions): Promise<string | null> {
+export async function askVersion(endpoint: Endpoint, options: SessionOptions): Promise<string | null> {
   try {
     const [row] = await withSession(endpoint, { ...options, database: 'pgbouncer' }, session =>
       session.query('SHOW VERSION'),

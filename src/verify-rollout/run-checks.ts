@@ -3,15 +3,15 @@ import { type Check, type CheckId, failed, skipped, toCheck, type Verdict } from
 import { callCompose } from './compose.ts';
 import type { Context } from './context.ts';
 import { showAddress } from './endpoint.ts';
-import { showFailure } from './explain-failure.ts';
+import { explainFailure, showFailure, toFailure, type Way } from './explain-failure.ts';
 import { askConsole, isListed, readTraffic } from './gather.ts';
 import { judgeLoad, planLoad } from './judge-load.ts';
-import { judgeDirectPath, judgePooledPath, judgeSameDatabase } from './judge-path.ts';
-import { judgeServices, readContainers } from './judge-services.ts';
+import { isOwnBackend, judgeDirectPath, judgePooledPath, judgeSameDatabase } from './judge-path.ts';
+import { judgeServices, listUnwell, readContainers } from './judge-services.ts';
 import { judgeSettings, judgeVersion, readActual } from './judge-settings.ts';
 import { judgeTraffic } from './judge-traffic.ts';
 import { runLoad } from './load.ts';
-import { APPLICATION, type OpenWay, openWay, toSessionOptions } from './open-ways.ts';
+import { APPLICATION, askVersion, type OpenWay, openWay, toSessionOptions } from './open-ways.ts';
 import type { SessionOptions } from './session.ts';
 import { testWrites } from './write-test.ts';
 
@@ -25,7 +25,7 @@ export interface CheckOptions {
 
 export async function* runChecks(context: Context, checks: CheckOptions): AsyncGenerator<Check> {
   yield toCheck('compose-valid', context.composeVerdict);
-  yield toCheck('services-healthy', await checkServices(context));
+  yield toCheck('services-healthy', await guard('pooled', () => checkServices(context)));
   const options = toSessionOptions(context);
   const [pooled, direct] = await Promise.all([
     openWay(context.pooled, 'pooled', options),
@@ -71,9 +71,9 @@ async function checkServices({ compose, ways, isElsewhere, composeVerdict }: Con
   const { code, stdout, stderr } = await callCompose(compose, ['ps', '--all', '--format', 'json']);
   if (code !== 0) return failed(stderr.trim().split('\n').at(-1) ?? '', 'Start the engine, then docker compose up -d.');
   const containers = readContainers(stdout);
-  const verdict = judgeServices(services, containers, '');
-  if (verdict.status !== 'failed') return verdict;
-  const logs = await callCompose(compose, ['logs', '--tail', '20', '--no-color', '--no-log-prefix', ...services]);
+  const unwell = listUnwell(services, containers);
+  if (unwell.length === 0) return judgeServices(services, containers, '');
+  const logs = await callCompose(compose, ['logs', '--tail', '20', '--no-color', '--no-log-prefix', ...unwell]);
   return judgeServices(services, containers, logs.stdout);
 }
 
@@ -90,7 +90,10 @@ async function* checkPool(
   const path = judgePooledPath(backend, console, showAddress(endpoint));
   yield toCheck('pooled-path', path);
   yield toCheck('direct-path', await checkDirectPath(direct, options));
-  yield toCheck('same-database', direct ? await checkSameDatabase(pooled, direct) : skipped(NO_DIRECT));
+  yield toCheck(
+    'same-database',
+    direct ? await guard('direct', () => checkSameDatabase(pooled, direct)) : skipped(NO_DIRECT),
+  );
   if (path.status === 'failed') {
     const reason = 'The pooled way does not lead through PgBouncer';
     yield* skipAll(OF_THE_POOL, reason);
@@ -105,26 +108,43 @@ async function* checkPool(
   const believed = actual ?? new Map(context.expected.map(({ key, value }) => [key, value]));
   const processes = context.ways?.processes ?? 1;
   const plan = planLoad(believed, { processes, isInside: endpoint.isInside });
-  const load = await runLoad(endpoint, direct?.session ?? null, { ...options, ...plan, seconds: LOAD_SECONDS });
-  yield toCheck('pool-load', judgeLoad(load, plan));
+  const session = direct?.session ?? null;
+  const runPlan = async () =>
+    judgeLoad(await runLoad(endpoint, session, { ...options, ...plan, seconds: LOAD_SECONDS }), plan);
+  yield toCheck('pool-load', await guard('direct', runPlan));
   yield toCheck(
     'pool-write',
     allowWrites
-      ? await testWrites(pooled.session, direct?.session ?? null, believed.get('pool_mode'))
+      ? await guard('pooled', () => testWrites(pooled.session, session, believed.get('pool_mode')))
       : skipped('Nothing is written without --allow-writes'),
   );
   if (!direct) yield toCheck('traffic', skipped(NO_DIRECT));
   else if (!actual) yield toCheck('traffic', closed);
   else if (processes > 1)
     yield toCheck('traffic', skipped('Each of several PgBouncer processes tells only of its own clients'));
-  else yield toCheck('traffic', judgeTraffic(await readTraffic(endpoint, direct.session, options, APPLICATION)));
+  else yield toCheck('traffic', await guard('pooled', () => checkTraffic(pooled, direct, options)));
   return null;
+}
+
+const checkTraffic = async ({ endpoint }: OpenWay, { session }: OpenWay, options: SessionOptions): Promise<Verdict> =>
+  judgeTraffic(await readTraffic(endpoint, session, options, APPLICATION));
+
+/** A connection that is lost on the way is a failed row, not the end of the list. */
+async function guard(way: Way, check: () => Promise<Verdict>): Promise<Verdict> {
+  try {
+    return await check();
+  } catch (error) {
+    const failure = toFailure(error);
+    return failed(showFailure(failure), explainFailure(failure, way));
+  }
 }
 
 async function checkDirectPath(direct: OpenWay | null, options: SessionOptions): Promise<Verdict> {
   if (!direct) return skipped(NO_DIRECT);
-  const { console } = await askConsole(direct.endpoint, options, direct.backend.backendPid);
-  return judgeDirectPath(direct.backend, console, showAddress(direct.endpoint));
+  const { endpoint, backend } = direct;
+  // Asking Postgres itself for a database pgbouncer would leave an error in its log.
+  const version = isOwnBackend(backend) ? null : await askVersion(endpoint, options);
+  return judgeDirectPath(backend, version, showAddress(endpoint));
 }
 
 const checkSameDatabase = async (pooled: OpenWay, direct: OpenWay): Promise<Verdict> =>
