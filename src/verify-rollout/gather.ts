@@ -1,7 +1,7 @@
 /** Questions to the two ways. Each answers with facts; what they mean is decided elsewhere. */
 import type { Endpoint } from './endpoint.ts';
 import { type Failure, toFailure } from './explain-failure.ts';
-import type { Backend, Console } from './judge-path.ts';
+import { type Backend, type Console, isOwnBackend } from './judge-path.ts';
 import { type Row, type Session, type SessionOptions, withSession } from './session.ts';
 
 const IDENTITY = `SELECT pg_backend_pid() AS pid, current_setting('server_version') AS version, current_database() AS database,
@@ -36,8 +36,14 @@ const MOST_PROCESSES = 12;
 export async function askConsole(
   endpoint: Endpoint,
   options: SessionOptions,
-  wanted: number,
+  backend: Backend,
 ): Promise<{ console: Console; settings: Settings | null; failure: Failure | null }> {
+  // Postgres has no such database, and would note an error in its log.
+  if (isOwnBackend(backend)) {
+    const failure = { message: 'it is Postgres', code: null };
+    return { console: { kind: 'closed', failure }, settings: null, failure };
+  }
+  const wanted = backend.backendPid;
   const pids = new Set<number>();
   let version = '';
   let settings: Settings | null = null;

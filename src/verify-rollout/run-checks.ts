@@ -86,7 +86,7 @@ async function* checkPool(
   allowWrites: boolean,
 ): AsyncGenerator<Check, string | null> {
   const { endpoint, backend } = pooled;
-  const { console, settings, failure } = await askConsole(endpoint, options, backend.backendPid);
+  const { console, settings, failure } = await askConsole(endpoint, options, backend);
   const path = judgePooledPath(backend, console, showAddress(endpoint));
   yield toCheck('pooled-path', path);
   yield toCheck('direct-path', await checkDirectPath(direct, options));
@@ -142,7 +142,6 @@ async function guard(way: Way, check: () => Promise<Verdict>): Promise<Verdict> 
 async function checkDirectPath(direct: OpenWay | null, options: SessionOptions): Promise<Verdict> {
   if (!direct) return skipped(NO_DIRECT);
   const { endpoint, backend } = direct;
-  // Asking Postgres itself for a database pgbouncer would leave an error in its log.
   const version = isOwnBackend(backend) ? null : await askVersion(endpoint, options);
   return judgeDirectPath(backend, version, showAddress(endpoint));
 }
