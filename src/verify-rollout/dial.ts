@@ -37,7 +37,8 @@ export function dialInside(compose: Compose, service: string, { host, port }: Ad
     if (code === 0 || stream.writableEnded) {
       stream.push(null);
       stream.destroy();
-    } else stream.destroy(new Error(`${command} exec ${service} ended with ${code}: ${complaint.trim()}`));
+    } else
+      stream.destroy(new Error(`${compose.program.join(' ')} exec ${service} ended with ${code}: ${complaint.trim()}`));
   });
   return Object.assign(stream, {
     connect: () => process.nextTick(() => stream.emit('connect')),

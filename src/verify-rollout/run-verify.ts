@@ -25,7 +25,7 @@ export async function runVerify({ values }: CliOptions, planOptions: PlanOptions
     direct: values['direct-url'] ?? (process.env[URL_VARIABLES.direct] || undefined),
   };
   const context = await findContext(plan, urls, values['pool-mode']);
-  const redact = makeContextRedactor(context);
+  const redact = makeRedactors(context);
   const command = values.run;
   const checks: Check[] = [];
   const rows = runChecks(context, {
@@ -33,11 +33,12 @@ export async function runVerify({ values }: CliOptions, planOptions: PlanOptions
     runBoth:
       command === undefined
         ? null
-        : () => runBoth(command, plan, context, redact, line => values.quiet || process.stderr.write(`${line}\n`)),
+        : () =>
+            runBoth(command, plan, context, redact.output, line => values.quiet || process.stderr.write(`${line}\n`)),
   });
   const color = wantsColor(values.color, process.stdout);
   for await (const row of rows) {
-    const check = { ...row, evidence: redact(oneLine(row.evidence)), next: row.next && redact(row.next) };
+    const check = { ...row, evidence: redact.row(oneLine(row.evidence)) };
     checks.push(check);
     if (!values.json) process.stdout.write(renderCheck(check, color));
   }
@@ -49,13 +50,24 @@ export async function runVerify({ values }: CliOptions, planOptions: PlanOptions
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, ' ').trim();
 
-function makeContextRedactor({ pooled, direct, ways, resolved }: Context): (text: string) => string {
+/**
+ * What of the context is secret. The output of the user's command may hold passwords of other services too; the short ones
+ * among those (`admin`) are left, since they are words of other texts.
+ */
+function makeRedactors({
+  pooled,
+  direct,
+  ways,
+  resolved,
+}: Context): Record<'row' | 'output', (text: string) => string> {
   const ends = [pooled, direct].filter((endpoint): endpoint is Endpoint => endpoint !== null);
-  const passwords = [...resolved].filter(([name]) => /PASSWORD|SECRET|TOKEN/i.test(name)).map(([, value]) => value);
-  const secrets = [...ends.map(({ password }) => password), process.env.PGPASSWORD, ...passwords];
-  const open = [...ends.flatMap(({ user, database }) => [user, database]), ways?.pooler, ways?.server];
   const texts = (list: (string | null | undefined)[]) => list.filter((text): text is string => Boolean(text));
-  return makeRedactor(texts(secrets), texts(open));
+  const own = texts([...ends.map(({ password }) => password), process.env.PGPASSWORD]);
+  const others = [...resolved].flatMap(([name, value]) =>
+    /PASSWORD|SECRET|TOKEN/i.test(name) && value.length >= 8 ? [value] : [],
+  );
+  const open = texts([...ends.flatMap(({ user, database }) => [user, database]), ways?.pooler, ways?.server]);
+  return { row: makeRedactor(own, open), output: makeRedactor([...own, ...others], open) };
 }
 
 async function runBoth(
