@@ -5,7 +5,14 @@ import { checkIds, exitCode, passed, skipped, titles, toCheck, warning } from '.
 import { readMessages } from '../src/verify-rollout/compose.ts';
 import { readUrl } from '../src/verify-rollout/endpoint.ts';
 import { explainFailure, explainLog, showFailure, toFailure } from '../src/verify-rollout/explain-failure.ts';
-import { findUpstream, findWays, readDockerHost, readStack, type Wanted } from '../src/verify-rollout/read-stack.ts';
+import {
+  findUpstream,
+  findWays,
+  mergeEnvironments,
+  readDockerHost,
+  readStack,
+  type Wanted,
+} from '../src/verify-rollout/read-stack.ts';
 import { makeRedactor } from '../src/verify-rollout/redact.ts';
 import { renderCheck, renderTotals } from '../src/verify-rollout/render.ts';
 import { type CommandResult, judgeRuns } from '../src/verify-rollout/run-command.ts';
@@ -107,6 +114,12 @@ describe('what compose resolves', () => {
     ],
   ])('%s', (_, pooler, db, more, expected) => {
     expect(findWays(stack(pooler, db, more), wanted)).toMatchObject(expected);
+  });
+
+  test('a variable that services have differently: the value that leads to the pooler', () => {
+    const environments = ['old:5432', 'pgbouncer:6432', 'other:5432'].map(URL => ({ environment: { URL } }));
+    const services = Object.fromEntries(environments.map((service, i) => [`s${i}`, service]));
+    expect(mergeEnvironments(readStack(JSON.stringify({ services })), 'pgbouncer').get('URL')).toBe('pgbouncer:6432');
   });
 
   test('no such service', () => expect(findWays(readStack('{"services":{"db":{}}}'), wanted)).toBeNull());

@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Server } from '../model.ts';
-import { baseOf } from '../paths.ts';
+import { baseOf, dirOf } from '../paths.ts';
 import type { Plan } from '../plan.ts';
 import { failed, passed, skipped, type Verdict, warning } from './check.ts';
 import { type Compose, callCompose, findCompose, readMessages } from './compose.ts';
 import { type Endpoint, readUrl } from './endpoint.ts';
 import { type Expected, mergeExpected, readSettings } from './judge-settings.ts';
-import { findWays, readDockerHost, readStack, type Ways } from './read-stack.ts';
+import { findWays, mergeEnvironments, readDockerHost, readStack, type Ways } from './read-stack.ts';
 
 export interface Urls {
   pooled: string | undefined;
@@ -110,16 +110,16 @@ async function askCompose(plan: Plan, pooler: Server): Promise<Found> {
     messages === ''
       ? passed(evidence)
       : warning(`${evidence}: ${messages}`, 'Set what is missing, in .env or in the environment.');
-  const resolved = new Map([...stack.services.values()].flatMap(service => Object.entries(service.environment)));
-  return { compose, verdict, ways, resolved };
+  return { compose, verdict, ways, resolved: mergeEnvironments(stack, pooler.service) };
 }
 
 const DEFAULT_FILES = /^(?:docker-)?compose(?:\.override)?\.ya?ml$/;
 
-/** Compose finds files of usual names itself, with those that override them; COMPOSE_FILE is the user's choice. */
+/** Compose finds files of usual names itself, with those that include or override them; COMPOSE_FILE is the user's choice. */
 function selectFiles(pooler: Server, server: Server | null): string[] {
-  const files = pooler.definitions.map(({ file }) => file);
-  const own = files.some(file => DEFAULT_FILES.test(baseOf(file))) || process.env.COMPOSE_FILE ? [] : files.slice(0, 1);
+  const files = pooler.definitions.map(({ file }) => file).filter(file => dirOf(file) === pooler.stack);
+  const isFound = files.some(file => DEFAULT_FILES.test(baseOf(file))) || Boolean(process.env.COMPOSE_FILE);
+  const own = isFound ? [] : files.slice(0, 1);
   const inStack = (file: string): string => (pooler.stack ? file.slice(pooler.stack.length + 1) : file);
   const profiles = new Set([...pooler.profiles, ...(server?.profiles ?? [])]);
   return [...own.flatMap(file => ['-f', inStack(file)]), ...[...profiles].flatMap(name => ['--profile', name])];

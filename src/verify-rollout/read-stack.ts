@@ -190,6 +190,15 @@ function publishedAddress(service: Service, port: number, dockerHost: string): A
   return { host: isAny ? dockerHost : address, port: Number(mapping.published) };
 }
 
+/** The values of all services by variable; where services differ, one that leads to the pooler goes first. */
+export function mergeEnvironments({ services }: Stack, pooler: string): Map<string, string> {
+  const merged = new Map<string, string>();
+  for (const { environment } of services.values())
+    for (const [name, value] of Object.entries(environment))
+      if (!merged.has(name) || (value.includes(pooler) && !merged.get(name)?.includes(pooler))) merged.set(name, value);
+  return merged;
+}
+
 /** E.g.: `ssh://me@build.example` → `build.example`; a socket → `127.0.0.1` */
 export function readDockerHost(variable: string | undefined): string {
   return /^(?:tcp|ssh|https?):\/\/(?:[^@/]*@)?(\[[^\]]+\]|[^:/]+)/.exec(variable ?? '')?.[1] ?? '127.0.0.1';
