@@ -7,11 +7,12 @@ Commands
   plan                 show what would change (default; writes nothing)
   audit                what breaks behind PgBouncer; exit 1 on errors
   apply FILE           apply a plan that was saved with plan --out FILE
+  verify               check the running stack, both ways: through the pool and past it
   undo [RUN]           take the last run back, or the one named
   explain ID           a rule: why it exists, its examples
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml
-  schema NAME          JSON Schema of report, config, rules or plan
+  schema NAME          JSON Schema of report, config, rules, plan or verify
 
 Mode
   --dry-run            the default: diff on stdout, summary on stderr
@@ -43,6 +44,12 @@ Scope
   --include-ignored-env  also write git-ignored env files
   -c, --config FILE    configuration (pool-migrate.yml, .yaml, .json, package.json)
   --no-config          read none
+
+Verify
+  --run CMD            run your own command too, pooled and then direct
+  --allow-writes       also test a transaction that is rolled back
+  --pooled-url URL     instead of what compose publishes; or POOL_MIGRATE_POOLED_URL
+  --direct-url URL     likewise; or POOL_MIGRATE_DIRECT_URL
 
 Output
   --json               the report as one JSON object on stdout

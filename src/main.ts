@@ -21,6 +21,8 @@ export async function main(options: CliOptions): Promise<number> {
       return (await import('./audit/command.ts')).runAudit(options);
     case 'apply':
       return (await import('./saved-plan.ts')).runApply(options);
+    case 'verify':
+      return (await import('./verify-rollout/run-verify.ts')).runVerify(options, toPlanOptions(options));
     case 'undo':
       return runUndo(options);
     case 'explain':

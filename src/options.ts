@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './errors.ts';
 
-const COMMANDS = ['plan', 'audit', 'apply', 'undo', 'explain', 'init', 'schema', 'rules'] as const;
+const COMMANDS = ['plan', 'audit', 'apply', 'undo', 'explain', 'init', 'schema', 'rules', 'verify'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 const OPTIONS = {
@@ -37,6 +37,10 @@ const OPTIONS = {
   verbose: { type: 'boolean' },
   'no-progress': { type: 'boolean' },
   'show-secrets': { type: 'boolean' },
+  run: { type: 'string' },
+  'allow-writes': { type: 'boolean' },
+  'pooled-url': { type: 'string' },
+  'direct-url': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
 } as const;
@@ -104,6 +108,7 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     init: 0,
     schema: 1,
     rules: 1,
+    verify: 0,
   };
   if (rest.length > most[command])
     throw new UsageError(
@@ -111,6 +116,8 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     );
   if (values.color && !['auto', 'always', 'never'].includes(values.color))
     throw new UsageError('--color is auto, always or never.');
+  const live = (['run', 'allow-writes', 'pooled-url', 'direct-url'] as const).find(name => values[name] !== undefined);
+  if (live && command !== 'verify') throw new UsageError(`--${live} goes with verify only.`);
   if (values.config && values['no-config']) throw new UsageError('--config and --no-config exclude each other.');
 }
 

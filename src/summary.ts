@@ -167,7 +167,7 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
   if (mode === 'write')
     return plan.changes.length > 0
-      ? 'Next: docker compose up --build, then docs/pgbouncer.md for the rollout checklist.'
+      ? `Next: docker compose up -d --build --wait, then npx pool-migrate${where} verify`
       : 'Nothing to do.';
   const unsafe = plan.unsafe ? ' --unsafe' : '';
   if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}`;
