@@ -218,7 +218,7 @@ describe.skipIf(found === null)('the crawler stack', () => {
     }
     await project.waitUntilHealthy('pgbouncer');
     const { pid } = await project.container('pgbouncer');
-    await project.must(['kill', '-KILL', String(pid)]);
+    await project.must(['sh', '-c', `kill -KILL ${pid}`]);
     const restarted = await waitFor('a new process', 10, async () => {
       const state = await project.container('pgbouncer');
       return state.status === 'running' && state.pid !== pid ? state : null;
