@@ -8,6 +8,7 @@ Commands
   audit                what breaks behind PgBouncer; exit 1 on errors
   apply FILE           apply a plan that was saved with plan --out FILE
   undo [RUN]           take the last run back, or the one named
+  size                 how many connections there can be, with the evidence for each number
   explain ID           a rule: why it exists, its examples
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml

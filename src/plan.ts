@@ -9,7 +9,7 @@ import { decide } from './decide.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
-import { readFlow } from './flow.ts';
+import { type Flow, readFlow } from './flow.ts';
 import {
   type Action,
   type Change,
@@ -67,6 +67,9 @@ export interface Plan {
   notes: string[];
   /** Text of every file that was read, for reports with context. */
   texts: ReadonlyMap<string, string>;
+  /** What was found in each of them, and who gets which variable: for the sizing. */
+  extractions: ReadonlyMap<string, Extraction>;
+  flow: Flow;
 }
 
 /** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
@@ -81,7 +84,9 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const audits = new Map<string, Finding[]>();
   const once = (sources: World, refused: ReadonlySet<string>) =>
     planOnce(sources, root, config, rules, options, refused, cache, audits);
-  return settle(world, once);
+  const plan = await settle(world, once);
+  const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
+  return hasRunbook ? (await import('./size/fill-runbook.ts')).fillRunbook(plan) : plan;
 }
 
 async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
@@ -183,6 +188,8 @@ async function planOnce(
     errors,
     notes: [...new Set(result.notes)],
     texts,
+    extractions,
+    flow,
   };
 }
 
