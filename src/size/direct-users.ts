@@ -54,8 +54,15 @@ export function listDirectUsers(
 }
 
 /** On the server and meant to stay there; the health check of a container does not hold a connection. */
-function isDirect(site: Site, server: Server, { sites }: Plan): boolean {
-  if (site.role === 'healthcheck' || site.role === 'prose' || site.role === 'comment') return false;
+function isDirect(site: Site, server: Server, { sites, topology }: Plan): boolean {
+  if (topology.poolers.some(({ service }) => service === site.service)) return false;
+  if (
+    site.facts.includes('server-service') ||
+    site.role === 'healthcheck' ||
+    site.role === 'prose' ||
+    site.role === 'comment'
+  )
+    return false;
   return (
     (site.action === 'direct' || site.action === 'leave') &&
     site.resolution.kind !== 'pooler' &&

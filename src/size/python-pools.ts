@@ -118,29 +118,28 @@ function find(name: string, options: Options, modules: readonly Module[], depth 
 const optionsNamed = (name: string, module: Module, modules: readonly Module[]): Options | null =>
   module.options.get(name) ?? modules.find(other => other.options.has(name))?.options.get(name) ?? null;
 
+/** A number with the place where it stands, and the variable that can change it. */
+interface Written extends Found {
+  value: number;
+  variable: string | null;
+}
+
 /** A number behind literals, reads of the environment with a default, constants and settings classes. */
-function readNumber(
-  found: Found,
-  modules: readonly Module[],
-  depth = 0,
-): { value: number; variable: string | null } | null {
+function readNumber(found: Found, modules: readonly Module[], depth = 0): Written | null {
   const { node, module } = found;
   const text = textOf(node, module.text);
-  if (node.name === 'Number') return /^\d+$/.test(text) ? { value: Number(text), variable: null } : null;
-  if (isString(node)) {
-    const value = readString(module.text, node).text;
-    return /^\d+$/.test(value) ? { value: Number(value), variable: null } : null;
-  }
+  const plain = isString(node) ? readString(module.text, node).text : node.name === 'Number' ? text : '';
+  if (/^\d+$/.test(plain)) return { ...found, value: Number(plain), variable: null };
   if (depth > 4) return null;
   if (node.name === 'CallExpression') {
     const args = (node.getChild('ArgList')?.getChildren('String') ?? []).map(arg => readString(module.text, arg).text);
     const variable = args.find(arg => /^[A-Z][A-Z0-9_]*$/.test(arg)) ?? null;
     // The default stands last: `int(os.getenv("POOL", "5"))`, `int_env("POOL", 5)`, `Field(default=5)`.
-    let last: { value: number; variable: string | null } | null = null;
+    let last: Written | null = null;
     for (let child = node.getChild('ArgList')?.firstChild ?? null; child; child = child.nextSibling) {
       last = readNumber({ node: child, module }, modules, depth + 1) ?? last;
     }
-    return last && { value: last.value, variable: variable ?? last.variable };
+    return last && { ...last, variable: variable ?? last.variable };
   }
   if (node.name === 'VariableName') {
     const constant = module.constants.get(text);
@@ -152,7 +151,7 @@ function readNumber(
     const constant = owner?.constants.get(name);
     const number = owner && constant ? readNumber({ node: constant, module: owner }, modules, depth + 1) : null;
     // Settings classes (pydantic) read the variable of the same name.
-    return number && { value: number.value, variable: number.variable ?? name.toUpperCase() };
+    return number && { ...number, variable: number.variable ?? name.toUpperCase() };
   }
   return null;
 }
@@ -169,10 +168,9 @@ function readSetting(
   if (found === null) return libraryDefault(fallback, at, note);
   if (found === 'hidden') return unseen(fallback, at, `${name} may come from options that can't be seen here; ${note}`);
   const number = readNumber(found, modules);
-  const place = placeOf(found.node, found.module);
   return number
-    ? literal(number.value, place, name, number.variable)
-    : unseen(fallback, place, `${name} is computed; ${note}`);
+    ? literal(number.value, placeOf(number.node, number.module), name, number.variable)
+    : unseen(fallback, placeOf(found.node, found.module), `${name} is computed; ${note}`);
 }
 
 // Sources: docs.sqlalchemy.org/en/20/core/engines.html, magicstack.github.io/asyncpg, psycopg.org/psycopg3/docs/api/pool.html

@@ -45,6 +45,7 @@ export function sizePoolers(plan: Plan): PoolerSize[] {
 
 /** Pooled by this run, or on the pooler already. */
 function leadsThrough(site: Site, server: Server, { sites, topology }: Plan): boolean {
+  if (topology.poolers.some(({ service, stack }) => service === site.service && stack === server.stack)) return false;
   if (site.action === 'pooled') return serverOf(site, sites) === server;
   if (site.resolution.kind !== 'pooler') return false;
   const pooler = site.resolution.server;
