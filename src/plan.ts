@@ -10,6 +10,7 @@ import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
 import { type Flow, readFlow } from './flow.ts';
+import { isManifest } from './manifests.ts';
 import {
   type Action,
   type Change,
@@ -256,6 +257,9 @@ function makeChanges(result: EditResult, world: World): Change[] {
   return changes.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
+const isNewManifest = ({ kind, file, after }: Change): boolean =>
+  kind === 'create' && /\.ya?ml$/.test(file) && isManifest(after);
+
 /**
  * The post-condition of every edit: a plan over the edited texts is empty, and untouched sites decide as before. A file
  * that fails is refused, and what depends on it is planned again without it.
@@ -271,6 +275,11 @@ async function settle(
     const sources = new Map(world.sources);
     for (const { file, after } of modified) {
       sources.set(file, { ...(world.sources.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+    }
+    // A new manifest is part of what the edited files lead to.
+    for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {
+      const newline = after.includes('\r\n') ? '\r\n' : '\n';
+      sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
     }
     const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources }, new Set()));
     if (faults.length === 0 || round === 5) {

@@ -106,4 +106,4 @@ export const isEnvironmentFile = (path: string): boolean =>
 export const isAlwaysRead = (path: string): boolean =>
   /^(?:readme(?:\.(?:md|markdown|rst))?|CLAUDE\.md|AGENTS\.md|CONTRIBUTING\.md)$/i.test(path) ||
   /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path) ||
-  /(?:^|\/)(?:alembic\.ini|schema\.prisma|(?:prisma|drizzle)\.config\.\w+)$/.test(path);
+  /(?:^|\/)(?:alembic\.ini|[Kk]ustomization(?:\.ya?ml)?|schema\.prisma|(?:prisma|drizzle)\.config\.\w+)$/.test(path);

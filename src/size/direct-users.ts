@@ -55,7 +55,8 @@ export function listDirectUsers(
 
 /** On the server and meant to stay there; the health check of a container does not hold a connection. */
 function isDirect(site: Site, server: Server, { sites, topology }: Plan): boolean {
-  if (topology.poolers.some(({ service }) => service === site.service)) return false;
+  const isOfPooler = topology.poolers.some(({ service }) => service === site.service);
+  if (isOfPooler || /^PGBOUNCER_/.test(site.key ?? '')) return false;
   if (
     site.facts.includes('server-service') ||
     site.role === 'healthcheck' ||

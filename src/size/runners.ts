@@ -8,7 +8,9 @@ import {
   isPair,
   isScalar,
   isSeq,
+  keyOf,
   type Node,
+  pairsOf,
   readYaml,
   startOf,
   textOf,
@@ -155,6 +157,7 @@ function lookUp(
 function readWorkloads({ texts }: Plan): Runner[] {
   const found: Runner[] = [];
   const scaled = new Map<string, Quantity>();
+  const configs = new Map<string, Map<string, { text: string; place: Place }>>();
   for (const [path, text] of texts) {
     if (!/\.ya?ml$/i.test(path) || !/^\s*kind:/m.test(text) || text.includes('{{')) continue;
     try {
@@ -170,6 +173,12 @@ function readWorkloads({ texts }: Plan): Runner[] {
         if (object.kind === 'HorizontalPodAutoscaler' && target !== null && value !== null)
           scaled.set(target, seen(value, at(most), 'maxReplicas of its autoscaler'));
         const main = object.containers.filter(container => container.service === object.name);
+        if (object.kind === 'ConfigMap') {
+          const entries = pairsOf(get(contents, 'data'), document).map(
+            pair => [keyOf(pair), { text: textOf(pair.value) ?? '', place: at(pair.key as Node) }] as const,
+          );
+          configs.set(object.name, new Map(entries));
+        }
         if (main.length === 0) continue;
         const replicas = get(contents, 'spec', 'replicas');
         const number = wholeNumber(textOf(replicas));
@@ -191,13 +200,17 @@ function readWorkloads({ texts }: Plan): Runner[] {
               place: at(get(node, 'command') ?? get(node, 'args') ?? node),
             })),
           lookup: name => {
-            for (const { node } of main) {
+            for (const { node, references } of main) {
               const list = get(node, 'env');
               const item = (isSeq(list) ? (list.items as Node[]) : []).find(
                 candidate => textOf(get(candidate, 'name')) === name,
               );
               const written = item ? get(item, 'value') : null;
               if (isScalar(written)) return { text: textOf(written) ?? '', place: at(written as Node) };
+              for (const { config, key } of references) {
+                const entry = key === null ? configs.get(config)?.get(name) : undefined;
+                if (entry) return entry;
+              }
             }
             return null;
           },

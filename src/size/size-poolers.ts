@@ -5,7 +5,8 @@ import { lineAt } from '../lines.ts';
 import type { Server, Site } from '../model.ts';
 import { isInside } from '../paths.ts';
 import type { Plan } from '../plan.ts';
-import { isServerImage } from '../topology.ts';
+import { existingPooler, poolFor } from '../target.ts';
+import { isManifestServer, isServerImage } from '../topology.ts';
 import { type Demand, findProblems, type PoolSettings, recommend, serverConnections } from './arithmetic.ts';
 import { type Consumer, readPools, sizeConsumer } from './consumers.ts';
 import { type DirectUser, listDirectUsers } from './direct-users.ts';
@@ -37,7 +38,7 @@ export function sizePoolers(plan: Plan): PoolerSize[] {
   const pools = readPools(plan);
   return topology.servers.flatMap(server => {
     const sites = plan.sites.filter(site => leadsThrough(site, server, plan));
-    const existing = topology.poolers.find(({ stack }) => stack === server.stack) ?? null;
+    const existing = existingPooler(server, topology);
     if (sites.length === 0 && existing === null) return [];
     return [sizePooler(server, existing, sites, runners, pools, plan)];
   });
@@ -49,7 +50,9 @@ function leadsThrough(site: Site, server: Server, { sites, topology }: Plan): bo
   if (site.action === 'pooled') return serverOf(site, sites) === server;
   if (site.resolution.kind !== 'pooler') return false;
   const pooler = site.resolution.server;
-  return pooler ? pooler.stack === server.stack : topology.servers.length === 1 || isInside(server.stack, site.file);
+  return pooler
+    ? pooler === existingPooler(server, topology)
+    : topology.servers.length === 1 || isInside(server.stack, site.file);
 }
 
 function sizePooler(
@@ -67,7 +70,8 @@ function sizePooler(
   );
   const direct = listDirectUsers(server, runners, new Set(consumers.map(({ service }) => service)), plan);
   const { maxConnections, superuserReserved } = readMaxConnections(server, runners);
-  const replicas = own?.replicas ?? byDefault(1, 'one pooler');
+  const isManifest = isManifestServer(server, plan.topology);
+  const replicas = own?.replicas ?? (isManifest ? byDefault(2, 'the generated manifest') : byDefault(1, 'one pooler'));
   const pairs = listPairs(server, sites, plan);
   const settings = readSettings(existing, own ?? null);
   const demand: Demand = {
@@ -87,7 +91,7 @@ function sizePooler(
   };
   return {
     pooler: {
-      name: existing?.service ?? config.pool.host,
+      name: poolFor([server], plan.topology, config).host,
       isGenerated: existing === null,
       place: existing?.definitions[0] ?? null,
       replicas,
