@@ -72,6 +72,7 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
       '(?:Host|Server)\\s*=[^;\\n]*;',
       '\\b(?:psql|pg_\\w+)\\b[^\\n]*\\s(?:-h|--host)',
       'pool-migrate',
+      'postgresql\\.cnpg\\.io',
       FACT_PATTERN,
       POOL_PATTERN,
       ...named,
