@@ -316,6 +316,31 @@ describe('the command', () => {
     expect(result.stdout).toMatch(message);
   });
 
+  test("CloudNativePG: the Pooler's instances and parameters", async () => {
+    const root = makeRepository({
+      'pg.yaml': `apiVersion: postgresql.cnpg.io/v1
+kind: Cluster
+metadata: { name: pg }
+spec: { instances: 1, postgresql: { parameters: { max_connections: "250" } } }
+---
+apiVersion: postgresql.cnpg.io/v1
+kind: Pooler
+metadata: { name: pool }
+spec:
+  cluster: { name: pg }
+  instances: 3
+  pgbouncer: { poolMode: transaction, parameters: { default_pool_size: "40" } }
+`,
+    });
+    const [size] = toSizeReport(await planMigration({ cwd: root })).poolers;
+    expect(size).toMatchObject({
+      pooler: { name: 'pool', isGenerated: false, replicas: { value: 3, basis: 'seen' } },
+      settings: { default_pool_size: { value: 40, basis: 'seen' }, reserve_pool_size: { value: 0, basis: 'assumed' } },
+      serverConnections: 120,
+      maxConnections: { value: 250, basis: 'seen' },
+    });
+  });
+
   test('workloads of manifests: replicas, an autoscaler, their commands', async () => {
     const root = makeRepository({
       'k8s/db.yaml': `apiVersion: v1

@@ -41,27 +41,27 @@ export interface SizedPool {
 const TEST =
   /(?:^|\/)(?:tests?|__tests__|spec|migrations?|alembic|e2e|examples?|scripts|docs?|bench\w*|management\/commands)\/|(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)(?:test_[^/]*|conftest\.py)$/i;
 
-/** Only these are parsed: the names of what opens a pool, or of a setting for one. */
+/** Only files with one of these are parsed: what opens a pool, and for Python the options of one too. */
 const PYTHON =
-  /create_(?:async_)?engine|Celery\(|create_pool|ConnectionPool|\.connect\(|django\.db\.backends|pool|overflow/i;
+  /create_(?:async_)?engine\(|\bCelery\(|create_pool\(|ConnectionPool\(|\b(?:psycopg2?|asyncpg|pg8000)\b[^\n]*connect\(|django\.db\.backends|pool_?size|max_?overflow/i;
 const JAVASCRIPT =
   /\b(?:Pool|postgres|Sequelize|[Kk]nex|DataSource|TypeOrmModule\.forRoot|createConnection|PrismaClient)\s*[<(]/;
 
 /** Pools of all code of the repository. */
 export function readPools({ texts }: Pick<Plan, 'texts'>): ClientPool[] {
-  // Generated files, and such that no parser should be given.
-  const files = [...texts].filter(([path, text]) => !TEST.test(path) && text.length < 300_000 && !isTooDeep(text, 500));
-  const python = new Map(files.filter(([path, text]) => /\.py$/.test(path) && PYTHON.test(text)));
-  return [
-    ...readPythonPools(python),
-    ...files.flatMap(([path, text]) =>
-      !/\.(?:[cm]?[jt]s|[jt]sx)$/.test(path)
-        ? readSettingsPools(path, text)
-        : JAVASCRIPT.test(text)
-          ? readJavaScriptPools(path, text)
-          : [],
-    ),
-  ];
+  // Not generated files, nor such that no parser should be given.
+  const isReadable = (text: string) => text.length < 300_000 && !isTooDeep(text, 500);
+  const python = new Map<string, string>();
+  const found: ClientPool[] = [];
+  for (const [path, text] of texts) {
+    if (TEST.test(path)) continue;
+    if (/\.py$/.test(path)) {
+      if (PYTHON.test(text) && isReadable(text)) python.set(path, text);
+    } else if (/\.(?:[cm]?[jt]s|[jt]sx)$/.test(path)) {
+      if (JAVASCRIPT.test(text) && isReadable(text)) found.push(...readJavaScriptPools(path, text));
+    } else found.push(...readSettingsPools(path, text));
+  }
+  return [...readPythonPools(python), ...found];
 }
 
 /** `sites` are those of the service that lead through the pooler: a URL can carry `connection_limit`. */

@@ -179,6 +179,8 @@ function readWorkloads({ texts }: Plan): Runner[] {
           );
           configs.set(object.name, new Map(entries));
         }
+        if (object.kind === 'Pooler' || object.kind === 'Cluster')
+          found.push(readOperated(object.kind, object.name, path, get, contents, at));
         if (main.length === 0) continue;
         const replicas = get(contents, 'spec', 'replicas');
         const number = wholeNumber(textOf(replicas));
@@ -222,4 +224,36 @@ function readWorkloads({ texts }: Plan): Runner[] {
     }
   }
   return found.map(runner => ({ ...runner, replicas: scaled.get(runner.name) ?? runner.replicas }));
+}
+
+type Get = (from: Node | null, ...keys: string[]) => Node | null;
+
+/** CloudNativePG's own resources: their instances, and their parameters under the names that images have for them. */
+function readOperated(
+  kind: 'Pooler' | 'Cluster',
+  name: string,
+  path: string,
+  get: Get,
+  root: Node | null,
+  at: (node: Node | null) => Place,
+): Runner {
+  const place = at(get(root, 'metadata', 'name'));
+  const instances = get(root, 'spec', 'instances');
+  const value = wholeNumber(textOf(instances));
+  return {
+    kind: 'manifest',
+    name: kind === 'Cluster' ? `${name}-rw` : name,
+    stack: dirOf(path),
+    place,
+    replicas: value === null ? byDefault(1, 'one instance', place) : seen(value, at(instances), 'instances'),
+    image: kind === 'Cluster' ? 'postgresql' : 'pgbouncer',
+    context: null,
+    commands: [],
+    lookup: variable => {
+      const key = variable.replace(/^(?:PGBOUNCER|POSTGRESQL)_/, '').toLowerCase();
+      const node = get(root, 'spec', kind === 'Cluster' ? 'postgresql' : 'pgbouncer', 'parameters', key);
+      return node ? { text: textOf(node) ?? '', place: at(node) } : null;
+    },
+    isTask: false,
+  };
 }
