@@ -85,10 +85,15 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
   const { config } = state;
   const settings: [string, string][] = [];
   if (workload.isTrusting && !workload.hasPassword) settings.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
-  if (hasOtherUsers(workload.user, pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  const path = manifestPath(server, pool);
+  if (hasOtherUsers(workload.user, pool, state) && !workload.isTrusting) {
+    settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+    state.notes.push(
+      `${path}: clients may log in as other roles than POSTGRES_USER, so ${pool.host} asks Postgres for their passwords (PGBOUNCER_AUTH_QUERY); POSTGRES_USER must then be a superuser, as in the official image.`,
+    );
+  }
   if (needsExtraFloatDigits(pool, state))
     settings.push(['PGBOUNCER_IGNORE_STARTUP_PARAMETERS', 'extra_float_digits, options']);
-  const path = manifestPath(server, pool);
   if (!workload.hasPassword && !workload.isTrusting)
     state.notes.push(
       `${path}: ${server.service} shows no POSTGRES_PASSWORD; give ${pool.host} user, password and database.`,
@@ -114,12 +119,9 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
   });
 }
 
-/** Only where the owner is written literally can another role be told from it. */
+/** Clients that are not seen to be the role that PgBouncer has a password for: it then asks Postgres for theirs. */
 const hasOtherUsers = (owner: string | null, pool: Pool, state: EditState): boolean =>
-  owner !== null &&
-  state.pooled.some(
-    site => leadsTo(pool, site, state) && site.user !== null && /^[\w.-]+$/.test(site.user) && site.user !== owner,
-  );
+  state.pooled.some(site => leadsTo(pool, site, state) && (owner === null || site.user !== owner));
 
 /** The key that names a program in the existing manifests. */
 function labelKeysOf(selectorKeys: readonly string[]): string[] {

@@ -251,6 +251,16 @@ describe('the generated manifests', () => {
     expect(deployment.spec.template.spec.containers[0]).toMatchObject(expected);
   });
 
+  test.each([
+    ['the owner alone', URL_, undefined],
+    ['another role', URL_.replace('shop:', 'reader:'), 'true'],
+    ['a role from a variable', URL_.replace('shop:', '$(ROLE):'), 'true'],
+  ])('logins of %s', async (_, value, expected) => {
+    const found = await plan({ ...FILES, 'k8s/api.yaml': app(value) });
+    const settings = find(read(textOf(found, 'k8s/pgbouncer.yaml')), 'ConfigMap').data;
+    expect(settings?.PGBOUNCER_AUTH_QUERY).toBe(expected);
+  });
+
   test('no password anywhere is said', async () => {
     const found = await plan({ ...FILES, 'k8s/postgres.yaml': [SERVICE, workload('')].join('---\n') });
     expect(found.notes.join('\n')).toMatch(/postgres shows no POSTGRES_PASSWORD/);
