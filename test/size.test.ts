@@ -307,6 +307,22 @@ describe('the command', () => {
     expect(result.stdout).not.toContain('s3cret');
   });
 
+  test('several processes and copies of the pooler multiply its pools', async () => {
+    const pooler = `  pool:
+    image: acme/pgbouncer
+    deploy: { replicas: 2 }
+    environment: { PGBOUNCER_UPSTREAM_HOST: db, PGBOUNCER_PROCESSES: "\${POOL_PROCESSES:-3}" }
+`;
+    const root = makeRepository({ ...files, 'compose.yaml': COMPOSE.replace('  web:', `${pooler}  web:`) });
+    const [size] = toSizeReport(await planMigration({ cwd: root })).poolers;
+    expect(size?.pooler).toMatchObject({
+      name: 'pool',
+      replicas: { value: 2 },
+      processes: { value: 3, basis: 'seen' },
+    });
+    expect(size?.serverConnections).toBe(25 * 2 * 2 * 3);
+  });
+
   test.each<[string, Record<string, string>, RegExp]>([
     ['no server', { 'a.py': 'x = 1\n' }, /No Postgres service was found/],
     ['nothing pooled', { 'compose.yaml': 'services:\n  db:\n    image: postgres:16\n' }, /nothing to size/],

@@ -44,6 +44,7 @@ function renderPooler(size: PoolerSize): string {
     `pools   (${settings.default_pool_size.value} + ${settings.reserve_pool_size.value}) × ${plural(demand.pairs, 'pair')} of user and database × ${plural(demand.poolers, 'pooler')} = ${size.serverConnections}${settings.max_db_connections.value > 0 ? `, capped by max_db_connections = ${settings.max_db_connections.value}` : ''}`,
     ...NAMES.slice(0, 2).map(name => `  ${name} ${describe(settings[name])}`),
     `  poolers ${describe(pooler.replicas)}`,
+    ...(pooler.processes.value > 1 ? [`  processes of each ${describe(pooler.processes)}`] : []),
     ...pairs.map(({ user, database, place }) => `  pair ${user}, ${database}  ${at(place)}`),
     `direct  ${direct.map(({ connections }) => connections.value).join(' + ')} = ${demand.direct}`,
     ...direct.map(({ name, connections }) => `  ${name} ${describe(connections)}`),

@@ -15,7 +15,7 @@ import { type Runner, readRunners } from './runners.ts';
 import { readMaxConnections } from './server-limits.ts';
 
 export interface PoolerSize {
-  pooler: { name: string; isGenerated: boolean; place: Place | null; replicas: Quantity };
+  pooler: { name: string; isGenerated: boolean; place: Place | null; replicas: Quantity; processes: Quantity };
   server: { service: string; place: Place | null };
   consumers: Consumer[];
   pairs: { user: string; database: string; place: Place | null }[];
@@ -72,6 +72,7 @@ function sizePooler(
   const { maxConnections, superuserReserved } = readMaxConnections(server, runners);
   const isManifest = isManifestServer(server, plan.topology);
   const replicas = own?.replicas ?? (isManifest ? byDefault(2, 'the generated manifest') : byDefault(1, 'one pooler'));
+  const processes = readProcesses(own ?? null);
   const pairs = listPairs(server, sites, plan);
   const settings = readSettings(existing, own ?? null);
   const demand: Demand = {
@@ -79,7 +80,8 @@ function sizePooler(
     busy: sum(consumers.map(({ busy }) => busy)),
     pairs: pairs.length,
     databases: new Set(pairs.map(({ database }) => database)).size,
-    poolers: replicas.value,
+    // Each process has pools of its own.
+    poolers: replicas.value * processes.value,
     direct: sum(direct.map(({ connections }) => connections.value)),
     admitted: Math.max(0, maxConnections.value - superuserReserved.value),
   };
@@ -95,6 +97,7 @@ function sizePooler(
       isGenerated: existing === null,
       place: existing?.definitions[0] ?? null,
       replicas,
+      processes,
     },
     server: { service: server.service, place: server.definitions[0] ?? null },
     consumers,
@@ -188,6 +191,12 @@ const BUILT_IN: PoolSettings = {
   max_client_conn: 100,
   max_db_connections: 0,
 };
+
+function readProcesses(runner: Runner | null): Quantity {
+  const given = runner?.lookup('PGBOUNCER_PROCESSES');
+  const value = wholeNumber(given?.text);
+  return given && value ? seen(value, given.place, 'PGBOUNCER_PROCESSES') : byDefault(1, 'one process');
+}
 
 function readSettings(existing: Server | null, runner: Runner | null): Record<keyof PoolSettings, Quantity> {
   const read = (name: keyof PoolSettings): Quantity => {
