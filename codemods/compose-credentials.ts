@@ -2,8 +2,8 @@
 import type { ComposeFile, ComposeService, EnvironmentEntry } from './compose-file.ts';
 import { endOf, isAlias, isPair, isScalar, type Node, type Pair, type Scalar, startOf } from './yaml-nodes.ts';
 
-/** The names that the official image reads, and those of Bitnami's, by what the entrypoint calls them. */
-const CREDENTIALS: Record<string, string> = {
+/** The names that the official image reads, and those of Bitnami's and Red Hat's, by what the entrypoint calls them. */
+export const CREDENTIALS: Record<string, string> = {
   POSTGRES_USER: 'POSTGRES_USER',
   POSTGRES_USER_FILE: 'POSTGRES_USER_FILE',
   POSTGRES_PASSWORD: 'POSTGRES_PASSWORD',
@@ -11,6 +11,7 @@ const CREDENTIALS: Record<string, string> = {
   POSTGRES_DB: 'POSTGRES_DB',
   POSTGRES_DB_FILE: 'POSTGRES_DB_FILE',
   POSTGRESQL_USERNAME: 'POSTGRES_USER',
+  POSTGRESQL_USER: 'POSTGRES_USER',
   POSTGRESQL_PASSWORD: 'POSTGRES_PASSWORD',
   POSTGRESQL_PASSWORD_FILE: 'POSTGRES_PASSWORD_FILE',
   POSTGRESQL_DATABASE: 'POSTGRES_DB',

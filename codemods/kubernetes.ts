@@ -17,6 +17,8 @@ export interface KubernetesContainer {
   service: string;
   /** Words of `command` and `args`; none where the image decides. */
   words: Scalar[];
+  /** Paths in the container where volumes are mounted. */
+  mounts: string[];
   /** Entries of ConfigMaps and Secrets that it gets; key null: all of them. */
   references: ConfigReference[];
 }
@@ -68,6 +70,7 @@ function readContainers(pod: Node | null, name: string, document: Document): Kub
         words: [get('command'), get('args')].flatMap(list =>
           isSeq(list) ? (list.items as Scalar[]).filter(isScalar) : [],
         ),
+        mounts: itemsOf(get('volumeMounts')).flatMap(mount => textOf(getNode(mount, 'mountPath', document)) ?? []),
         references: [
           ...itemsOf(get('envFrom')).flatMap(item =>
             ['configMapRef', 'secretRef'].flatMap(key => nameIn(getNode(item, key, document), 'name', document)),

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the tests use besides Node: git, psycopg2 (libpq as an oracle), shells, openssl, docker-compose v2,
-# a Postgres server, and PgBouncer from three Debian releases. Debian only, as root; uses the mirror that the
+# kubectl, a Postgres server, and PgBouncer from three Debian releases. Debian only, as root; uses the mirror that the
 # machine is set up with. What is there already is not fetched again.
 #
 # Prints the path of a file of variables to source:  . "$(sh scripts/install-test-tools.sh .cache/tools)"
 #   DOCKER_COMPOSE     docker-compose v2
+#   KUBECTL            kubectl
 #   TEST_POSTGRES_BIN  directory of initdb, postgres, psql, pgbench
 #   TEST_PGBOUNCERS    directory with 1.18/pgbouncer, 1.24/pgbouncer and 1.26/pgbouncer
 set -eu
@@ -77,6 +78,13 @@ install_compose() {
   printf 'export DOCKER_COMPOSE="%s"\n' "$compose"
 }
 
+# For `kubectl kustomize`, which needs no cluster; bookworm's is of 2020.
+install_kubectl() {
+  kubectl=$cache/root/usr/bin/kubectl
+  if [ ! -x "$kubectl" ]; then unpack trixie "$cache/root" kubectl; fi
+  printf 'export KUBECTL="%s"\n' "$kubectl"
+}
+
 # Each PgBouncer with the libraries of its own release, run through that release's dynamic linker.
 install_pgbouncer() { # major.minor, release, libraries
   directory=$cache/pgbouncer/$1
@@ -110,6 +118,7 @@ install_pgbouncers() {
 install_packages
 {
   install_compose
+  install_kubectl
   printf 'export TEST_POSTGRES_BIN="%s"\n' /usr/lib/postgresql/15/bin
   install_pgbouncers
 } >"$cache/env.sh"

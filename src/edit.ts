@@ -10,12 +10,13 @@ import { insertIntoCode } from './insert-code.ts';
 import { insertDirectCommands } from './insert-direct-commands.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
+import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
 import { insertPoolers } from './insert-poolers.ts';
 import type { Edit, Entry, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
 import { routingProblem } from './route.ts';
 import { insertSplits } from './split-readers.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
-import type { Topology } from './topology.ts';
+import { isManifestServer, type Topology } from './topology.ts';
 
 export interface EditInput {
   sites: Site[];
@@ -74,6 +75,7 @@ export function planEdits(input: EditInput): EditResult {
   addCompanions(state);
   insertPassThroughs(state);
   insertPoolers(state);
+  insertManifests(state);
   insertIntoEnvironments(state);
   insertIntoCode(state);
   insertDocuments(state);
@@ -94,7 +96,7 @@ export const generatedPools = (state: EditState): Pool[] =>
   [...new Set(state.pools.values())].filter(
     pool =>
       !pool.existing &&
-      !pool.servers.some(server => isManifestServer(server, state)) &&
+      !pool.servers.some(server => isManifestServer(server, state.topology)) &&
       state.pooled.some(site => leadsTo(pool, site, state)),
   );
 
@@ -137,9 +139,8 @@ function choosePools(state: EditState): void {
   const routes = found.map(({ site, pool }) => routingProblem(site, pool, state));
   for (const [i, { site, server, pool }] of found.entries()) {
     const problem = places.get(server) ?? routes[i];
-    if (isManifestServer(server, state)) {
-      site.safety = 'unsafe';
-      site.reason += ` Deploy a ${pool.host} Service beside ${server.service} first: manifests are not extended yet.`;
+    if (isManifestServer(server, state.topology)) {
+      chooseManifestPool(site, server, pool);
     } else if (problem) {
       toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
     } else if (site.resolution.kind === 'published' && pool.published === null) {
@@ -190,9 +191,6 @@ export function serverOf(site: Site, sites: readonly Site[]): Server | null {
 
 const withServer = (site: Site, server: Server): Site =>
   site.resolution.kind === 'published' ? site : { ...site, resolution: { kind: 'server', server } };
-
-const isManifestServer = (server: Server, { topology }: EditState): boolean =>
-  !server.definitions.some(({ file }) => topology.composeFiles.some(compose => compose.path === file));
 
 function problemOf(server: Server, { topology, refused, config, sources }: EditState): string | null {
   const files = server.definitions.map(({ file }) => file);

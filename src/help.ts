@@ -9,6 +9,7 @@ Commands
   apply FILE           apply a plan that was saved with plan --out FILE
   verify               check the running stack, both ways: through the pool and past it
   undo [RUN]           take the last run back, or the one named
+  size                 how many connections there can be, with the evidence for each number
   explain ID           a rule: why it exists, its examples
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml

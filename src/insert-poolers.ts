@@ -92,7 +92,7 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
 }
 
 /** Connections of other roles than the one that the container creates: PgBouncer then asks Postgres for their passwords. */
-function hasOtherUsers(pool: Pool, state: EditState): boolean {
+export function hasOtherUsers(pool: Pool, state: EditState): boolean {
   // Without POSTGRES_USER the image creates `postgres`; in an env file it can be anything.
   const owners = pool.servers.map(server => server.user ?? 'postgres');
   return state.pooled.some(
@@ -102,7 +102,7 @@ function hasOtherUsers(pool: Pool, state: EditState): boolean {
 }
 
 /** Drivers that can't connect through PgBouncer otherwise. Source: pgbouncer.org/config.html#ignore_startup_parameters */
-const needsExtraFloatDigits = (pool: Pool, state: EditState): boolean =>
+export const needsExtraFloatDigits = (pool: Pool, state: EditState): boolean =>
   state.pooled.some(site => leadsTo(pool, site, state) && site.scheme.startsWith('jdbc:')) ||
   [...state.extractions.values()].some(({ facts }) => facts.code.includes('extra-float-digits'));
 

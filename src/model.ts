@@ -208,6 +208,10 @@ export interface Server {
   database: string | null;
   major: number | null;
   profiles: string[];
+  /** Kubernetes: what runs it, where it is no plain workload. */
+  operator?: 'cloudnative-pg';
+  /** Kubernetes: the Service that a pooler leads to, where that can be seen. */
+  leadsTo?: string;
 }
 
 /** A port on the host: the text as written, the variable that can change it, and its value without one. */

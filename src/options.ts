@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './errors.ts';
 
-const COMMANDS = ['plan', 'audit', 'apply', 'undo', 'explain', 'init', 'schema', 'rules', 'verify'] as const;
+const COMMANDS = ['plan', 'audit', 'apply', 'undo', 'size', 'verify', 'explain', 'init', 'schema', 'rules'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 const OPTIONS = {
@@ -104,6 +104,7 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     audit: 0,
     apply: 1,
     undo: 1,
+    size: 0,
     explain: 1,
     init: 0,
     schema: 1,

@@ -9,7 +9,8 @@ import { decide } from './decide.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
-import { readFlow } from './flow.ts';
+import { type Flow, readFlow } from './flow.ts';
+import { isManifest } from './manifests.ts';
 import {
   type Action,
   type Change,
@@ -67,6 +68,9 @@ export interface Plan {
   notes: string[];
   /** Text of every file that was read, for reports with context. */
   texts: ReadonlyMap<string, string>;
+  /** What was found in each of them, and who gets which variable: for the sizing. */
+  extractions: ReadonlyMap<string, Extraction>;
+  flow: Flow;
 }
 
 /** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
@@ -81,7 +85,9 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const audits = new Map<string, Finding[]>();
   const once = (sources: World, refused: ReadonlySet<string>) =>
     planOnce(sources, root, config, rules, options, refused, cache, audits);
-  return settle(world, once);
+  const plan = await settle(world, once);
+  const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
+  return hasRunbook ? (await import('./size/fill-runbook.ts')).fillRunbook(plan) : plan;
 }
 
 async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
@@ -183,6 +189,8 @@ async function planOnce(
     errors,
     notes: [...new Set(result.notes)],
     texts,
+    extractions,
+    flow,
   };
 }
 
@@ -249,6 +257,9 @@ function makeChanges(result: EditResult, world: World): Change[] {
   return changes.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
+const isNewManifest = ({ kind, file, after }: Change): boolean =>
+  kind === 'create' && /\.ya?ml$/.test(file) && isManifest(after);
+
 /**
  * The post-condition of every edit: a plan over the edited texts is empty, and untouched sites decide as before. A file
  * that fails is refused, and what depends on it is planned again without it.
@@ -264,6 +275,11 @@ async function settle(
     const sources = new Map(world.sources);
     for (const { file, after } of modified) {
       sources.set(file, { ...(world.sources.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+    }
+    // A new manifest is part of what the edited files lead to.
+    for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {
+      const newline = after.includes('\r\n') ? '\r\n' : '\n';
+      sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
     }
     const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources }, new Set()));
     if (faults.length === 0 || round === 5) {

@@ -165,10 +165,13 @@ function describeVersion({ config, changes }: Plan): string[] {
 
 function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
-  if (mode === 'write')
-    return plan.changes.length > 0
-      ? `Next: docker compose up -d --build --wait, then npx pool-migrate${where} verify`
-      : 'Nothing to do.';
+  if (mode === 'write') {
+    if (plan.changes.length === 0) return 'Nothing to do.';
+    const manifests = plan.changes.filter(({ kind, file }) => kind === 'create' && /\.ya?ml$/.test(file));
+    return manifests.length > 0
+      ? `Next: follow the first lines of ${manifests.map(({ file }) => file).join(', ')}, then apply the rest.`
+      : `Next: docker compose up -d --build --wait, then npx pool-migrate${where} verify`;
+  }
   const unsafe = plan.unsafe ? ' --unsafe' : '';
   if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}`;
   if (!plan.unsafe && plan.sites.some(site => site.action === 'pooled')) {

@@ -1,7 +1,7 @@
 /** What a pooled endpoint becomes. The only place that chooses a target. */
 import type { Config } from './config.ts';
 import type { Part, Server, Site, Span } from './model.ts';
-import type { Topology } from './topology.ts';
+import { isManifestServer, type Topology } from './topology.ts';
 
 export interface Pool {
   host: string;
@@ -19,7 +19,7 @@ export const HOST_PORT_VARIABLE = 'HOST_PGBOUNCER_PORT';
 /** The pooler in front of servers of one stack: the repository's own where there is one, else the one that is generated. */
 export function poolFor(servers: Server[], topology: Topology, config: Config): Pool {
   const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
-  const existing = topology.poolers.find(pooler => pooler.stack === server.stack) ?? null;
+  const existing = existingPooler(server, topology);
   if (existing) {
     const published = existing.published[0];
     return {
@@ -34,12 +34,38 @@ export function poolFor(servers: Server[], topology: Topology, config: Config): 
   }
   const value = freePort(config.pool.publishedPort, topology) + rankOf(server, topology);
   return {
-    host: config.pool.host,
-    port: config.pool.port,
+    host: hostFor(server, topology, config),
+    // CloudNativePG's poolers listen where its servers do.
+    port: server.operator ? server.port : config.pool.port,
     published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
     existing: null,
     servers,
   };
+}
+
+/** The pooler of the stack; in manifests, the one that names the server, wherever it lies. */
+export function existingPooler(server: Server, topology: Topology): Server | null {
+  const { poolers } = topology;
+  if (!isManifestServer(server, topology)) {
+    const composed = poolers.filter(pooler => !isManifestServer(pooler, topology));
+    return composed.find(({ stack }) => stack === server.stack) ?? null;
+  }
+  const named = poolers.filter(({ leadsTo }) => leadsTo === server.service);
+  const isAlone = topology.servers.filter(({ stack }) => stack === server.stack).length === 1;
+  return (
+    named.find(({ stack }) => stack === server.stack) ??
+    named[0] ??
+    (isAlone ? poolers.find(({ stack, leadsTo }) => stack === server.stack && leadsTo === undefined) : null) ??
+    null
+  );
+}
+
+/** Servers of one cluster can share a namespace, so each pooler then has the name of its server. */
+function hostFor(server: Server, topology: Topology, { pool }: Config): string {
+  const isShared = topology.servers.some(
+    other => isManifestServer(other, topology) && other.service !== server.service,
+  );
+  return isManifestServer(server, topology) && isShared ? `${pool.host}-${server.service}` : pool.host;
 }
 
 /** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */

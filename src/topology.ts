@@ -97,6 +97,16 @@ const SERVER_IMAGE =
   /^(?:postgres(?:ql)?|postgis|pgvector|timescaledb(?:-ha|-postgis)?|citus|pgrouting|paradedb|pgautoupgrade|spilo(?:-\d+)?|alloydbomni|edb-postgres|postgres-(?!operator)[\w-]*|[\w-]+-postgres(?:ql)?|postgresql-[\w-]+|postgis-[\w-]+|postgres[\d.]+|pgvecto-rs|vectorchord-postgres|age)$/;
 
 /** By the last part of the image's name, without registry and tag. */
+export const isPoolerImage = (name: string): boolean => POOLER.test(name);
+
+/** An image of somebody's own, told by the volume that it keeps its data in. */
+export const holdsData = (image: string, mounts: readonly string[]): boolean =>
+  !HELPERS.test(image) && mounts.some(path => /^\/var\/lib\/(?:postgresql|pgsql)(?:[/:]|$)/.test(path));
+
+/** Defined by Kubernetes manifests only. */
+export const isManifestServer = (server: Server, { composeFiles }: Pick<Topology, 'composeFiles'>): boolean =>
+  !server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
+
 export const isServerImage = (name: string): boolean => SERVER_IMAGE.test(name) && !HELPERS.test(name);
 
 function recognise(service: ComposeService, file: ComposeFile, input: TopologyInput): Recognition | null {
@@ -120,8 +130,8 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
     return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base}` };
   }
   if (image !== '' && /mysql|mariadb|mongo|redis|rabbit|mssql|oracle|clickhouse|elastic/.test(image)) return null;
-  const hasVolume = service.volumes.some(volume => /:\/var\/lib\/(?:postgresql|pgsql)/.test(volume));
-  if (hasVolume && !HELPERS.test(image)) {
+  const mounts = service.volumes.map(volume => volume.slice(volume.indexOf(':') + 1));
+  if (holdsData(image, mounts)) {
     return { kind: 'postgres', port: serverPort(service), evidence: 'a data volume at /var/lib/postgresql' };
   }
   const setsPassword = service.environment.some(entry =>
