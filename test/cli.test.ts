@@ -2,18 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CLI, copyFixture, listTree, makeDirectory, makeRepository, runCli, snapshotTree } from './repository.ts';
+import {
+  CLI,
+  copyFixture,
+  listTree,
+  makeDirectory,
+  makeRepository,
+  runCli,
+  smallCompose,
+  snapshotTree,
+} from './repository.ts';
 
-const COMPOSE = `services:
-  postgres:
-    image: postgres:15
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
-    ports: ["5433:5432"]
-  app:
-    image: acme/app
-    environment:
-      DATABASE_URL: postgresql://app:s3cret-pw@postgres:5432/app
-`;
+const COMPOSE = smallCompose('postgres', 'DATABASE_URL: postgresql://app:s3cret-pw@postgres:5432/app');
 
 describe('wrong use: exit 2, nothing done', () => {
   test.each([

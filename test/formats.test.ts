@@ -1,17 +1,8 @@
 import { expect, test } from 'vitest';
 import { planMigration } from '../src/index.ts';
-import { makeRepository } from './repository.ts';
+import { makeRepository, smallCompose } from './repository.ts';
 
-const COMPOSE = `services:
-  db:
-    image: postgres:15
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
-    ports: ["5433:5432"]
-  app:
-    image: acme/app
-    environment:
-      LOG_LEVEL: info
-`;
+const COMPOSE = smallCompose('db');
 
 /** `text → replacement` for pooled places, `text: action` for the others, in the order of the file. */
 const show = (sites: { text: string; action: string; replacement: string | null }[]): string[] =>
