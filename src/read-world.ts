@@ -46,6 +46,9 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const rest = paths.filter(path => !isAsset(path));
   for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
     read(path, null);
+  // Scripts of a package that migrate with the values of an env file.
+  for (const path of rest.filter(path => baseOf(path) === 'package.json'))
+    read(path, /"[^"\n]*migrat[^"\n]*"\s*:\s*"/i);
   const hits = await early;
   for (const path of rest.filter(path => isOddCompose(path) && !isComposePath(path))) {
     if (hits === null || hits.has(path) || discovery.untracked?.has(path)) read(path, /^services:/m);

@@ -145,7 +145,7 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
     });
 }
 
-/** A bare `name:5432`, where the name is a known one or the port leads to a server. */
+/** A bare `name:5432` (`postgres:15` is an image), where the name is a known one or the port leads to a server. */
 export function scanHostPort(
   mapped: MappedText,
   start: number,
@@ -157,7 +157,7 @@ export function scanHostPort(
   if (!pair?.port) return null;
   const host = classifyPart(mapped, pair.host);
   const port = classifyPart(mapped, pair.port);
-  if (host.value === null || (port.value !== null && !/^\d{2,5}$/.test(port.value))) return null;
+  if (host.value === null || (port.value !== null && !/^\d{4,5}$/.test(port.value))) return null;
   const local = isLocalName(host.value) && context.ports.has(port.value ?? '');
   if (!local && !context.names.has(host.value.toLowerCase())) return null;
   const whole = toSource(mapped, start, end);
