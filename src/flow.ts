@@ -2,7 +2,7 @@
 import type { ComposeService } from '../codemods/compose-file.ts';
 import { readExpansions } from './expansion.ts';
 import { findBase } from './extends.ts';
-import { listMigrations, type PlacedUse } from './list-migrations.ts';
+import { listMigrations, type PlacedUse, projectOf, TOOL } from './list-migrations.ts';
 import type { Extraction, Source, Use } from './model.ts';
 import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
 import { followCommands, needsSession } from './service-uses.ts';
@@ -26,6 +26,8 @@ export interface Flow {
   /** Env files that the texts (of CI) name. */
   readBy(texts: readonly string[]): Set<string>;
 }
+
+const SETTINGS = /(?:^|\/)[^/]*(?:config|setting|database)[^/]*\.(?:py|[cm]?[jt]s|ya?ml|toml|json)$/i;
 
 type Extractions = ReadonlyMap<string, Extraction>;
 
@@ -101,7 +103,12 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
   const area = (path: string) => /^(?!docs?\/)([^/]+)\//.exec(path)?.[1] ?? '';
   const codeUses = (file: string) => {
     const near = coded.filter(({ path }) => area(path) === area(file) || area(file) === '' || area(path) === '');
-    return near.length === 0 ? [] : [{ words: [], service: null, image: null }, ...near.map(({ use }) => use)];
+    // The tool of a project reads its settings too.
+    const tools = SETTINGS.test(file)
+      ? migrations.filter(({ file: tool, use }) => use.words[0] === TOOL && isInside(projectOf(tool), file))
+      : [];
+    const uses = [...near, ...tools].map(({ use }) => use);
+    return uses.length === 0 ? [] : [{ words: [], service: null, image: null }, ...uses];
   };
   return { receivers, received, services, codeUses, commands, readBy };
 }
