@@ -12,7 +12,7 @@ export type Extract = (text: string, context: ExtractContext) => Extraction;
 
 export interface Codemod {
   id: string;
-  /** By name first; `head` is the start of the text, for files whose name says nothing. */
-  matches(path: string, head: string): boolean;
+  /** By name first; the text is for files whose name says nothing. */
+  matches(path: string, text: string): boolean;
   load(): Promise<Extract>;
 }

@@ -45,7 +45,8 @@ export interface ComposeService {
   dependsOn: string[];
   networkMode: string | null;
   healthcheck: string | null;
-  extends: string | null;
+  /** The service that this one is based on; file null: of the same file. */
+  extends: { file: string | null; service: string } | null;
 }
 
 export interface EnvironmentEntry {
@@ -124,7 +125,8 @@ function readService(text: string, pair: Pair, document: Document): ComposeServi
   const build = get('build');
   const environmentNode = get('environment');
   const networks = get('networks');
-  const own = resolveNode(getPair(node, 'extends', document)?.value, document);
+  const base = get('extends');
+  const baseService = isMap(base) ? textOf(getNode(base, 'service', document)) : textOf(base);
   return {
     name: keyOf(pair),
     line: lineAt(text, startOf(pair.key)),
@@ -149,7 +151,10 @@ function readService(text: string, pair: Pair, document: Document): ComposeServi
     dependsOn: textsOf(get('depends_on'), document),
     networkMode: textOf(get('network_mode')),
     healthcheck: textsOf(getNode(get('healthcheck'), 'test', document), document).join(' ') || null,
-    extends: isMap(own) ? textOf(getNode(own, 'service', document)) : textOf(own),
+    extends:
+      baseService === null
+        ? null
+        : { file: isMap(base) ? textOf(getNode(base, 'file', document)) : null, service: baseService },
   };
 }
 

@@ -17,7 +17,13 @@ export function insertPassThroughs(state: EditState): void {
       for (const entry of service.environment) {
         const variable = passedVariable(entry);
         const unit = variable === null ? undefined : pooled.get(variable);
-        if (!unit || done.has(entry.node) || directNames(entry.key, suffix).some(name => keys.includes(name))) continue;
+        if (
+          !unit ||
+          isSplit(service.name, unit, state) ||
+          done.has(entry.node) ||
+          directNames(entry.key, suffix).some(name => keys.includes(name))
+        )
+          continue;
         done.add(entry.node);
         const insertion = render(file, entry, variable as string, suffix, source.newline);
         if (insertion) state.edits.push({ file: file.path, ...insertion, unit, safety: 'safe' });
@@ -25,6 +31,10 @@ export function insertPassThroughs(state: EditState): void {
     }
   }
 }
+
+/** The service gets the direct value under the variable's own name. */
+const isSplit = (service: string, unit: string, { pooled }: EditState): boolean =>
+  pooled.some(site => site.decision === unit && site.splitServices.includes(service));
 
 /** Pooled variables of env files whose services stand in this file, with their unit. */
 function pooledVariables(file: ComposeFile, state: EditState): Map<string, string> {

@@ -3,21 +3,19 @@ import type { Document } from 'yaml';
 import { lineEndOf, lineStartOf } from '../src/lines.ts';
 import type { Newline, Span } from '../src/model.ts';
 import { renameItem } from './companion.ts';
-import type { ComposeFile, ComposeService, EnvironmentEntry } from './compose-file.ts';
+import { isTrusting, listCredentials, rawEntry, valueOfItem } from './compose-credentials.ts';
+import type { ComposeFile, ComposeService } from './compose-file.ts';
 import {
   endOf,
   getNode,
   getPair,
-  isAlias,
   isMap,
   isPair,
-  isScalar,
   isSeq,
   keyOf,
   type Node,
   type Pair,
   pairsOf,
-  type Scalar,
   startOf,
   type YAMLMap,
 } from './yaml-nodes.ts';
@@ -36,6 +34,9 @@ export interface PoolerService {
   settings: [name: string, value: string][];
   /** Directory of users' own settings, seen from the compose file. */
   confDirectory: string;
+  /** Further servers of the file, and the databases that lead to each: `name=host:port`. */
+  others: ComposeService[];
+  routes: string[];
   /** A volume for a Unix socket of the console, where asked for. */
   statsVolume: string | null;
 }
@@ -149,7 +150,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   const quoted = (text: string) => `${quote}${text}${quote}`;
 
   lines.push(
-    `# Pools connections to ${server.name}. Runbook, sizing and direct access: see the PgBouncer section of the README.`,
+    `# Pools connections to ${[server, ...pooler.others].map(({ name }) => name).join(', ')}. Runbook, sizing and direct access: see the PgBouncer section of the README.`,
   );
   lines.push(`${pooler.name}:`);
   add('build', pooler.buildContext);
@@ -178,7 +179,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   }
   add('stop_grace_period', '30s');
   lines.push(`${unit}ulimits:`, `${unit}${unit}nofile: 65536`);
-  const networks = networkNames(server, document);
+  const networks = [...new Set([server, ...pooler.others].flatMap(one => networkNames(one, document)))];
   if (networks.length > 0) addList('networks', networks);
   return lines;
 }
@@ -200,75 +201,45 @@ function copyPair(file: ComposeFile, server: ComposeService, key: string, style:
 }
 
 function renderDependsOn(server: ComposeService, pooler: PoolerService, { unit }: Style): string[] {
-  const condition = server.healthcheck === null ? 'service_started' : 'service_healthy';
-  const lines = [`${unit}depends_on:`, `${unit}${unit}${server.name}:`, `${unit}${unit}${unit}condition: ${condition}`];
-  // Postgres that only some profiles start must not keep the pooler of the others from starting.
-  const isOptional = server.profiles.some(profile => !pooler.profiles.includes(profile));
-  return isOptional ? [...lines, `${unit}${unit}${unit}required: false`] : lines;
+  const lines = [`${unit}depends_on:`];
+  for (const { name, healthcheck, profiles } of [server, ...pooler.others]) {
+    const condition = healthcheck === null ? 'service_started' : 'service_healthy';
+    lines.push(`${unit}${unit}${name}:`, `${unit}${unit}${unit}condition: ${condition}`);
+    // Postgres that only some profiles start must not keep the pooler of the others from starting.
+    if (profiles.some(profile => !pooler.profiles.includes(profile)))
+      lines.push(`${unit}${unit}${unit}required: false`);
+  }
+  return lines;
 }
-
-/** The names that the official image reads, and those of Bitnami's, by what the entrypoint calls them. */
-const CREDENTIALS: Record<string, string> = {
-  POSTGRES_USER: 'POSTGRES_USER',
-  POSTGRES_USER_FILE: 'POSTGRES_USER_FILE',
-  POSTGRES_PASSWORD: 'POSTGRES_PASSWORD',
-  POSTGRES_PASSWORD_FILE: 'POSTGRES_PASSWORD_FILE',
-  POSTGRES_DB: 'POSTGRES_DB',
-  POSTGRES_DB_FILE: 'POSTGRES_DB_FILE',
-  POSTGRESQL_USERNAME: 'POSTGRES_USER',
-  POSTGRESQL_PASSWORD: 'POSTGRES_PASSWORD',
-  POSTGRESQL_PASSWORD_FILE: 'POSTGRES_PASSWORD_FILE',
-  POSTGRESQL_DATABASE: 'POSTGRES_DB',
-};
-
-/** True where the pooler gets a password from the compose file: from the same variables, file or secret as Postgres. */
-export const hasCredentials = (server: ComposeService): boolean =>
-  isTrusting(server) ||
-  server.envFiles.length > 0 ||
-  server.environment.some(entry => /PASSWORD/.test(CREDENTIALS[entry.key] ?? ''));
 
 function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
   const { unit, quote } = style;
   const isList = isSeq(server.environmentNode);
-  const credentials = server.environment.filter(entry => CREDENTIALS[entry.key] !== undefined);
-  const own: [string, string][] = [
-    ['PGBOUNCER_UPSTREAM_HOST', server.name],
-    ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
-    ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`],
-  ];
+  const upstream: [string, string][] =
+    pooler.others.length > 0
+      ? [['PGBOUNCER_DATABASES', pooler.routes.join(' ')]]
+      : [
+          ['PGBOUNCER_UPSTREAM_HOST', server.name],
+          ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
+        ];
+  const own: [string, string][] = [...upstream, ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`]];
   if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const lines = [`${unit}environment:`];
   for (const [name, value] of own) {
     const shown = /^\d+$/.test(value) && !isList ? `${quote}${value}${quote}` : value;
     lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${shown}`);
   }
-  for (const entry of credentials) {
+  for (const [name, entry] of listCredentials(file, server, pooler.others)) {
     const raw = rawEntry(file, entry);
     if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
-    const name = CREDENTIALS[entry.key] ?? entry.key;
     const item = isPair(entry.node) ? raw : renameItem(raw, entry.key, name);
-    lines.push(isList ? `${unit}${style.listIndent}- ${item}` : `${unit}${unit}${name}:${raw === '' ? '' : ` ${raw}`}`);
+    if (isList) lines.push(`${unit}${style.listIndent}- ${isPair(entry.node) ? `${name}=${raw}` : item}`);
+    else lines.push(`${unit}${unit}${name}:${raw === '' ? '' : ` ${isPair(entry.node) ? raw : valueOfItem(raw)}`}`);
   }
   for (const [name, value] of pooler.settings) {
     lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${value}`);
   }
   return lines;
-}
-
-/** Postgres that asks for no password: then PgBouncer has none to give. */
-const isTrusting = (server: ComposeService): boolean =>
-  server.environment.some(entry => entry.key === 'POSTGRES_HOST_AUTH_METHOD' && entry.value === 'trust') &&
-  !server.environment.some(entry => /^POSTGRES_PASSWORD/.test(entry.key));
-
-/** The value (map) or the whole item (list) as written; an alias stays an alias, since its anchor stands before it. */
-function rawEntry(file: ComposeFile, entry: EnvironmentEntry): string | null {
-  if (!isPair(entry.node)) return file.text.slice(startOf(entry.node), endOf(entry.node));
-  const value = (entry.node as Pair<Scalar, Node | null>).value;
-  if (value === null || (isScalar(value) && value.value === null)) return '';
-  if (isScalar(value) && /^BLOCK/.test(value.type ?? '')) return null;
-  if (!isScalar(value) && !isAlias(value)) return null;
-  // The anchor of a value must not be defined twice.
-  return file.text.slice(startOf(value), endOf(value)).replace(/^&\S+\s+/, '');
 }
 
 /** Networks by name only: aliases and fixed addresses belong to Postgres. */

@@ -2,7 +2,7 @@
 import { noFacts } from '../src/model.ts';
 import { baseOf } from '../src/paths.ts';
 import type { Codemod, Extract } from './codemod.ts';
-import { isComposePath } from './paths.ts';
+import { isComposeFile } from './paths.ts';
 
 const ENV_FILE =
   /^(?:\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
@@ -10,10 +10,10 @@ const PROSE = /\.(?:md|mdx|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
 const STRINGS =
-  /\.(?:go|rb|erb|java|kt|kts|scala|groovy|gradle|cs|fs|vb|php|exs?|rs|swift|clj|lua|pl|r|dart|cpp|cc|c|h|hpp)$/i;
+  /\.(?:go|rb|erb|java|kt|kts|scala|groovy|gradle|cs|fs|vb|php|exs?|rs|swift|clj|lua|pl|r|dart|cpp|cc|c|h|hpp|tf|tfvars|hcl)$/i;
 
 export const codemods: Codemod[] = [
-  { id: 'compose', matches: path => isComposePath(path), load: async () => (await import('./compose.ts')).extract },
+  { id: 'compose', matches: isComposeFile, load: async () => (await import('./compose.ts')).extract },
   {
     id: 'env',
     matches: path => ENV_FILE.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|ya?ml|json|sh)$/i.test(path),
@@ -33,7 +33,7 @@ export const codemods: Codemod[] = [
   },
   {
     id: 'shell',
-    matches: (path, head) => SHELL.test(baseOf(path)) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(head),
+    matches: (path, text) => SHELL.test(baseOf(path)) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text),
     load: loadShell,
   },
   {
@@ -81,6 +81,6 @@ async function loadShell(): Promise<Extract> {
   return extractScript;
 }
 
-export function codemodFor(path: string, head: string): Codemod {
-  return codemods.find(codemod => codemod.matches(path, head)) as Codemod;
+export function codemodFor(path: string, text: string): Codemod {
+  return codemods.find(codemod => codemod.matches(path, text)) as Codemod;
 }

@@ -24,7 +24,11 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const [whole, , comment, rawKey = '', rawValue = ''] = match;
     if (rawValue === '') continue;
     const start = match.index + whole.trimEnd().length - rawValue.length;
-    const scope: Scope = { role: comment ? 'comment' : 'setting', facts: comment ? ['commented'] : [] };
+    const scope: Scope = {
+      role: comment ? 'comment' : 'setting',
+      facts: comment ? ['commented'] : [],
+      section: section === '' ? [] : section.split('.'),
+    };
     const key = rawKey.replace(/^["']|["']$/g, '');
     const block = `${section}${comment ? '#' : ''}`;
     const value = readValue(text, start, start + rawValue.length);
@@ -34,10 +38,23 @@ export function extract(text: string, context: ExtractContext): Extraction {
     }
     const settings = blocks.get(block) ?? [];
     blocks.set(block, settings);
-    settings.push({ key, value, scope });
+    const isUnit = key === 'Environment' && section === 'Service';
+    settings.push(...(isUnit ? readAssignments(text, start, start + rawValue.length, scope) : [{ key, value, scope }]));
   }
   const sites = [...blocks].flatMap(([block, settings]) => scanBlock(settings, block, context));
   return { sites: [...sites, ...commands], facts: noFacts() };
+}
+
+/** systemd: `Environment=A=1 "B=2 3"` has several variables. Source: systemd.exec(5) */
+function readAssignments(text: string, start: number, end: number, scope: Scope): Setting[] {
+  const words = [...text.slice(start, end).matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)];
+  return words.flatMap(match => {
+    const word = match[1] ?? match[2] ?? match[3] ?? '';
+    const at = start + match.index + (match[3] === undefined ? 1 : 0);
+    const equals = word.indexOf('=');
+    const value = mapSlice(text, at + equals + 1, at + word.length);
+    return equals > 0 ? [{ key: word.slice(0, equals), value, scope: { ...scope, role: 'environment' as const } }] : [];
+  });
 }
 
 function readValue(text: string, start: number, end: number): MappedText {

@@ -22,6 +22,7 @@ export function readValue(node: SyntaxNode, text: string): JavaScriptValue | nul
     return inner ? readValue(inner, text) : null;
   }
   if (node.name === 'CallExpression') return readCall(node, text);
+  if (node.name === 'ConditionalExpression') return readConditional(node, text);
   return node.name === 'BinaryExpression' ? readBinary(node, text) : null;
 }
 
@@ -57,12 +58,22 @@ function readBinary(node: SyntaxNode, text: string): JavaScriptValue | null {
   };
 }
 
+/** `process.env.DB_PORT ? Number(process.env.DB_PORT) : 5432`. */
+function readConditional(node: SyntaxNode, text: string): JavaScriptValue | null {
+  const condition = node.firstChild;
+  const fallback = node.lastChild ? readValue(node.lastChild, text) : null;
+  const key = condition ? environmentName(text.slice(condition.from, condition.to)) : null;
+  // `process.env.CI ? a : b` asks for something else.
+  const isRead = condition && text.slice(condition.to, node.lastChild?.from).includes(key ?? '');
+  return fallback && key !== null && isRead ? { ...fallback, key } : null;
+}
+
 /** `Number(x)`, `parseInt(x, 10)`; `config.get('KEY', 'default')`, `env('KEY', 'default')`. */
 function readCall(node: SyntaxNode, text: string): JavaScriptValue | null {
   const callee = node.firstChild;
   const list = node.getChild('ArgList');
   if (!callee || !list) return null;
-  const name = text.slice(callee.from, callee.to);
+  const name = text.slice(callee.from, callee.to).replace(/<[^<>()]*>$/, '');
   const args: SyntaxNode[] = [];
   for (let child = list.firstChild; child; child = child.nextSibling) if (!/^[(),]$/.test(child.name)) args.push(child);
   const [first, second] = args;
@@ -82,7 +93,11 @@ function readCall(node: SyntaxNode, text: string): JavaScriptValue | null {
 }
 
 /** E.g.: `process.env.DB_HOST`, `process.env["DB_HOST"]`, `Deno.env.get("DB_HOST")`, `config.get('DB_HOST')`, `env.DB_HOST`. */
-export function environmentName(text: string): string | null {
+export function environmentName(expression: string): string | null {
+  const text = expression
+    .replace(/\s+as\s+\w+\)?$/, '')
+    .replace(/^\+|^(?:Number|Number\.parseInt|parseInt|String)\(\s*([\s\S]*?)\s*(?:,\s*10\s*)?\)$/, '$1')
+    .trim();
   const match =
     /^\(?(?:(?:process|import\.meta|Bun|globalThis\.process)\.)?env(?:\?)?(?:\.(\w+)|\[\s*['"](\w+)['"]\s*\])!?\)?$/.exec(
       text,

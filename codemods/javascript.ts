@@ -1,13 +1,14 @@
 /** Sites of JavaScript and TypeScript, and of JSON with comments. The parser is @lezer/javascript. */
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/javascript';
-import { composeMapped, type MappedText, mapSlice } from '../src/mapped-text.ts';
+import { lineStartOf } from '../src/lines.ts';
+import { composeMapped, type MappedText, mapSlice, toSource } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 import { environmentName, isLiteral, type JavaScriptValue, readValue } from './javascript-values.ts';
-import { scanShell } from './shell.ts';
+import { isCommandLine, scanShell } from './shell.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const dialect = /\.[cm]?ts$/i.test(context.path) ? 'ts' : /\.tsx$/i.test(context.path) ? 'ts jsx' : 'jsx';
@@ -60,17 +61,19 @@ function visitObject(node: SyntaxNode, state: State): void {
   const keys = new Map<number, string>();
   let hostVariable: string | null = null;
   const callee = calleeOf(node, text);
-  const isCommandMap = nameOf(node.parent, text) === 'scripts';
+  const section = sectionOf(node, text);
+  const isCommandMap = section.at(-1) === 'scripts';
   for (let property = node.firstChild; property; property = property.nextSibling) {
     const key = property.name === 'Property' ? nameOf(property, text) : null;
     const value = property.lastChild;
+    if (property.firstChild?.name === 'String') state.done.add(property.firstChild.from);
     if (key === null || !value || value === property.firstChild) continue;
     const read = readValue(value, text);
     if (!read && isHostKey(key)) hostVariable = environmentName(text.slice(value.from, value.to));
     if (!read || read.nodes.some(start => state.done.has(start))) continue;
-    if (isCommandMap) {
+    if (isCommandMap || isCommandLine(read.mapped.text)) {
       markDone(read, state);
-      const scope: Scope = { role: 'command', facts: ['script'] };
+      const scope: Scope = { role: 'command', facts: isCommandMap ? ['script'] : [] };
       const result = scanShell(composeMapped(state.outer, read.mapped), scope, state.context);
       state.sites.push(...result.sites);
       state.facts.commands.push(...result.commands);
@@ -82,7 +85,7 @@ function visitObject(node: SyntaxNode, state: State): void {
     const mapped = composeMapped(state.outer, read.mapped);
     const start = mapped.runs[0]?.from;
     if (read.key && start !== undefined) keys.set(start, read.key);
-    settings.push({ key, value: mapped, scope: { role, call: callee } });
+    settings.push({ key, value: mapped, scope: { role, call: callee, section } });
   }
   const group = `object@${node.from}`;
   const isPostgres =
@@ -91,6 +94,7 @@ function visitObject(node: SyntaxNode, state: State): void {
       item =>
         /^(?:dialect|type|client|provider|driver|engine)$/.test(item.key) && /^(?:pg|postg)/i.test(item.value.text),
     );
+  if (isPostgres) placePort(node, settings, state);
   for (const site of scanBlock(settings, group, state.context, {
     isPostgres,
     ...(callee ? { form: 'argument' as const } : {}),
@@ -104,6 +108,34 @@ function visitObject(node: SyntaxNode, state: State): void {
       hostVariable: site.port && !site.host ? hostVariable : null,
     });
   }
+}
+
+/** `host: 'db'` in an object that shows all its properties and has no port. */
+function placePort(node: SyntaxNode, settings: Setting[], { text, outer }: State): void {
+  const host = settings.find(item => item.key === 'host' && item.scope.role !== 'fallback');
+  const properties = node.getChildren('Property');
+  const names = properties.map(property => nameOf(property, text));
+  const property = properties[names.indexOf('host')];
+  if (!host || !property || names.includes(null) || node.getChild('Spread')) return;
+  if (names.some(name => /^port$|connectionString|^url$|^uri$/i.test(name ?? ''))) return;
+  const { span, exact } = toSource(outer, property.to, property.to);
+  if (!exact) return;
+  const quote = text[property.from] === '"' || text[property.from] === "'" ? text[property.from] : '';
+  const lead = text.slice(lineStartOf(text, property.from), property.from);
+  const gap = /^[ \t]*$/.test(lead) && text.includes('\n') ? newlineOf(text) + lead : ' ';
+  host.scope = { ...host.scope, portSlot: { at: span.start, before: `,${gap}${quote}port${quote}: `, after: '' } };
+}
+
+const newlineOf = (text: string): string => (text.includes('\r\n') ? '\r\n' : '\n');
+
+/** Names of the properties and variables around, outermost first. */
+function sectionOf(node: SyntaxNode, text: string): string[] {
+  const names: string[] = [];
+  for (let up = node.parent; up && names.length < 8; up = up.parent) {
+    const name = /^(?:Property|VariableDeclaration|PropertyDeclaration)$/.test(up.name) ? nameOf(up, text) : null;
+    if (name !== null) names.unshift(name);
+  }
+  return names;
 }
 
 /** The value that holds the site, for URLs, whose span starts inside it. */
@@ -153,7 +185,7 @@ function visitLiteral(node: SyntaxNode, state: State): void {
   // The whole of `process.env.X ?? "…"` or of `"a" + "b"`, so that its parts are not read again.
   const whole = outermost(node);
   const read = readValue(whole, text);
-  if (!read || read.isNumber) return;
+  if (!read || (read.isNumber && !(read.key && isPortKey(read.key)))) return;
   markDone(read, state);
   if (!read.mapped.text.includes('://') && !/host|server|:\d{4}/i.test(read.mapped.text) && read.key === null) return;
   const key = read.key ?? nameOf(whole.parent, text);
@@ -161,7 +193,7 @@ function visitLiteral(node: SyntaxNode, state: State): void {
   const call = isArgument ? calleeOf(whole, text) : null;
   const role = read.key ? 'fallback' : isArgument ? 'argument' : key ? 'setting' : 'literal';
   const mapped = composeMapped(state.outer, read.mapped);
-  const scope: Scope = { role, key, call };
+  const scope: Scope = { role, key, call, local: nameOf(whole.parent, text) };
   if (/\b(?:pg_dump|pg_restore|psql|migrate|prisma|knex)\s/.test(mapped.text)) {
     state.sites.push(...scanShell(mapped, { ...scope, role: 'command' }, context).sites);
     return;
@@ -179,13 +211,17 @@ function visitLiteral(node: SyntaxNode, state: State): void {
 
 function outermost(node: SyntaxNode): SyntaxNode {
   let at = node;
-  while (at.parent && /^(?:BinaryExpression|ParenthesizedExpression|UnaryExpression)$/.test(at.parent.name))
+  while (
+    at.parent &&
+    /^(?:BinaryExpression|ConditionalExpression|ParenthesizedExpression|UnaryExpression)$/.test(at.parent.name)
+  )
     at = at.parent;
   return at;
 }
 
 /** The block around, so that `const host = …; const port = …;` beside one another are one connection. */
 function scopeOf(node: SyntaxNode): number {
-  for (let up = node.parent; up; up = up.parent) if (/^(?:Block|Script|ClassBody)$/.test(up.name)) return up.from;
+  for (let up = node.parent; up; up = up.parent)
+    if (/^(?:Block|Script|ClassBody|TemplateString)$/.test(up.name)) return up.from;
   return 0;
 }

@@ -30,7 +30,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
         const last = lines.at(-1);
         if (first && last) {
           sites.push(...scanCode(text, first.from, last.to, language, context));
-          if (SHELL.test(language)) facts.commands.push(...composeCommands(text.slice(first.from, last.to)));
+          if (SHELL.test(language)) facts.commands.push(...tellingCommands(text.slice(first.from, last.to)));
         }
         code.push([node.from, node.to]);
         return false;
@@ -79,11 +79,13 @@ function scanCode(text: string, start: number, end: number, language: string, co
   });
 }
 
-/** Documented runs of a service tell what its values are used for: `docker compose run web manage.py migrate`. */
-const composeCommands = (body: string): string[][] =>
+/** Commands that tell what values are used for: runs in a service, and migrations. */
+const tellingCommands = (body: string): string[][] =>
   body
     .split('\n')
-    .filter(line => /\bdocker[- ]compose\b.*\b(?:run|exec)\b/.test(line))
+    .filter(line =>
+      /\bdocker[- ]compose\b.*\b(?:run|exec)\b|^\s*[$>]?\s*\w.*(?:migrat|alembic|prisma|ecto\.|db:)/.test(line),
+    )
     .map(line =>
       line
         .trim()

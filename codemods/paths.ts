@@ -3,12 +3,23 @@ export const isComposePath = (path: string): boolean =>
   isSwarmPath(path) ||
   /(?:^|\/)(?:[\w.-]*[._-])?compose(?:[._-][\w.-]*)?\.ya?ml(?:\.(?:example|sample|dist|template))?$/i.test(path);
 
+/** Compose files under other names (`src/main/docker/app.yml`) are told by their shape: services with images or builds. */
+const COMPOSE_SHAPE =
+  /^services:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*[ \t]+["']?[\w.-]+["']?:[ \t]*(?:#.*|&\S+)?\r?$/m;
+
+export const isComposeFile = (path: string, text: string): boolean =>
+  isComposePath(path) || (isOddCompose(path) && COMPOSE_SHAPE.test(text) && /^[ \t]+(?:image|build):/m.test(text));
+
+/** YAML that can be a compose file though its name does not say so. */
+export const isOddCompose = (path: string): boolean =>
+  /\.ya?ml$/i.test(path) && !isCiPath(path) && !/(?:^|\/)(?:templates|charts?|k8s|kubernetes|manifests)\//i.test(path);
+
 /** Stack files of Docker Swarm: compose files that can't build an image. */
 export const isSwarmPath = (path: string): boolean =>
   /(?:^|\/)(?:docker-)?(?:stack|swarm)(?:[._-][\w.-]*)?\.ya?ml$/i.test(path);
 
 /** Files of CI systems, whose service containers are thrown away after each run. */
 export const isCiPath = (path: string): boolean =>
-  /(?:^|\/)(?:\.github\/(?:workflows|actions)\/|\.ci\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(
+  /(?:^|\/)(?:\.github\/(?:workflows|actions|scripts)\/|\.ci\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(
     path,
   );

@@ -1,12 +1,12 @@
 /** Sites and facts of Python sources. The parser is @lezer/python. */
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
-import { indentAt, lineEndOf, lineStartOf } from '../src/lines.ts';
 import { type MappedText, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
+import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
@@ -65,34 +65,13 @@ const isReader = (args: Argument[], text: string): boolean =>
   isString(args[0].value) &&
   /^[A-Z][A-Z0-9]*_[A-Z0-9_]*$/.test(readString(text, args[0].value).text);
 
-const nameOf = (text: string, node: SyntaxNode | null): string =>
-  node ? text.slice(node.from, node.to).replace(/\s/g, '') : '';
-
-interface Argument {
-  name: string | null;
-  value: SyntaxNode;
-}
-
-function argumentsOf(text: string, call: SyntaxNode): Argument[] {
-  const list = call.getChild('ArgList');
-  const found: Argument[] = [];
-  for (let child = list?.firstChild ?? null; child; child = child.nextSibling) {
-    if (/^[(),]$/.test(child.name) || child.name === 'Comment') continue;
-    if (child.name === 'VariableName' && child.nextSibling?.name === 'AssignOp') {
-      const value = child.nextSibling.nextSibling;
-      if (value) found.push({ name: text.slice(child.from, child.to), value });
-      child = value ?? child;
-    } else found.push({ name: null, value: child });
-  }
-  return found;
-}
-
 function visitCall(call: SyntaxNode, state: State): void {
   const { text } = state;
-  const callee = nameOf(text, call.firstChild);
+  const callee = calleeName(text, call.firstChild);
   const args = argumentsOf(text, call);
   if ((READERS.test(callee) && args[0]?.name === null) || isReader(args, text))
     readEnvironment(call, callee, args, state);
+  else if (/(?:^|\.)Field$/.test(callee)) readField(call, args, state);
   else readKeywords(call, callee, args, state);
   noteEngine(call, callee, args, state);
 }
@@ -110,12 +89,35 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
   const mapped = literalOf(state.text, value);
   if (!mapped) return;
   state.done.add(value.from);
-  const scope: Scope = { role: 'fallback', call: callee, facts: [...state.fileFacts, 'env-read'] };
+  const local = assignedName(convertedBy(call, state.text), state.text);
+  const scope: Scope = { role: 'fallback', call: callee, local, facts: [...state.fileFacts, 'env-read'] };
   const found = scanBlock([{ key, value: mapped, scope }], `read@${call.from}`, state.context);
   // Host and port read in one call are one decision: psycopg2.connect(host=os.getenv(…), port=os.getenv(…)).
   const group = isHostKey(key) || isPortKey(key) ? groupAround(call, state.text) : null;
   state.sites.push(...found.map(site => ({ ...site, group: group ?? site.group })));
   noteBypass(call, key, value, found, state);
+}
+
+/** pydantic: `db_host: str = Field(default="db", alias="DB_HOST")`. */
+function readField(call: SyntaxNode, args: Argument[], state: State): void {
+  const { text } = state;
+  const value = (args.find(arg => arg.name === 'default') ?? args.find(arg => arg.name === null))?.value;
+  const alias = args.find(arg => /^(?:alias|validation_alias|env)$/.test(arg.name ?? ''))?.value;
+  const local = assignedName(call, text);
+  const key = alias && isString(alias) ? readString(text, alias).text : local;
+  const mapped = value ? literalOf(text, value) : null;
+  if (!value || !mapped || key === null) return;
+  state.done.add(value.from);
+  const scope: Scope = { role: 'setting', key, local, facts: state.fileFacts };
+  if (isHostKey(key) || isPortKey(key)) {
+    state.split.push({ block: groupAround(call, text) ?? 'file', setting: { key, value: mapped, scope } });
+  } else state.sites.push(...scanValue(mapped, scope, state.context));
+}
+
+/** The call around that only converts: `int(os.getenv(…))`. */
+function convertedBy(call: SyntaxNode, text: string): SyntaxNode {
+  const outer = call.parent?.name === 'ArgList' ? call.parent.parent : null;
+  return outer && /^(?:int|str)$/.test(calleeName(text, outer.firstChild)) ? outer : call;
 }
 
 /** A string or a whole number. */
@@ -128,9 +130,11 @@ function literalOf(text: string, node: SyntaxNode): MappedText | null {
 function groupAround(node: SyntaxNode, text: string): string | null {
   for (let up = node.parent; up; up = up.parent) {
     if (up.name === 'DictionaryExpression') return `dict@${up.from}`;
+    if (up.name === 'ParamList') return `parameters@${up.from}`;
     if (up.name === 'ArgList') {
-      const callee = nameOf(text, up.prevSibling);
-      if (!/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
+      const callee = calleeName(text, up.prevSibling);
+      const isRead = up.parent !== null && isReader(argumentsOf(text, up.parent), text);
+      if (!isRead && !/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
     }
     if (up.name === 'Body' || up.name === 'Script') return `body@${up.from}`;
   }
@@ -146,7 +150,7 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   const scope: Scope = { role: 'argument', call: callee, facts: state.fileFacts };
   const split: Setting[] = [];
   const host = args.find(arg => arg.name !== null && isHostKey(arg.name));
-  const hostVariable = host ? environmentKey(nameOf(text, host.value)) : null;
+  const hostVariable = host ? environmentKey(calleeName(text, host.value)) : null;
   for (const { name, value } of args) {
     const mapped = literalOf(text, value);
     if (!mapped || state.done.has(value.from)) continue;
@@ -161,7 +165,13 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   }
   const isPostgres =
     CONNECTS.test(callee) ||
-    args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(nameOf(text, arg.value)));
+    args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(calleeName(text, arg.value)));
+  // Only where all arguments can be seen: `**options` or a DSN may hold the port.
+  const isComplete = args.every(arg => arg.name !== 'port' && (arg.name !== null || isString(arg.value)));
+  if (isPostgres && isComplete && host?.name === 'host' && !args.some(arg => /^dsn$|^conninfo$/.test(arg.name ?? ''))) {
+    const slot = { at: host.value.to, before: ', port=', after: '' };
+    for (const setting of split) if (setting.key === 'host') setting.scope = { ...scope, portSlot: slot };
+  }
   const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
   state.sites.push(
     ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
@@ -179,13 +189,14 @@ function visitDictionary(node: SyntaxNode, state: State): void {
     const mapped = value ? literalOf(text, value) : null;
     state.done.add(key.from);
     const name = readString(text, key).text;
-    if (value && !mapped && isHostKey(name)) hostVariable = environmentKey(nameOf(text, value));
+    if (value && !mapped && isHostKey(name)) hostVariable = environmentKey(calleeName(text, value));
     if (!value || !mapped || state.done.has(value.from)) continue;
     if (!isHostKey(name) && !isPortKey(name) && !isString(value)) continue;
     state.done.add(value.from);
     settings.push({ key: name, value: mapped, scope: { role: 'setting', facts: state.fileFacts } });
   }
   const isPostgres = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
+  if (isPostgres) placePort(node, settings, text);
   const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres }).map(site =>
     site.port && !site.host ? { ...site, hostVariable } : site,
   );
@@ -194,6 +205,23 @@ function visitDictionary(node: SyntaxNode, state: State): void {
       site.form === 'host' || site.form === 'port' ? { ...site, group: `dict@${node.from}` } : site,
     ),
   );
+}
+
+/** Django: `'HOST': 'db'` without a `PORT`, or with an empty one, which means 5432. */
+function placePort(node: SyntaxNode, settings: Setting[], text: string): void {
+  const host = settings.find(item => item.key === 'HOST');
+  const keys = node.getChildren('String').filter(key => key.nextSibling?.name === ':');
+  const find = (name: string) => keys.find(key => readString(text, key).text === name);
+  const value = find('HOST')?.nextSibling?.nextSibling;
+  const port = find('PORT')?.nextSibling?.nextSibling;
+  if (!host || !value || text.slice(node.from, node.to).includes('**')) return;
+  const isEmpty = port && isString(port) && /^(''|"")$/.test(text.slice(port.from, port.to));
+  if (port && !isEmpty) return;
+  const quote = text[value.from] === "'" ? "'" : '"';
+  const slot = isEmpty
+    ? { at: port.from + 1, before: '', after: '' }
+    : { at: value.to, before: `, ${quote}PORT${quote}: ${quote}`, after: quote };
+  host.scope = { ...host.scope, portSlot: slot };
 }
 
 function visitString(node: SyntaxNode, state: State): void {
@@ -208,6 +236,7 @@ function visitString(node: SyntaxNode, state: State): void {
   const scope: Scope = {
     role: isDocstring ? 'docs' : read ? 'fallback' : key ? 'setting' : 'literal',
     key: read ?? key,
+    local: key,
     facts: isDocstring ? ['code-block'] : state.fileFacts,
   };
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
@@ -225,7 +254,10 @@ function visitNumber(node: SyntaxNode, state: State): void {
   state.done.add(node.from);
   const value = mapSlice(state.text, node.from, node.to);
   const block = groupAround(node, state.text) ?? 'file';
-  state.split.push({ block, setting: { key, value, scope: { role: 'setting', key, facts: state.fileFacts } } });
+  state.split.push({
+    block,
+    setting: { key, value, scope: { role: 'setting', key, local: key, facts: state.fileFacts } },
+  });
 }
 
 const environmentKey = (text: string): string | null =>
@@ -245,56 +277,21 @@ function scanText(mapped: MappedText, scope: Scope, state: State): RawSite[] {
 /** E.g.: `DATABASE_URL = "…"` and `url: str = "…"` → the name. */
 function assignedName(node: SyntaxNode, text: string): string | null {
   const parent = node.parent;
+  if (parent?.name === 'ParamList') return parameterName(node, text);
   if (parent?.name !== 'AssignStatement') return null;
   const target = parent.firstChild;
-  return target && target.to < node.from ? nameOf(text, target).replace(/^self\./, '') : null;
+  return target && target.to < node.from ? calleeName(text, target).replace(/^self\./, '') : null;
+}
+
+/** `def connect(host: str = "db", port: int = 5432)` → the parameter. */
+function parameterName(node: SyntaxNode, text: string): string | null {
+  let before = node.prevSibling;
+  if (before?.name !== 'AssignOp') return null;
+  while (before && before.name !== 'VariableName') before = before.prevSibling;
+  return before ? text.slice(before.from, before.to) : null;
 }
 
 function noteSubscript(node: SyntaxNode, state: State): void {
-  const key = /^(?:os\.)?environ\[\s*['"](\w+)['"]\s*\]$/.exec(nameOf(state.text, node))?.[1];
+  const key = /^(?:os\.)?environ\[\s*['"](\w+)['"]\s*\]$/.exec(calleeName(state.text, node))?.[1];
   if (key) state.facts.reads.push(key);
-}
-
-const statementOf = (node: SyntaxNode): SyntaxNode => {
-  let up = node;
-  while (up.parent && up.parent.name !== 'Body' && up.parent.name !== 'Script') up = up.parent;
-  return up;
-};
-
-/** Engines that are built from a variable: a person reading them should know about the pooler. */
-function noteEngine(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
-  const name = callee.slice(callee.lastIndexOf('.') + 1);
-  const isEngine = /^(?:create_engine|create_async_engine)$/.test(name);
-  const backend =
-    name === 'Celery' ? args.find(arg => arg.name === 'backend' || arg.name === 'result_backend') : undefined;
-  const url = isEngine ? (args.find(arg => arg.name === 'url') ?? args[0]) : backend;
-  if (!url || isString(url.value)) return;
-  const statement = statementOf(call);
-  const start = lineStartOf(state.text, statement.from);
-  if (!/^[ \t]*$/.test(state.text.slice(start, statement.from))) return;
-  state.facts.engines.push({
-    at: start,
-    indent: indentAt(state.text, start),
-    kind: isEngine ? 'sqlalchemy' : 'celery',
-  });
-}
-
-/** `NAME = os.getenv(KEY, default)` as a statement of its own: a bypass can stand after it. */
-function noteBypass(call: SyntaxNode, key: string, fallback: SyntaxNode, found: RawSite[], state: State): void {
-  const statement = call.parent;
-  const target = statement?.firstChild;
-  if (found.length !== 1 || found[0]?.form !== 'url' || statement?.name !== 'AssignStatement') return;
-  if (target?.name !== 'VariableName' || statement.lastChild?.from !== call.from) return;
-  const { text } = state;
-  const end = lineEndOf(text, statement.to);
-  // Something else on the line, such as a comment, may belong to the next statement: only spaces and comments may follow.
-  if (!/^[ \t]*(?:#.*)?$/.test(text.slice(statement.to, end))) return;
-  state.facts.bypasses.push({
-    key,
-    target: text.slice(target.from, target.to),
-    at: end,
-    indent: indentAt(text, statement.from),
-    site: found[0].span.start,
-    fallback: { start: fallback.from, end: fallback.to },
-  });
 }

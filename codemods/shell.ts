@@ -2,6 +2,7 @@
 import { composeMapped, type MappedText, sliceMapped } from '../src/mapped-text.ts';
 import type { RawSite, Use } from '../src/model.ts';
 import { classifyPart } from '../src/part.ts';
+import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan-value.ts';
 import { readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
 
@@ -43,7 +44,27 @@ export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext
     }
     result.sites.push(...scanWords(mapped, command, commandScope, context, depth, result));
   }
+  if (depth === 0) result.sites.push(...scanDefaults(mapped, parsed, scope, context));
   return result;
+}
+
+/** `"${DB_HOST:-db}"` and `"${DB_PORT:-5432}"` of one text are one endpoint, wherever they go. */
+function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope, context: ScanContext): RawSite[] {
+  const settings = commands.flatMap(command => {
+    const words = plainWords(command);
+    const use: Scope = {
+      ...scope,
+      role: 'fallback',
+      uses: words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []),
+    };
+    return [...command.words, ...command.assignments].flatMap(({ value }): Setting[] => {
+      const [whole, key = ''] = /^\$\{(\w+):?-[^${}\s]+\}$/.exec(value.text) ?? [];
+      return whole && (isHostKey(key) || isPortKey(key))
+        ? [{ key, value: composeMapped(outer, value), scope: use }]
+        : [];
+    });
+  });
+  return scanBlock(settings, 'defaults', context);
 }
 
 /** Words for rules: quotes removed, and `< file` or a here-document shown as the word `<`. */

@@ -3,7 +3,9 @@
  * Pure: the build turns the templates beside this file into a module.
  */
 import { posix } from 'node:path';
+import { bases } from './bases.ts';
 import { templates } from './templates.generated.ts';
+import { listKnownHoles, securityFloor } from './versions.ts';
 
 export interface AssetInput {
   /** Directory of the image's build context, relative to the repository's root. E.g.: `pgbouncer` */
@@ -68,29 +70,6 @@ export const knobs: Knob[] = [
   },
 ];
 
-interface Base {
-  /** Majors for which the base has a versioned client package. */
-  clientMajors: number[];
-  versionedClient: (major: number) => string;
-  /** For the runbook's note on known holes. */
-  description: string;
-}
-
-// Sources: pkgs.alpinelinux.org/package/v3.23/{main/…/postgresql18-client,community/…/postgresql16-client};
-// packages.debian.org/trixie/postgresql-client-17. Elsewhere the unversioned package is always there.
-const bases: Record<AssetInput['base'], Base> = {
-  alpine: {
-    clientMajors: [16, 18],
-    versionedClient: major => `postgresql${major}-client`,
-    description: 'Alpine 3.23, which ships 1.25.x',
-  },
-  debian: {
-    clientMajors: [17],
-    versionedClient: major => `postgresql-client-${major}`,
-    description: 'Debian trixie, which ships 1.24.x',
-  },
-};
-
 const meanings: Record<string, string> = {
   transaction: 'while a transaction runs',
   session: 'as long as it stays connected',
@@ -107,8 +86,11 @@ export function generateAssets(input: AssetInput): Asset[] {
   const assets = [
     createAsset(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, values),
     createAsset(inDirectory('docker-entrypoint.sh'), 'docker-entrypoint.sh', values),
+    createAsset(inDirectory('supervise.sh'), 'supervise.sh', values),
+    createAsset(inDirectory('known-keys.awk'), 'known-keys.awk', values),
     createAsset(inDirectory('healthcheck.sh'), 'healthcheck.sh', values),
     createAsset(inDirectory('conf.d/custom.ini.example'), 'conf.d/custom.ini.example', values),
+    createAsset(inDirectory('conf.d/staging.ini.example'), 'conf.d/staging.ini.example', values),
   ];
   if (input.statusScript !== null) {
     const placed = { ...values, ...locateCompose(input.statusScript, input.composeFile) };
@@ -124,7 +106,9 @@ function listValues(input: AssetInput): Values {
   const { server } = input;
   return {
     CLIENT_PACKAGE: chooseClientPackage(input.base, server.major),
-    BASE_VERSION: bases[input.base].description,
+    BASE_VERSION: `${bases[input.base].name}, which ships ${bases[input.base].pgbouncer}`,
+    KNOWN_HOLES: describeHoles(bases[input.base].pgbouncer),
+    SECURITY_FLOOR: securityFloor,
     DIRECTORY: input.directory,
     COMPOSE_FILE: input.composeFile,
     POOL_SERVICE: requireSafe('pool service', input.poolService),
@@ -144,6 +128,13 @@ function listValues(input: AssetInput): Values {
     STATUS_COMMAND: input.statusScript === null ? '' : `sh ${quoteForShell(input.statusScript)}\n`,
     CELERY: input.celery ? readTemplate('celery.md') : '',
   };
+}
+
+/** Rows of a Markdown table. */
+function describeHoles(version: string): string {
+  return listKnownHoles(version)
+    .map(({ id, fixed, summary }) => `| ${id} | ${fixed} | ${summary} |`)
+    .join('\n');
 }
 
 /** The versioned client only where the base has that major: a missing package would fail the build. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { planMigration } from '../dist/src/index.js';
 import { toReport } from '../dist/src/report.js';
 
-const labels = fileURLToPath(new URL('../test/corpus/labels', import.meta.url));
+const labels = process.env.LABELS ?? fileURLToPath(new URL('../test/corpus/labels', import.meta.url));
 const root = resolve(process.argv[2] ?? '.');
 const total = new Map();
 const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);

@@ -9,25 +9,25 @@ import { parse } from 'yaml';
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 
-const rules = [];
-for (const file of readdirSync('rules')
-  .filter(name => name.endsWith('.yml'))
-  .sort()) {
-  rules.push(...parse(readFileSync(join('rules', file), 'utf8')));
-}
+const rules = readRules('rules');
+const hazards = readRules('rules/hazards');
 const seen = new Set();
-for (const { id } of rules) {
+for (const { id } of [...rules, ...hazards]) {
   if (seen.has(id)) throw new Error(`rules: ${id} is defined twice`);
   seen.add(id);
 }
-const normalised = rules.map(rule => ({
+const normalise = rule => ({
   ...rule,
   when: lists(rule.when),
   ...(rule.not ? { not: lists(rule.not) } : {}),
-}));
+});
 writeFileSync(
   'rules/rules.generated.ts',
-  `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(normalised, null, 2)};\n`,
+  `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(rules.map(normalise), null, 2)};\n`,
+);
+writeFileSync(
+  'rules/hazards.generated.ts',
+  `/** Made by scripts/build.mjs from rules/hazards/*.yml. */\nimport type { HazardRule } from '../src/audit/hazard-rules.ts';\n\nexport const hazards: HazardRule[] = ${JSON.stringify(hazards.map(normalise), null, 2)};\n`,
 );
 
 const templates = Object.fromEntries(
@@ -53,6 +53,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
+  // Its grammar is a WebAssembly file beside its own code.
+  external: ['libpg-query'],
   // CommonJS packages inside an ES module need a `require` of their own.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
@@ -64,11 +66,23 @@ writeFileSync('dist/bin/cli.js', `#!/usr/bin/env node\n${bin.replace('#!/usr/bin
 chmodSync('dist/bin/cli.js', 0o755);
 
 // The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
-const { rulesSchema } = await import('../dist/src/rule-schema.js');
-const result = rulesSchema.safeParse(rules);
-if (!result.success) {
+const { hazardRulesSchema, rulesSchema } = await import('../dist/src/rule-schema.js');
+for (const [schema, list] of [
+  [rulesSchema, rules],
+  [hazardRulesSchema, hazards],
+]) {
+  const result = schema.safeParse(list);
+  if (result.success) continue;
   const issue = result.error.issues[0];
-  throw new Error(`rules: ${rules[issue.path[0]]?.id}: ${issue.path.slice(1).join('.')}: ${issue.message}`);
+  throw new Error(`rules: ${list[issue.path[0]]?.id}: ${issue.path.slice(1).join('.')}: ${issue.message}`);
+}
+
+/** Rules of a folder, its files in the order of their names. */
+function readRules(folder) {
+  return readdirSync(folder)
+    .filter(name => name.endsWith('.yml'))
+    .sort()
+    .flatMap(name => parse(readFileSync(join(folder, name), 'utf8')));
 }
 
 /** One value or a list of them, as in the YAML; numbers become text. */
@@ -76,7 +90,7 @@ function lists(condition) {
   return Object.fromEntries(
     Object.entries(condition).map(([name, value]) => [
       name,
-      name === 'command' ? lists(value) : [value].flat().map(String),
+      name === 'command' || name === 'argument' ? lists(value) : [value].flat().map(String),
     ]),
   );
 }

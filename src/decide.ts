@@ -1,13 +1,14 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
 import { isCiPath } from '../codemods/paths.ts';
+import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import type { Config } from './config.ts';
 import { matchGlob } from './glob.ts';
-import { type FileSite, groupSites, indexDefinitions } from './group-sites.ts';
-import type { Action, Server, Site, Use } from './model.ts';
+import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
+import type { Safety, Server, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
-import { type CompiledRule, describeCommand, fillReason } from './rules.ts';
+import { type CompiledRule, fillReason } from './rules.ts';
 import type { Topology } from './topology.ts';
 
 export interface DecideInput {
@@ -25,6 +26,8 @@ export interface DecideInput {
   codeUses(file: string): Use[];
   /** Env files that CI reads. */
   ciFiles: ReadonlySet<string>;
+  /** How safe it is to give each of these services a value of its own instead of the site's; null: impossible. */
+  splitSafety(site: Site, services: readonly string[]): Safety | null;
   /** Words of all commands that compose runs. */
   commands: readonly string[];
 }
@@ -36,6 +39,8 @@ export function decide(input: DecideInput): Site[] {
     const site = toSite(fileSite, input);
     const endpoint = endpoints[i] as Endpoint;
     site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, input.topology), input.topology);
+    if (site.facts.includes('kubernetes') && isComposeOnly(site, input.topology))
+      site.resolution = { kind: 'other-network' };
     site.facts = [...site.facts, ...derivedFacts(site, endpoint, input)];
     return Object.assign(site, decideOne(site, input));
   });
@@ -52,7 +57,8 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
   const uses = (received ?? followed).filter(
     use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
   );
-  if (uses.length === 0 && isSetting(site.role)) uses.push(...input.codeUses(file));
+  const isDocumented = site.role === 'docs' && /^[A-Z][A-Z0-9_]+$/.test(site.key ?? '');
+  if (uses.length === 0 && (isSetting(site.role) || isDocumented)) uses.push(...input.codeUses(file));
   return {
     ...site,
     uses,
@@ -68,6 +74,7 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     safety: 'safe',
     replacement: null,
     directUses: [],
+    splitServices: [],
   };
 }
 
@@ -83,12 +90,15 @@ function followUses(uses: readonly Use[], file: string, { services }: DecideInpu
 function serviceNames(topology: Topology, file: string): Map<string, 'postgres' | 'pooler' | 'other-engine'> {
   const stack = topology.stacks.get(file);
   const all = [...topology.servers, ...topology.poolers, ...topology.others];
-  return new Map(all.filter(server => server.stack === stack).map(server => [server.service, server.kind]));
+  // An env file belongs to no stack of its own: it goes to services of any.
+  const own = all.filter(server => stack === undefined || server.stack === stack);
+  return new Map(own.map(server => [server.service, server.kind]));
 }
 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
 function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
   const definitions = indexDefinitions(sites);
+  const locals = indexLocals(sites);
   const members = new Map<number, number[]>();
   for (const [i, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), i]);
   return sites.map(({ file, site }, i) => {
@@ -103,7 +113,7 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
       const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
       const candidates = [
         ...partner,
-        ...named.flatMap(name => definitions.get(name) ?? []),
+        ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? definitions.get(name) ?? []),
         ...(own || site.form === 'url' ? [] : group),
       ];
       for (const at of candidates) {
@@ -119,6 +129,7 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
 
 /** A compose service has a network of its own; what documents and host scripts say is about the host. */
 function isInContainer(site: Site, topology: Topology): boolean {
+  if (site.facts.includes('kubernetes')) return true;
   // What a Dockerfile sets, and scripts that are there for an image, run inside.
   if (site.format === 'dockerfile' || (site.format === 'shell' && /(?:^|\/)docker\/|entrypoint/i.test(site.file)))
     return true;
@@ -142,6 +153,9 @@ function derivedFacts(
   if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
   if (
     site.form === 'port' &&
+    site.role !== 'fallback' &&
+    // A literal inside a container is not the variable that compose reads for its mapping.
+    !(site.format === 'compose' && site.port?.kind === 'literal') &&
     topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))
   ) {
     facts.push('publishes');
@@ -149,25 +163,37 @@ function derivedFacts(
   if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file))))
     facts.push('smoke-test');
   if (ciFiles.has(site.file)) facts.push('ci-reads');
+  const port = site.port?.value ?? null;
+  if (
+    site.form === 'port' &&
+    endpoint.host === null &&
+    site.host === null &&
+    port !== null &&
+    topology.servers.some(
+      server => String(server.port) === port || server.published.some(({ value }) => String(value) === port),
+    )
+  )
+    facts.push('lone-port');
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
-  const canAddPort = site.form === 'url';
   const { resolution } = site;
-  if (
-    resolution.kind === 'server' &&
-    endpoint.port === null &&
-    !canAddPort &&
-    resolution.server.port !== config.pool.port
-  ) {
+  const needsPort =
+    resolution.kind === 'published' || (resolution.kind === 'server' && resolution.server.port !== config.pool.port);
+  if (needsPort && endpoint.port === null && site.form !== 'url' && site.portSlot === null) {
     facts.push('host-without-port');
   }
   return facts;
 }
 
+/** A manifest that names a server which no manifest defines: a chart or an operator may bring one of that name. */
+const isComposeOnly = ({ resolution }: Site, { composeFiles }: Topology): boolean =>
+  (resolution.kind === 'server' || resolution.kind === 'published') &&
+  resolution.server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
+
 /** Code and settings that run in compose and in Kubernetes under one name: only one of the two gets a pooler. */
-function isDeployedTwice({ resolution, file, role }: Site, { servers, stacks, composeFiles }: Topology): boolean {
-  if (resolution.kind !== 'server' || stacks.has(file) || role === 'docs' || role === 'prose') return false;
+function isDeployedTwice({ resolution, file }: Site, { servers, stacks, composeFiles }: Topology): boolean {
+  if (resolution.kind !== 'server' || stacks.has(file)) return false;
   const inCompose = (server: Server) =>
     server.definitions.some(definition => composeFiles.some(compose => compose.path === definition.file));
   const isManifest = file.endsWith('.yaml') || file.endsWith('.yml');
@@ -181,53 +207,16 @@ const isPoolerSetting = (site: Site): boolean =>
   /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') ||
   /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
 
-interface Outcome {
-  directUses?: Use[];
-  action: Action;
-  rule: string;
-  reason: string;
-  safety: 'safe' | 'unsafe';
-}
-
-function decideOne(site: Site, input: DecideInput): Outcome {
+function decideOne(site: Site, { rules, splitSafety }: DecideInput): Outcome {
   const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];
-  const outcomes = uses.map(use => ({ use, ...applyRules(site, use, input.rules) }));
-  // What a gate or a monitor does with the value says nothing about the others who use it.
-  const telling = outcomes.filter(
-    outcome => outcome.action !== 'leave' && !(outcome.use?.derived && outcome.action === 'review'),
+  return combineUses(
+    site,
+    uses.map(use => ({ use, ...applyRules(site, use, rules) })),
+    splitSafety,
   );
-  const active = telling.length > 0 ? telling : outcomes;
-  const first = active[0] as (typeof active)[number];
-  const other = active.find(outcome => outcome.action !== first.action);
-  if (!other) return pick(first);
-  const review = active.find(outcome => outcome.action === 'review');
-  if (review) return pick(review);
-  const direct = active.find(outcome => outcome.action === 'direct') ?? other;
-  const services = new Set(active.map(outcome => outcome.use?.service).filter(Boolean));
-  const command = describeUse(direct.use);
-  if (services.size <= 1 || !direct.use?.service) {
-    return {
-      action: 'pooled',
-      rule: 'shared-with-direct-command',
-      directUses: active.flatMap(outcome => (outcome.action === 'direct' && outcome.use ? [outcome.use] : [])),
-      safety: 'unsafe',
-      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${command}). ${direct.use?.derived ? 'Give that command the direct variable by hand first.' : '--unsafe gives that command the direct variable.'}`,
-    };
-  }
-  return {
-    action: 'review',
-    rule: 'readers-disagree',
-    safety: 'safe',
-    reason: `${site.key ?? 'The value'} goes to an application and to one that must stay direct (${command}). Give each its own variable.`,
-  };
 }
 
-const pick = ({ action, rule, reason, safety }: Outcome): Outcome => ({ action, rule, reason, safety });
-
-const describeUse = (use: Use | null): string =>
-  [use?.service, describeCommand(use?.words ?? [])].filter(Boolean).join(': ');
-
-function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Outcome {
+function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Verdict {
   for (const rule of rules) {
     if (!rule.matches(site, use)) continue;
     return { action: rule.then, rule: rule.id, reason: fillReason(rule, site, use), safety: rule.safety ?? 'safe' };
@@ -255,6 +244,14 @@ function nameSites(sites: Site[]): void {
   }
 }
 
+/** A gate, or a default of another host, that takes host and port from the same place: whatever that says, they match. */
+function readsBoth({ action, rule, file, group }: Site, all: readonly Site[]): boolean {
+  if (action !== 'leave' || (rule !== 'readiness-gate' && rule !== 'unknown-host')) return false;
+  const own = all.filter(site => site.file === file && site.group === group);
+  const isRead = (part: 'host' | 'port') => own.some(site => (site[part]?.variables.length ?? 0) > 0);
+  return isRead('host') && isRead('port');
+}
+
 /** A group is pooled as a whole or not at all. Members without a literal follow the others. */
 function settleGroups(sites: Site[], groups: readonly number[]): void {
   const members = new Map<number, Site[]>();
@@ -266,7 +263,11 @@ function settleGroups(sites: Site[], groups: readonly number[]): void {
     for (const site of group) site.decision = group[0]?.id ?? site.id;
     const pooled = group.filter(site => site.action === 'pooled');
     if (pooled.length === 0) continue;
-    const against = group.find(site => site.action !== 'pooled' && site.rule !== 'no-literal');
+    const split = new Set(pooled.flatMap(site => site.splitServices));
+    // A service that gets a value of its own only reads the variable here.
+    const isSplit = (site: Site) => !site.host?.value && !site.port?.value && split.has(site.service ?? '');
+    const isBystander = (site: Site) => site.rule === 'no-literal' || isSplit(site) || readsBoth(site, group);
+    const against = group.find(site => site.action !== 'pooled' && !isBystander(site));
     if (against) {
       for (const site of pooled) {
         site.action = 'review';

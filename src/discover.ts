@@ -1,8 +1,8 @@
 /** Which files there are, and which of them can hold a site: a look at the bytes, before anything is parsed. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { isInWorkTree, listFiles } from './git.ts';
 import type { Failure, Source } from './model.ts';
 import { baseOf } from './paths.ts';
@@ -104,6 +104,13 @@ export function readSource(root: string, path: string, filter: RegExp | null): R
       return fail('too-large', `larger than ${LIMIT / 1024 / 1024} MiB, so it was not analysed`);
     return { source: null, failure: null };
   }
+  if (leavesRoot(root, path)) return { source: null, failure: null };
+  const wide = decodeUtf16(bytes);
+  if (wide !== null) {
+    return /postgres|5432/i.test(wide)
+      ? fail('encoding', 'UTF-16 text, so it was not analysed; convert it to UTF-8')
+      : { source: null, failure: null };
+  }
   if (filter && !filter.test(bytes.toString('latin1'))) return { source: null, failure: null };
   if (bytes.includes(0)) {
     const holds = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/.test(bytes.toString('latin1'));
@@ -114,6 +121,29 @@ export function readSource(root: string, path: string, filter: RegExp | null): R
   if (!isUtf8(bytes))
     return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
   return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null };
+}
+
+/** Text of a file that starts with a byte order mark of UTF-16, as Windows shells write it; else null. */
+function decodeUtf16(bytes: Buffer): string | null {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le');
+  return bytes[0] === 0xfe && bytes[1] === 0xff
+    ? Buffer.from(bytes)
+        .subarray(0, bytes.length & ~1)
+        .swap16()
+        .toString('utf16le')
+    : null;
+}
+
+const directories = new Map<string, boolean>();
+
+/** A directory on the way is a link that git does not know of: what lies behind it is not of this repository. */
+function leavesRoot(root: string, path: string): boolean {
+  const directory = join(root, dirname(path));
+  const known = directories.get(directory);
+  if (known !== undefined) return known;
+  const leaves = realpathSync.native(directory) !== join(realpathSync.native(root), dirname(path));
+  directories.set(directory, leaves);
+  return leaves;
 }
 
 const headOf = (): string => buffer?.toString('latin1', 0, 64 * 1024) ?? '';

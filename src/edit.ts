@@ -1,6 +1,6 @@
 /** From decisions to edits: replacements at the sites, and all that has to come with them. */
 
-import { directNames, enclosingVariables, makeCompanion } from '../codemods/companion.ts';
+import { directNames, enclosingVariables, makeCompanion, renameVariables } from '../codemods/companion.ts';
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import { insertService } from '../codemods/compose-service.ts';
@@ -10,10 +10,13 @@ import { insertIntoCode } from './insert-code.ts';
 import { insertDirectCommands } from './insert-direct-commands.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
+import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
 import { insertPoolers } from './insert-poolers.ts';
-import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
+import type { Edit, Entry, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
+import { routingProblem } from './route.ts';
+import { insertSplits } from './split-readers.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
-import type { Topology } from './topology.ts';
+import { isManifestServer, type Topology } from './topology.ts';
 
 export interface EditInput {
   sites: Site[];
@@ -68,9 +71,11 @@ export function planEdits(input: EditInput): EditResult {
   for (const site of state.pooled) replaceSite(site, state);
   if (state.pooled.length === 0) return state;
   insertDirectCommands(state);
+  insertSplits(state, site => directValue(site, state));
   addCompanions(state);
   insertPassThroughs(state);
   insertPoolers(state);
+  insertManifests(state);
   insertIntoEnvironments(state);
   insertIntoCode(state);
   insertDocuments(state);
@@ -86,38 +91,56 @@ function keepRefusedGroups({ sites, refused }: EditState): void {
   }
 }
 
-/** The first server that gets a generated pooler in this run, and that pooler. */
-export function generatedPool(state: EditState): [Server, Pool] | undefined {
-  return [...state.pools].find(
-    ([server, pool]) =>
+/** Poolers that this run puts into compose files: something that became pooled leads to each. */
+export const generatedPools = (state: EditState): Pool[] =>
+  [...new Set(state.pools.values())].filter(
+    pool =>
       !pool.existing &&
-      !isManifestServer(server, state) &&
-      state.pooled.some(site => serverOf(site, state.sites) === server),
+      !pool.servers.some(server => isManifestServer(server, state.topology)) &&
+      state.pooled.some(site => leadsTo(pool, site, state)),
   );
+
+/** True for a place whose server is behind the pooler. */
+export function leadsTo({ servers }: Pool, site: Site, { sites }: EditState): boolean {
+  const server = serverOf(site, sites);
+  return server !== null && servers.includes(server);
 }
 
 export function toReview(site: Site, rule: string, reason: string): void {
   Object.assign(site, { action: 'review', rule, reason, safety: 'safe', replacement: null });
 }
 
+/** The server and the others of its stack that became pooled: one pooler leads to all of them, by database. */
+function neighboursOf(server: Server, { sites, topology }: EditState): Server[] {
+  const pooled = new Set(sites.filter(site => site.action === 'pooled').map(site => serverOf(site, sites)));
+  return topology.servers.filter(
+    other => other === server || (topology.isConfigured && other.stack === server.stack && pooled.has(other)),
+  );
+}
+
 /** A pooled site needs a pooler that can be put in front of its server. */
 function choosePools(state: EditState): void {
   const { sites, topology, config } = state;
-  const problems = new Map<Server, string | null>();
-  for (const site of sites) {
-    if (site.action !== 'pooled') continue;
+  const found: { site: Site; server: Server; pool: Pool }[] = [];
+  for (const site of sites.filter(({ action }) => action === 'pooled')) {
     const server = serverOf(site, sites);
     if (!server) {
       toReview(site, 'undecided', 'The server behind this place could not be told.');
       continue;
     }
-    const pool = state.pools.get(server) ?? poolFor(server, topology, config);
-    state.pools.set(server, pool);
-    if (!problems.has(server)) problems.set(server, pool.existing ? null : problemOf(server, state));
-    const problem = problems.get(server);
-    if (isManifestServer(server, state)) {
-      site.safety = 'unsafe';
-      site.reason += ` Deploy a ${pool.host} Service beside ${server.service} first: manifests are not extended yet.`;
+    const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config);
+    for (const one of pool.servers) state.pools.set(one, pool);
+    found.push({ site, server, pool });
+  }
+  const places = new Map(
+    [...state.pools].map(([server, pool]) => [server, pool.existing ? null : problemOf(server, state)]),
+  );
+  // All are asked before any changes, because the databases of one server speak against those of another.
+  const routes = found.map(({ site, pool }) => routingProblem(site, pool, state));
+  for (const [i, { site, server, pool }] of found.entries()) {
+    const problem = places.get(server) ?? routes[i];
+    if (isManifestServer(server, state.topology)) {
+      chooseManifestPool(site, server, pool);
     } else if (problem) {
       toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
     } else if (site.resolution.kind === 'published' && pool.published === null) {
@@ -140,8 +163,8 @@ function choosePools(state: EditState): void {
 
 /** Documents follow what runs: where nothing that runs goes through the pool yet, they would tell what is not so. */
 function keepIdleDocuments(state: EditState): void {
-  for (const server of state.pools.keys()) {
-    const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+  for (const pool of new Set(state.pools.values())) {
+    const own = state.pooled.filter(site => leadsTo(pool, site, state));
     if (own.some(site => site.role !== 'docs' && site.role !== 'prose')) continue;
     for (const site of own) {
       toReview(
@@ -169,9 +192,6 @@ export function serverOf(site: Site, sites: readonly Site[]): Server | null {
 const withServer = (site: Site, server: Server): Site =>
   site.resolution.kind === 'published' ? site : { ...site, resolution: { kind: 'server', server } };
 
-const isManifestServer = (server: Server, { topology }: EditState): boolean =>
-  !server.definitions.some(({ file }) => topology.composeFiles.some(compose => compose.path === file));
-
 function problemOf(server: Server, { topology, refused, config, sources }: EditState): string | null {
   const files = server.definitions.map(({ file }) => file);
   const composed = files.filter(file => topology.composeFiles.some(compose => compose.path === file));
@@ -198,7 +218,7 @@ function placeProblem(file: ComposeFile, service: ComposeService, newline: Newli
     insertService(
       file,
       service,
-      { ...trial, profiles: [], settings: [], confDirectory: '.', statsVolume: null },
+      { ...trial, profiles: [], others: [], routes: [], settings: [], confDirectory: '.', statsVolume: null },
       newline,
     );
     return null;
@@ -222,15 +242,13 @@ function addCompanions(state: EditState): void {
     const { entry, file } = site;
     const source = state.sources.get(file);
     if (!entry || !source || (site.format !== 'env' && site.format !== 'compose')) continue;
+    // `DB_HOST: ${DB_HOST}` only passes on: see insertPassThroughs.
+    if (site.format === 'compose' && site.extent === null && !site.host?.value && !site.port?.value) continue;
     const id = `${file}\0${entry.span.start}`;
     if (done.has(id) || directNames(entry.key, state.config.direct.suffix).some(name => entry.siblings.includes(name)))
       continue;
     done.add(id);
-    const renamed = new Set([
-      ...enclosingVariables(source.text, entry.value, site.span),
-      ...(site.host?.variables ?? []),
-      ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
-    ]);
+    const renamed = renamedVariables(site, entry, source.text, state);
     const companion = makeCompanion(source.text, entry, state.config.direct.suffix, renamed, source.newline);
     const isFirst = site.format === 'env' && !noted.has(file);
     noted.add(file);
@@ -245,6 +263,23 @@ function addCompanions(state: EditState): void {
       safety: site.safety,
     });
   }
+}
+
+/** Variables that the value reads and that are pooled themselves. */
+const renamedVariables = (site: Site, entry: Entry, text: string, state: EditState): Set<string> =>
+  new Set([
+    ...enclosingVariables(text, entry.value, site.span),
+    ...(site.host?.variables ?? []),
+    ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
+  ]);
+
+/** The value as it was, reading the direct twins of variables that are pooled. */
+function directValue(site: Site, state: EditState): string {
+  const text = state.sources.get(site.file)?.text ?? '';
+  const entry = site.entry as Entry;
+  const value = text.slice(entry.value.start, entry.value.end);
+  const renamed = renameVariables(value, renamedVariables(site, entry, text, state), state.config.direct.suffix);
+  return entry.style === 'list' ? renamed.replace(/^(["']?)[^=]*=/, '$1') : renamed;
 }
 
 /** Pooled sites, and values that are put together from pooled variables. */

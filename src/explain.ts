@@ -1,4 +1,5 @@
 /** `explain ID`: a rule, or a decision of this repository by its id. */
+import type { HazardRule } from './audit/hazard-rules.ts';
 import { defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { UsageError } from './errors.ts';
 import type { CliOptions } from './options.ts';
@@ -26,13 +27,42 @@ export async function runExplain({ arguments: [id], values }: CliOptions): Promi
   const { rules: ours } = await import('../rules/rules.generated.ts');
   const rules = [...(await readUserRules(values.cwd ?? '.', config.rules)), ...ours.map(compileRule)];
   const rule = rules.find(candidate => candidate.id === id);
+  const { hazards } = await import('../rules/hazards.generated.ts');
+  const hazard = hazards.find(candidate => candidate.id === id);
   if (rule) process.stdout.write(describe(rule));
+  else if (hazard) process.stdout.write(describeHazard(hazard));
   else if (OVER_SITES[id]) process.stdout.write(`${id}\n\n${OVER_SITES[id]}\n`);
   else
     throw new UsageError(
-      `There is no rule ${id}. Rules: ${[...rules.map(known => known.id), ...Object.keys(OVER_SITES)].join(', ')}`,
+      `There is no rule ${id}. Rules: ${[...rules.map(known => known.id), ...hazards.map(known => known.id), ...Object.keys(OVER_SITES)].join(', ')}`,
     );
   return 0;
+}
+
+function describeHazard({ id, severity, fixedIn, message, why, fix, source, examples }: HazardRule): string {
+  const modes = Object.entries(severity).map(([mode, level]) => `${level} with ${mode} pooling`);
+  return [
+    `${id}: ${modes.join(', ')}${fixedIn ? `, before PgBouncer ${fixedIn}` : ''}`,
+    '',
+    message,
+    why,
+    `Fix: ${fix}`,
+    `Source: ${source}`,
+    '',
+    ...examples.flatMap(({ bad, good }) =>
+      (
+        [
+          ['breaks', bad],
+          ['does not', good],
+        ] as const
+      ).flatMap(([label, example]) =>
+        example ? [`${label} (${example.file}):`, example.text.replace(/^/gm, '    ')] : [],
+      ),
+    ),
+    '',
+    `To keep one place quiet: a comment \`pool-migrate-ignore ${id}: why\` on its line, or pool-migrate-ignore-next-line above it.`,
+    '',
+  ].join('\n');
 }
 
 function describe(rule: Rule): string {

@@ -6,8 +6,8 @@ import { readCodeFacts } from './code-facts.ts';
 import { isTooDeep } from './depth-guard.ts';
 import { PlanError } from './errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from './model.ts';
-import type { ScanContext } from './scan-value.ts';
-import type { Topology } from './topology.ts';
+import { isLocalName, type ScanContext } from './scan-value.ts';
+import { imageName, isServerImage, type Topology } from './topology.ts';
 
 export interface Extracted {
   format: string;
@@ -17,7 +17,7 @@ export interface Extracted {
 
 export async function extractSource(source: Source, topology: Topology, scan: ScanContext): Promise<Extracted> {
   const { path, text } = source;
-  const codemod = codemodFor(path, text.slice(0, 200));
+  const codemod = codemodFor(path, text);
   const context: ExtractContext = { ...scan, topology, path };
   try {
     if (codemod.id !== 'other' && isTooDeep(text, 500))
@@ -27,6 +27,10 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
       : (await codemod.load())(text, context);
     extraction.facts.code = readCodeFacts(path, text);
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
+    if (startsServer(extraction.facts.commands))
+      for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('starts-server');
+    if (/^(?:python|javascript)$/.test(codemod.id) && DUMPS.test(text))
+      for (const { facts } of sites) facts.push('runs-dump');
     const marked = markedSections(text);
     const kept = sites
       .filter(site => !marked.some(([start, end]) => site.span.start >= start && site.span.end <= end))
@@ -43,6 +47,16 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
     return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
   }
 }
+
+/** Code that starts a dump or a restore. */
+const DUMPS = /["'`\s/](?:pg_dump|pg_dumpall|pg_restore|pg_basebackup)["'`\s]/;
+
+/** A script that runs a Postgres of its own: `docker run -p 5432:5432 postgres`. */
+const startsServer = (commands: readonly string[][]): boolean =>
+  commands.some(words => {
+    const at = words.findIndex((word, i) => word === 'run' && /^(?:docker|podman)$/.test(words[i - 1] ?? ''));
+    return at !== -1 && words.slice(at).some(word => isServerImage(imageName(word)));
+  });
 
 /** Spans of the sections that an earlier run wrote. */
 function markedSections(text: string): [number, number][] {

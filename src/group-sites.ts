@@ -32,11 +32,33 @@ export function groupSites(sites: readonly FileSite[]): number[] {
     else join(first, i);
   });
   const definitions = indexDefinitions(sites);
-  sites.forEach(({ site }, i) => {
-    for (const name of variablesOf(site)) for (const at of definitions.get(name) ?? []) if (at !== i) join(i, at);
+  const locals = indexLocals(sites);
+  const apart = ownPairs(sites);
+  sites.forEach(({ file, site }, i) => {
+    for (const name of site.form === 'url' ? variablesOf(site) : [])
+      for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
+    for (const name of variablesOf(site))
+      for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
   });
   joinLoneHosts(sites, find, join);
   return parent.map((_, i) => find(i));
+}
+
+/**
+ * Hosts and ports of manifests and compose services that come together: who gets both depends on nobody's default, and
+ * what runs elsewhere never gets them.
+ */
+function ownPairs(sites: readonly FileSite[]): Set<number> {
+  const blocks = new Map<string, number[]>();
+  sites.forEach(({ file, format, site }, i) => {
+    if (!/^(?:yaml|compose)$/.test(format) || site.role !== 'environment' || site.group === null) return;
+    if (site.host?.kind === 'default' || site.port?.kind === 'default') return;
+    const id = `${file}\0${site.group}`;
+    blocks.set(id, [...(blocks.get(id) ?? []), i]);
+  });
+  const isPair = (at: number[]) =>
+    at.some(i => hasValue(sites[i]?.site.host ?? null)) && at.some(i => hasValue(sites[i]?.site.port ?? null));
+  return new Set([...blocks.values()].filter(isPair).flat());
 }
 
 export const variablesOf = (site: RawSite): string[] => [
@@ -44,6 +66,17 @@ export const variablesOf = (site: RawSite): string[] => [
   ...(site.port?.variables ?? []),
   ...(site.hostVariable === null ? [] : [site.hostVariable]),
 ];
+
+/** Hosts and ports that code assigns to variables, by `file\0name`: a URL may be put together from them. */
+export function indexLocals(sites: readonly FileSite[]): Map<string, number[]> {
+  const index = new Map<string, number[]>();
+  sites.forEach(({ file, site }, i) => {
+    if (site.local === null || (site.form !== 'host' && site.form !== 'port')) return;
+    const id = `${file}\0${site.local}`;
+    index.set(id, [...(index.get(id) ?? []), i]);
+  });
+  return index;
+}
 
 /** Definitions of split hosts and ports by their key. */
 export function indexDefinitions(sites: readonly FileSite[]): Map<string, number[]> {

@@ -5,12 +5,15 @@ Usage
 
 Commands
   plan                 show what would change (default; writes nothing)
+  audit                what breaks behind PgBouncer; exit 1 on errors
   apply FILE           apply a plan that was saved with plan --out FILE
+  verify               check the running stack, both ways: through the pool and past it
   undo [RUN]           take the last run back, or the one named
+  size                 how many connections there can be, with the evidence for each number
   explain ID           a rule: why it exists, its examples
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml
-  schema NAME          JSON Schema of report, config, rules or plan
+  schema NAME          JSON Schema of report, config, rules, plan or verify
 
 Mode
   --dry-run            the default: diff on stdout, summary on stderr
@@ -30,6 +33,11 @@ Target
   --base alpine|debian   base of the generated image
   --keep-direct NAME   a variable that stays direct
 
+Audit
+  --fail-on LEVEL      error (default), warning or never
+  --baseline FILE      known findings, which don't fail; written where it is missing
+  --strict-baseline    findings of the baseline that are gone fail too
+
 Scope
   -C, --cwd DIR        the directory to migrate (.)
   --include GLOB       only these files
@@ -38,9 +46,15 @@ Scope
   -c, --config FILE    configuration (pool-migrate.yml, .yaml, .json, package.json)
   --no-config          read none
 
+Verify
+  --run CMD            run your own command too, pooled and then direct
+  --allow-writes       also test a transaction that is rolled back
+  --pooled-url URL     instead of what compose publishes; or POOL_MIGRATE_POOLED_URL
+  --direct-url URL     likewise; or POOL_MIGRATE_DIRECT_URL
+
 Output
   --json               the report as one JSON object on stdout
-  --reporter NAME[=FILE]  text, diff or json; repeatable
+  --reporter NAME[=FILE]  text, diff or json; repeatable. audit: text, json, sarif, github, markdown
   --patch FILE         write the exact patch, passwords included (mode 0600)
   --show-secrets       do not mask passwords
   --color auto|always|never

@@ -1,7 +1,7 @@
 /** The PgBouncer section of the README and of onboarding documents, between markers. */
 import { headingsOf } from '../codemods/headings.ts';
 import type { EditState } from './edit.ts';
-import { generatedPool, serverOf } from './edit.ts';
+import { generatedPools, leadsTo } from './edit.ts';
 import type { Server, Source } from './model.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
@@ -10,20 +10,20 @@ const ONBOARDING = /^(?:CLAUDE|AGENTS|CONTRIBUTING)\.md$/i;
 
 export function insertDocuments(state: EditState): void {
   if (!state.config.assets.readme) return;
-  const found = generatedPool(state);
-  if (!found) return;
+  const pool = generatedPools(state)[0];
+  if (!pool) return;
   for (const source of state.sources.values()) {
     const isReadme = README.test(source.path);
     if (!isReadme && !(ONBOARDING.test(source.path) && /postgres/i.test(source.text))) continue;
     if (source.text.includes('pool-migrate:start') || state.refused.has(source.path)) continue;
-    insertSection(source, found[0], found[1], state);
+    insertSection(source, pool, state);
   }
 }
 
-function insertSection(source: Source, server: Server, pool: Pool, state: EditState): void {
+function insertSection(source: Source, pool: Pool, state: EditState): void {
   const isRst = /\.rst$/i.test(source.path);
   const { at, level } = isRst ? { at: source.text.length, level: 2 } : placeFor(source.text);
-  const body = renderSection(server, pool, state);
+  const body = renderSection(pool, state);
   const lines = isRst
     ? ['.. pool-migrate:start', '', 'PgBouncer', '---------', '', ...body.rst, '', '.. pool-migrate:end', '']
     : [
@@ -67,20 +67,23 @@ function placeFor(text: string): { at: number; level: number } {
   return { at: next?.start ?? text.length, level };
 }
 
-function renderSection(server: Server, pool: Pool, state: EditState): { markdown: string[]; rst: string[] } {
+function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst: string[] } {
   const { config } = state;
   const onHost = pool.published ? `localhost:\${${HOST_PORT_VARIABLE}:-${pool.published.value}}` : 'not published';
-  const published = server.published[0];
-  const direct = published ? `localhost:${published.raw}` : 'not published';
+  const server = pool.servers[0] as Server;
   const runbook = config.assets.runbook;
   const status = config.assets.statusScript;
-  const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+  const own = state.pooled.filter(site => leadsTo(pool, site, state));
   const variable = own.find(site => site.role === 'environment' && site.form === 'url')?.key ?? 'DATABASE_URL';
   const service = own.find(site => site.service !== null && site.format === 'compose')?.service ?? 'APP';
   const example = `docker compose run --rm ${service} sh -c 'cmd --db-url "$${variable}${config.direct.suffix}"'`;
   const rows = [
     ['pooled (PgBouncer)', `${pool.host}:${pool.port}`, onHost],
-    ['direct (Postgres)', `${server.service}:${server.port}`, direct],
+    ...pool.servers.map(({ service: name, port, published }) => [
+      pool.servers.length > 1 ? `direct (${name})` : 'direct (Postgres)',
+      `${name}:${port}`,
+      published[0] ? `localhost:${published[0].raw}` : 'not published',
+    ]),
   ];
   return {
     markdown: [

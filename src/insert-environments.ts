@@ -2,15 +2,15 @@
 import { readEnvLines } from '../codemods/dotenv-lines.ts';
 import { knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
-import { serverOf } from './edit.ts';
+import { generatedPools } from './edit.ts';
+import { unitOf } from './insert-poolers.ts';
 import type { Server, Source } from './model.ts';
 import { dirOf } from './paths.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
 export function insertIntoEnvironments(state: EditState): void {
-  for (const [server, pool] of state.pools) {
-    if (pool.existing || !state.pooled.some(site => serverOf(site, state.sites) === server)) continue;
-    const template = templateOf(server, state);
+  for (const pool of generatedPools(state)) {
+    const template = templateOf(pool.servers[0] as Server, state);
     if (!template) continue;
     const block = renderBlock(template, pool, state);
     if (block === '') continue;
@@ -21,7 +21,7 @@ export function insertIntoEnvironments(state: EditState): void {
       file: path,
       span: { start: end, end },
       text: lead + block,
-      unit: `pooler:${server.stack}:${server.service}`,
+      unit: unitOf(pool),
       safety: 'safe',
     });
   }

@@ -1,55 +1,64 @@
 /** The pooler's service beside each Postgres that got pooled clients, what waits for it, and its assets. */
+import { hasCredentials } from '../codemods/compose-credentials.ts';
 import { insertDependency } from '../codemods/compose-depends.ts';
 import type { ComposeFile } from '../codemods/compose-file.ts';
-import { hasCredentials, insertService } from '../codemods/compose-service.ts';
+import { insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
-import { generatedPool, serverOf } from './edit.ts';
+import { generatedPools, leadsTo } from './edit.ts';
+import { baseFileOf } from './extends.ts';
 import type { Server } from './model.ts';
 import { dirOf, relativePath } from './paths.ts';
+import { routesOf } from './route.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
 export function insertPoolers(state: EditState): void {
-  for (const [server, pool] of state.pools) {
-    if (pool.existing || !state.pooled.some(site => serverOf(site, state.sites) === server)) continue;
-    for (const file of definingFiles(server, state)) {
-      insertInto(file, server, pool, state);
-      noteCredentials(file, server, pool, state);
+  for (const pool of generatedPools(state)) {
+    for (const file of definingFiles(pool, state)) {
+      insertInto(file, pool, state);
+      noteCredentials(file, pool, state);
     }
-    waitForPooler(server, pool, state);
+    waitForPooler(pool, state);
   }
   createAssets(state);
 }
 
-const definingFiles = (server: Server, { topology }: EditState): ComposeFile[] =>
-  topology.composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));
+const definingFiles = ({ servers }: Pool, { topology }: EditState): ComposeFile[] =>
+  topology.composeFiles.filter(file => servers[0]?.definitions.some(definition => definition.file === file.path));
+
+/** Names the edits that come with a pooler. */
+export const unitOf = ({ servers: [server] }: Pool): string => `pooler:${server?.stack}:${server?.service}`;
 
 /** A pooler without a password refuses to start, and says so; better to know now. */
-function noteCredentials(file: ComposeFile, server: Server, pool: Pool, state: EditState): void {
-  const service = file.services.find(candidate => candidate.name === server.service);
-  if (service && !hasCredentials(service)) {
+function noteCredentials(file: ComposeFile, pool: Pool, state: EditState): void {
+  for (const { service: name } of pool.servers) {
+    const service = file.services.find(candidate => candidate.name === name);
+    if (!service || hasCredentials(service)) continue;
     state.notes.push(
-      `${file.path}: ${server.service} sets no POSTGRES_PASSWORD here; give ${pool.host} the user, password and database.`,
+      `${file.path}: ${name} sets no POSTGRES_PASSWORD here; give ${pool.host} the user, password and database.`,
     );
   }
 }
 
-function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditState): void {
+function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   const { config } = state;
-  const service = file.services.find(candidate => candidate.name === server.service);
+  const server = pool.servers[0] as Server;
+  const [service, ...others] = pool.servers.flatMap(
+    ({ service: name }) => file.services.find(candidate => candidate.name === name) ?? [],
+  );
   if (!service) return;
   const directory = dirOf(file.path);
   const settings = knobs.map(({ name, value }): [string, string] => [
     name,
     `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
   ]);
-  if (hasOtherUsers(server, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  if (hasOtherUsers(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
   if (config.assets.statsVolume) {
     state.notes.push(
       'assets.statsVolume has no effect yet: the console is reached over TCP (scripts/pgbouncer_status.sh).',
     );
   }
-  if (needsExtraFloatDigits(server, state)) {
+  if (needsExtraFloatDigits(pool, state)) {
     settings.push(['PGBOUNCER_IGNORE_STARTUP_PARAMETERS', 'extra_float_digits, options']);
     state.notes.push(
       `${file.path}: JDBC and lib/pq send extra_float_digits when they connect, so ${pool.host} ignores it (together with options: alone it is a denial-of-service hole before PgBouncer 1.26.1). Settings in \`options=\` of a URL then have no effect.`,
@@ -65,7 +74,9 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
       address: server.published[0]?.address ?? null,
       buildContext: relativePath(directory, config.assets.directory),
       upstreamPort: server.port,
-      profiles: commonProfiles(file, consumersOf(server, file, state)),
+      others,
+      routes: routesOf(pool, state),
+      profiles: commonProfiles(file, consumersOf(pool, file, state)),
       settings: settings.map(([name, value]) => [name, /^(?:true|false)$/.test(value) ? `"${value}"` : value]),
       confDirectory: `${relativePath(directory, config.assets.directory)}/conf.d`,
       statsVolume: null,
@@ -75,42 +86,42 @@ function insertInto(file: ComposeFile, server: Server, pool: Pool, state: EditSt
   state.edits.push({
     file: file.path,
     ...insertion,
-    unit: `pooler:${server.stack}:${server.service}`,
+    unit: unitOf(pool),
     safety: 'safe',
   });
 }
 
 /** Connections of other roles than the one that the container creates: PgBouncer then asks Postgres for their passwords. */
-function hasOtherUsers(server: Server, state: EditState): boolean {
+export function hasOtherUsers(pool: Pool, state: EditState): boolean {
   // Without POSTGRES_USER the image creates `postgres`; in an env file it can be anything.
-  const owner = server.user ?? 'postgres';
+  const owners = pool.servers.map(server => server.user ?? 'postgres');
   return state.pooled.some(
     site =>
-      serverOf(site, state.sites) === server &&
-      site.user !== null &&
-      /^[\w.-]+$/.test(site.user) &&
-      site.user !== owner,
+      leadsTo(pool, site, state) && site.user !== null && /^[\w.-]+$/.test(site.user) && !owners.includes(site.user),
   );
 }
 
 /** Drivers that can't connect through PgBouncer otherwise. Source: pgbouncer.org/config.html#ignore_startup_parameters */
-const needsExtraFloatDigits = (server: Server, state: EditState): boolean =>
-  state.pooled.some(site => serverOf(site, state.sites) === server && site.scheme.startsWith('jdbc:')) ||
+export const needsExtraFloatDigits = (pool: Pool, state: EditState): boolean =>
+  state.pooled.some(site => leadsTo(pool, site, state) && site.scheme.startsWith('jdbc:')) ||
   [...state.extractions.values()].some(({ facts }) => facts.code.includes('extra-float-digits'));
 
 /** Services that became pooled: through a site of their own, or through a variable of an env file. */
-export function consumersOf(server: Server, file: ComposeFile, state: EditState): Set<string> {
+export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Set<string> {
   const names = new Set<string>();
+  const split = new Set<string>();
   for (const site of state.pooled) {
-    if (serverOf(site, state.sites) !== server) continue;
-    if (site.file === file.path)
+    if (!leadsTo(pool, site, state)) continue;
+    for (const name of site.splitServices) split.add(name);
+    if (site.file === file.path || file.services.some(service => baseFileOf(file, service) === site.file))
       for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
     for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
   }
+  for (const name of split) names.delete(name);
   const servers = [...state.topology.servers, ...state.topology.poolers, ...state.topology.others];
-  for (const other of servers) if (other.stack === server.stack) names.delete(other.service);
+  for (const other of servers) if (other.stack === pool.servers[0]?.stack) names.delete(other.service);
   return names;
 }
 
@@ -121,14 +132,15 @@ function commonProfiles(file: ComposeFile, consumers: ReadonlySet<string>): stri
   return first.filter(profile => rest.every(list => list.includes(profile)));
 }
 
-function waitForPooler(server: Server, pool: Pool, state: EditState): void {
+function waitForPooler(pool: Pool, state: EditState): void {
+  const server = pool.servers[0] as Server;
   for (const file of state.topology.composeFiles) {
     if (state.topology.stacks.get(file.path) !== server.stack || state.refused.has(file.path)) continue;
     const definesServer = server.definitions.some(definition => definition.file === file.path);
     const done = new Set<number>();
-    for (const name of consumersOf(server, file, state)) {
+    for (const name of consumersOf(pool, file, state)) {
       const service = file.services.find(candidate => candidate.name === name);
-      if (!service || !(definesServer || service.dependsOn.includes(server.service))) continue;
+      if (!service || !(definesServer || pool.servers.some(one => service.dependsOn.includes(one.service)))) continue;
       try {
         const insertion = insertDependency(file, service, pool.host, state.newlineOf(file.path));
         // An anchor that several services share is extended once.
@@ -137,7 +149,7 @@ function waitForPooler(server: Server, pool: Pool, state: EditState): void {
         state.edits.push({
           file: file.path,
           ...insertion,
-          unit: `pooler:${server.stack}:${server.service}`,
+          unit: unitOf(pool),
           safety: 'safe',
         });
       } catch (error) {
@@ -148,13 +160,13 @@ function waitForPooler(server: Server, pool: Pool, state: EditState): void {
 }
 
 function createAssets(state: EditState): void {
-  const found = generatedPool(state);
-  if (!found) return;
-  const [server, pool] = found;
+  const pool = generatedPools(state)[0];
+  if (!pool) return;
+  const server = pool.servers[0] as Server;
   const { config } = state;
-  const file = definingFiles(server, state)[0] as ComposeFile;
-  const consumers = [...consumersOf(server, file, state)];
-  const own = state.pooled.filter(site => serverOf(site, state.sites) === server);
+  const file = definingFiles(pool, state)[0] as ComposeFile;
+  const consumers = [...consumersOf(pool, file, state)];
+  const own = state.pooled.filter(site => leadsTo(pool, site, state));
   const names = (values: (string | null)[]) =>
     [...new Set(values.filter((value): value is string => value !== null && /^[\w.-]+$/.test(value)))].sort();
   const assets = generateAssets({
@@ -172,8 +184,8 @@ function createAssets(state: EditState): void {
       publishedPort: server.published[0]?.raw ?? null,
       major: server.major,
     },
-    users: names([server.user, ...own.map(site => site.user)]),
-    databases: names([server.database, ...own.map(site => site.database)]),
+    users: names([...pool.servers.map(one => one.user), ...own.map(site => site.user)]),
+    databases: names([...pool.servers.map(one => one.database), ...own.map(site => site.database)]),
     appService: consumers[0] ?? null,
     appVariables: [
       ...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? '')),

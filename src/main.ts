@@ -17,10 +17,16 @@ export async function main(options: CliOptions): Promise<number> {
   switch (options.command) {
     case 'plan':
       return runPlan(options);
+    case 'audit':
+      return (await import('./audit/command.ts')).runAudit(options);
     case 'apply':
       return (await import('./saved-plan.ts')).runApply(options);
+    case 'verify':
+      return (await import('./verify-rollout/run-verify.ts')).runVerify(options, toPlanOptions(options));
     case 'undo':
       return runUndo(options);
+    case 'size':
+      return runSize(options);
     case 'explain':
       return (await import('./explain.ts')).runExplain(options);
     case 'rules':
@@ -177,6 +183,16 @@ async function writePatch(plan: Plan, path: string): Promise<void> {
   writeOutput(path, plan.changes.map(change => renderPatch(change, true)).join(''), 0o600);
   chmodSync(path, 0o600);
   process.stderr.write(`${path} holds the exact patch, passwords included; its mode is 0600.\n`);
+}
+
+async function runSize(options: CliOptions): Promise<number> {
+  const stop = startProgress(options.values);
+  const plan = await planMigration(toPlanOptions(options)).finally(stop);
+  const { renderSizes, toSizeReport } = await import('./size/render-size.ts');
+  await print(
+    options.values.json ? `${JSON.stringify(toSizeReport(plan), null, 2)}\n` : escapeControls(renderSizes(plan)),
+  );
+  return 0;
 }
 
 async function runUndo({ values, arguments: [run] }: CliOptions): Promise<number> {

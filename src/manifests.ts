@@ -1,17 +1,24 @@
-/** Postgres servers of Kubernetes manifests: Services whose selector finds a workload with a Postgres image. */
+/**
+ * Postgres servers and poolers of Kubernetes manifests: Services whose selector finds a workload with such an image, and
+ * what CloudNativePG makes of its own resources. Source: cloudnative-pg.io/docs (Cluster, Pooler)
+ */
 
 import type { Document } from 'yaml';
+import { isTask, podOf, readKubernetesObject } from '../codemods/kubernetes.ts';
 import { getNode, isMap, isSeq, keyOf, type Node, pairsOf, readYaml, startOf, textOf } from '../codemods/yaml-nodes.ts';
 import { PlanError } from './errors.ts';
 import { lineAt } from './lines.ts';
 import type { Server, Source } from './model.ts';
 import { dirOf } from './paths.ts';
-import { imageName, isServerImage } from './topology.ts';
+import { holdsData, isPoolerImage, isServerImage } from './topology.ts';
 
 interface Workload {
   labels: Map<string, string>;
   image: string;
+  isServer: boolean;
   namespace: string | null;
+  /** Its own text: a pooler names the server that it leads to. */
+  text: string;
 }
 
 interface Exposure {
@@ -24,30 +31,98 @@ interface Exposure {
 }
 
 export const isManifest = (text: string): boolean =>
-  /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|DaemonSet|Pod)\b/m.test(text);
+  /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|DaemonSet|Pod|Cluster|Pooler)\b/m.test(text);
 
 /** Templates and broken files give nothing: a server is only what certainly is one. */
 export function readManifests(sources: Iterable<Source>): Server[] {
   const workloads: Workload[] = [];
   const exposures: Exposure[] = [];
+  const operated: Server[] = [];
   for (const source of sources) {
     if (!/\.ya?ml$/i.test(source.path) || !isManifest(source.text) || source.text.includes('{{')) continue;
     try {
-      for (const { document, contents } of readYaml(source.text))
+      for (const { document, contents } of readYaml(source.text)) {
+        operated.push(...readOperated(contents, document, source));
         readObject(contents, document, source, workloads, exposures);
+      }
     } catch (error) {
       if (!(error instanceof PlanError)) throw error;
     }
   }
-  return exposures.flatMap(exposure => {
+  const servers = new Map<Workload, Server>();
+  const poolers: { server: Server; workload: Workload }[] = [];
+  for (const exposure of exposures) {
     const workload = workloads.find(
       candidate =>
         (candidate.namespace === null || exposure.namespace === null || candidate.namespace === exposure.namespace) &&
         exposure.selector.size > 0 &&
         [...exposure.selector].every(([key, value]) => candidate.labels.get(key) === value),
     );
-    return workload && isServerImage(workload.image) ? [toServer(exposure, workload)] : [];
-  });
+    if (workload && isPoolerImage(workload.image))
+      poolers.push({ server: toServer('pooler', exposure, workload), workload });
+    if (!workload?.isServer) continue;
+    const server = toServer('postgres', exposure, workload);
+    const known = servers.get(workload);
+    // A headless Service beside the other one leads to the same server.
+    if (known && known.stack === server.stack) known.names.push(...server.names);
+    else servers.set(workload, server);
+  }
+  const found = [...servers.values(), ...operated];
+  return [...found, ...poolers.map(({ server, workload }) => withTarget(server, workload, found))];
+}
+
+/** The server that the pooler's own manifest names. */
+function withTarget(pooler: Server, { text }: Workload, servers: readonly Server[]): Server {
+  const words = new Set(text.toLowerCase().split(/[^\w.-]+/));
+  const target = servers.find(({ kind, names }) => kind === 'postgres' && names.some(name => words.has(name)));
+  return target ? { ...pooler, leadsTo: target.service } : pooler;
+}
+
+/** A Cluster answers as `NAME-rw` (the primary), `NAME-ro` and `NAME-r`; a Pooler under its own name. */
+function readOperated(node: Node | null, document: Document, source: Source): Server[] {
+  const get = (...path: string[]): Node | null =>
+    path.reduce((at: Node | null, key) => getNode(at, key, document), node);
+  const object = readKubernetesObject(node, document);
+  if (object === null || !textOf(get('apiVersion'))?.startsWith('postgresql.cnpg.io/')) return [];
+  const { kind, name, namespace } = object;
+  const base = {
+    stack: dirOf(source.path),
+    definitions: [{ file: source.path, line: lineAt(source.text, startOf(node)) }],
+    port: 5432,
+    published: [],
+    profiles: [],
+    operator: 'cloudnative-pg' as const,
+  };
+  if (kind === 'Pooler') {
+    const cluster = textOf(get('spec', 'cluster', 'name'));
+    return [
+      {
+        ...base,
+        kind: 'pooler',
+        service: name,
+        names: namesOf(name, namespace),
+        evidence: `CloudNativePG Pooler of ${cluster}`,
+        user: null,
+        database: null,
+        major: null,
+        leadsTo: `${cluster}-rw`,
+      },
+    ];
+  }
+  if (kind !== 'Cluster') return [];
+  const database = textOf(get('spec', 'bootstrap', 'initdb', 'database'));
+  return [
+    {
+      ...base,
+      kind: 'postgres',
+      service: `${name}-rw`,
+      names: ['rw', 'ro', 'r'].flatMap(suffix => namesOf(`${name}-${suffix}`, namespace)),
+      evidence: 'CloudNativePG Cluster',
+      user: textOf(get('spec', 'bootstrap', 'initdb', 'owner')) ?? database ?? 'app',
+      database: database ?? 'app',
+      major: Number(/:(\d{1,2})\b/.exec(textOf(get('spec', 'imageName')) ?? '')?.[1]) || null,
+    },
+  ];
 }
 
 function readObject(
@@ -59,12 +134,11 @@ function readObject(
 ): void {
   const get = (from: Node | null, ...path: string[]): Node | null =>
     path.reduce((at: Node | null, key) => getNode(at, key, document), from);
+  const object = readKubernetesObject(node, document);
+  if (object === null) return;
+  const { kind, name, namespace } = object;
   const labelsOf = (at: Node | null) =>
     new Map(isMap(at) ? pairsOf(at, document).map(pair => [keyOf(pair), textOf(pair.value) ?? '']) : []);
-  const kind = textOf(get(node, 'kind'));
-  const name = textOf(get(node, 'metadata', 'name'));
-  const namespace = textOf(get(node, 'metadata', 'namespace'));
-  if (kind === 'List' || kind === null || name === null) return;
   if (kind === 'Service') {
     const ports = get(node, 'spec', 'ports');
     const port = isSeq(ports) ? Number(textOf(get(ports.items[0] as Node, 'port'))) : Number.NaN;
@@ -78,25 +152,33 @@ function readObject(
     });
     return;
   }
-  const template = kind === 'Pod' ? node : get(node, 'spec', 'template');
-  const containers = get(template, 'spec', 'containers');
-  if (!isSeq(containers)) return;
-  for (const container of containers.items) {
-    const image = textOf(get(container as Node, 'image'));
-    if (image !== null)
-      workloads.push({ labels: labelsOf(get(template, 'metadata', 'labels')), image: imageName(image), namespace });
+  if (isTask(kind)) return;
+  const labels = labelsOf(get(podOf(node, kind, document), 'metadata', 'labels'));
+  const [start = 0, , end = 0] = node?.range ?? [];
+  const text = source.text.slice(start, end);
+  for (const { image, mounts } of object.containers) {
+    const isServer = isServerImage(image) || holdsData(image, mounts);
+    if (image !== '') workloads.push({ labels, image, isServer, namespace, text });
   }
 }
 
-function toServer({ name, namespace, port, source, line }: Exposure, workload: Workload): Server {
+function namesOf(name: string, namespace: string | null): string[] {
   const suffixes =
     namespace === null ? [''] : ['', `.${namespace}`, `.${namespace}.svc`, `.${namespace}.svc.cluster.local`];
+  return suffixes.map(suffix => (name + suffix).toLowerCase());
+}
+
+function toServer(
+  kind: 'postgres' | 'pooler',
+  { name, namespace, port, source, line }: Exposure,
+  workload: Workload,
+): Server {
   return {
-    kind: 'postgres',
+    kind,
     stack: dirOf(source.path),
     service: name,
     definitions: [{ file: source.path, line }],
-    names: suffixes.map(suffix => (name + suffix).toLowerCase()),
+    names: namesOf(name, namespace),
     port,
     published: [],
     evidence: `Service in front of image ${workload.image}`,

@@ -74,6 +74,15 @@ export interface Use {
   image: string | null;
   /** Found by following a script or a Dockerfile: it can speak for a session of its own, but not for a doubt. */
   derived?: boolean;
+  /** What the code of this very service does, not only code that is built into it. */
+  own?: boolean;
+}
+
+/** A place for a port, and what has to stand around the number. E.g.: `, port=` after the host of a call. */
+export interface PortSlot {
+  at: number;
+  before: string;
+  after: string;
 }
 
 /** A site as a codemod finds it. Sites with one `group` live or die together. */
@@ -95,12 +104,18 @@ export interface RawSite {
   key: string | null;
   service: string | null;
   call: string | null;
+  /** Names above the key in a nested file: keys of YAML and JSON, the section of an INI file. */
+  section: readonly string[];
   uses: Use[];
   facts: string[];
   entry: Entry | null;
   group: string | null;
   /** For a port: the variable from which the code takes the host that goes with it. */
   hostVariable: string | null;
+  /** Name of the variable that the code assigns it to, for templates that are put together from it. */
+  local: string | null;
+  /** For a host: where a port can be given that nothing gives yet. */
+  portSlot: PortSlot | null;
 }
 
 /** What the code around the sites shows, for insertions and for the flow of variables. */
@@ -115,6 +130,9 @@ export interface Facts {
   bypasses: { key: string; target: string; at: number; indent: string; site: number; fallback: Span }[];
   /** Words of the commands that each compose service runs, as far as the compose file says. */
   services: Map<string, Use[]>;
+  /** Kubernetes: ConfigMaps and Secrets that the file defines, and the containers that get entries of such. */
+  configs: { name: string; keys: string[] }[];
+  references: { config: string; key: string | null; uses: Use[] }[];
   /** What the code does that needs a session of its own. */
   code: CodeFact[];
   /** Words of the commands of a script; for a Dockerfile, of what its image starts. */
@@ -127,6 +145,8 @@ export const noFacts = (): Facts => ({
   engines: [],
   bypasses: [],
   services: new Map(),
+  configs: [],
+  references: [],
   code: [],
   commands: [],
 });
@@ -152,6 +172,8 @@ export interface Site extends RawSite {
   replacement: string | null;
   /** Uses that need a session of their own, where the value is pooled for the others. */
   directUses: Use[];
+  /** Services that must stay direct and get a value of their own. */
+  splitServices: string[];
 }
 
 /** Where an endpoint leads, by topology. */
@@ -164,6 +186,7 @@ export type Resolution =
   | { kind: 'local' } // localhost with a port that nothing publishes
   | { kind: 'other-engine' }
   | { kind: 'several' } // more than one server could be meant
+  | { kind: 'other-network' } // Kubernetes names a server that only compose has
   | { kind: 'unknown' } // a host that topology does not know
   | { kind: 'placeholder' }
   | { kind: 'none' }; // no literal host
@@ -185,6 +208,10 @@ export interface Server {
   database: string | null;
   major: number | null;
   profiles: string[];
+  /** Kubernetes: what runs it, where it is no plain workload. */
+  operator?: 'cloudnative-pg';
+  /** Kubernetes: the Service that a pooler leads to, where that can be seen. */
+  leadsTo?: string;
 }
 
 /** A port on the host: the text as written, the variable that can change it, and its value without one. */

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './errors.ts';
 
-const COMMANDS = ['plan', 'apply', 'undo', 'explain', 'init', 'schema', 'rules'] as const;
+const COMMANDS = ['plan', 'audit', 'apply', 'undo', 'size', 'verify', 'explain', 'init', 'schema', 'rules'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 const OPTIONS = {
@@ -25,6 +25,9 @@ const OPTIONS = {
   'pool-mode': { type: 'string' },
   'pgbouncer-version': { type: 'string' },
   base: { type: 'string' },
+  'fail-on': { type: 'string' },
+  baseline: { type: 'string' },
+  'strict-baseline': { type: 'boolean' },
   'keep-direct': { type: 'string', multiple: true },
   include: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
@@ -34,6 +37,10 @@ const OPTIONS = {
   verbose: { type: 'boolean' },
   'no-progress': { type: 'boolean' },
   'show-secrets': { type: 'boolean' },
+  run: { type: 'string' },
+  'allow-writes': { type: 'boolean' },
+  'pooled-url': { type: 'string' },
+  'direct-url': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
 } as const;
@@ -92,13 +99,26 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
   const modes = (['dry-run', 'write', 'check'] as const).filter(name => values[name]);
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} exclude each other.`);
   if (modes.length > 0 && command !== 'plan') throw new UsageError(`--${modes[0]} does not go with ${command}.`);
-  const most: Record<Command, number> = { plan: 0, apply: 1, undo: 1, explain: 1, init: 0, schema: 1, rules: 1 };
+  const most: Record<Command, number> = {
+    plan: 0,
+    audit: 0,
+    apply: 1,
+    undo: 1,
+    size: 0,
+    explain: 1,
+    init: 0,
+    schema: 1,
+    rules: 1,
+    verify: 0,
+  };
   if (rest.length > most[command])
     throw new UsageError(
       `Too many arguments: ${rest[most[command]]}.${command === 'plan' ? ' A directory is given with -C.' : ''}`,
     );
   if (values.color && !['auto', 'always', 'never'].includes(values.color))
     throw new UsageError('--color is auto, always or never.');
+  const live = (['run', 'allow-writes', 'pooled-url', 'direct-url'] as const).find(name => values[name] !== undefined);
+  if (live && command !== 'verify') throw new UsageError(`--${live} goes with verify only.`);
   if (values.config && values['no-config']) throw new UsageError('--config and --no-config exclude each other.');
 }
 

@@ -16,7 +16,11 @@ export function classifyPart(mapped: MappedText, at: Span): Part {
   for (;;) {
     const expansion = readExpansion(text, start, end);
     if (!expansion) break;
-    if (expansion.end !== end || expansion.variable === null) return { ...base, kind: 'hole', value: null, variables };
+    if (expansion.end !== end || expansion.variable === null) {
+      // A field of an f-string: `{HOST}`, `{settings.HOST}`.
+      const [, field] = /^\{(?:\w+\.)*([A-Za-z_]\w*)\}$/.exec(text.slice(start, end)) ?? [];
+      return { ...base, kind: 'hole', value: null, variables: field ? [...variables, field] : variables };
+    }
     variables.push(expansion.variable);
     if (!expansion.fallback || expansion.fallback.start === expansion.fallback.end) {
       return { ...base, kind: 'variable', value: null, variables };

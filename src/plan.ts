@@ -2,18 +2,33 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isCiPath } from '../codemods/paths.ts';
+import type { Finding } from './audit/audit.ts';
+import { type AuditResult, auditCode, auditInput, factsOf, settleHazards } from './audit/audit-plan.ts';
 import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
 import { decide } from './decide.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
-import { readFlow } from './flow.ts';
-import type { Action, Change, Extraction, Failure, Hazard, Refusal, Site, Source, Variable } from './model.ts';
+import { type Flow, readFlow } from './flow.ts';
+import { isManifest } from './manifests.ts';
+import {
+  type Action,
+  type Change,
+  type Extraction,
+  type Failure,
+  type Hazard,
+  noFacts,
+  type Refusal,
+  type Site,
+  type Source,
+  type Variable,
+} from './model.ts';
 import { readTopology } from './read-topology.ts';
 import { readWorld, type World } from './read-world.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
 import type { ScanContext } from './scan-value.ts';
 import { dropOverlaps, splice } from './splice.ts';
+import { splitSafety } from './split-readers.ts';
 import type { Topology } from './topology.ts';
 import { describeVariables } from './variables.ts';
 import { verifyPlan } from './verify.ts';
@@ -40,6 +55,8 @@ export interface Plan {
   sites: Site[];
   changes: Change[];
   hazards: Hazard[];
+  /** Comments against hazards that keep nothing quiet, or give no reason. */
+  suppressions: AuditResult['suppressions'];
   variables: Variable[];
   /** Keys of git-ignored env files that still lead straight to Postgres. */
   localEnv: { file: string; key: string; action: Action }[];
@@ -51,6 +68,9 @@ export interface Plan {
   notes: string[];
   /** Text of every file that was read, for reports with context. */
   texts: ReadonlyMap<string, string>;
+  /** What was found in each of them, and who gets which variable: for the sizing. */
+  extractions: ReadonlyMap<string, Extraction>;
+  flow: Flow;
 }
 
 /** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
@@ -62,9 +82,12 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const rules = [...(await readUserRules(root, config.rules)), ...ours.map(compileRule)];
   const world = await readWorld(root, config, options.includeIgnoredEnv ?? false);
   const cache = new Map<string, Extracted>();
+  const audits = new Map<string, Finding[]>();
   const once = (sources: World, refused: ReadonlySet<string>) =>
-    planOnce(sources, root, config, rules, options, refused, cache);
-  return settle(world, once);
+    planOnce(sources, root, config, rules, options, refused, cache, audits);
+  const plan = await settle(world, once);
+  const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
+  return hasRunbook ? (await import('./size/fill-runbook.ts')).fillRunbook(plan) : plan;
 }
 
 async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
@@ -82,6 +105,7 @@ async function planOnce(
   options: PlanOptions,
   refused: ReadonlySet<string>,
   cache: Map<string, Extracted>,
+  audits: Map<string, Finding[]>,
 ): Promise<Plan> {
   const { topology, failures } = readTopology(world.sources, config);
   const scan = scanContext(topology, config);
@@ -96,7 +120,13 @@ async function planOnce(
     return out;
   };
   const extracted = await extract(world.sources);
+  const input = auditInput(config);
+  const findings = await auditCode([...world.sources.values(), ...world.audited.values()], input, audits);
   const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
+  for (const [path, found] of findings) {
+    const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
+    extractions.set(path, { sites, facts: { ...facts, code: [...new Set([...facts.code, ...factsOf(found)])] } });
+  }
   const texts = new Map([...world.sources].map(([path, source]) => [path, source.text]));
   const flow = readFlow(topology, extractions, world.sources);
   const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
@@ -114,6 +144,7 @@ async function planOnce(
       codeUses: flow.codeUses,
       ciFiles: flow.readBy(ciTexts),
       commands: flow.commands,
+      splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
     });
   const sites = decideAll(extracted, texts);
   // On their own, so that the plan is the same on every machine.
@@ -132,6 +163,7 @@ async function planOnce(
     unsafe: options.unsafe ?? false,
     exists: path => existsSync(join(root, path)),
   });
+  for (const site of sites) if (site.action === 'pooled' && hasNoLiteral(site)) leaveReader(site);
   const { kept, refusals } = dropOverlaps(result.edits);
   const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
   const errors = uniqueFailures([...world.failures, ...failures, ...failed]);
@@ -143,7 +175,7 @@ async function planOnce(
     filesSkipped: world.filesSkipped,
     sites: sites.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start)),
     changes: makeChanges({ ...result, edits: kept }, world),
-    hazards: [],
+    ...settleHazards(findings, sites, new Map([...world.audited, ...world.sources]), input),
     variables: describeVariables(sites, flow, extractions),
     localEnv: local
       .filter(
@@ -157,7 +189,17 @@ async function planOnce(
     errors,
     notes: [...new Set(result.notes)],
     texts,
+    extractions,
+    flow,
   };
+}
+
+const hasNoLiteral = ({ host, port }: Site): boolean => !host?.value && !port?.value;
+
+/** It follows its variables to the pooler, so nothing of it is edited. */
+function leaveReader(site: Site): void {
+  const reason = 'Nothing here names a host; its variables lead to the pooler where they are defined.';
+  Object.assign(site, { action: 'leave', rule: 'no-literal', reason, safety: 'safe', replacement: null });
 }
 
 /** Text that should have been planned and could not be; data (binary, too large) is only reported. */
@@ -215,6 +257,9 @@ function makeChanges(result: EditResult, world: World): Change[] {
   return changes.sort((a, b) => (a.file < b.file ? -1 : 1));
 }
 
+const isNewManifest = ({ kind, file, after }: Change): boolean =>
+  kind === 'create' && /\.ya?ml$/.test(file) && isManifest(after);
+
 /**
  * The post-condition of every edit: a plan over the edited texts is empty, and untouched sites decide as before. A file
  * that fails is refused, and what depends on it is planned again without it.
@@ -230,6 +275,11 @@ async function settle(
     const sources = new Map(world.sources);
     for (const { file, after } of modified) {
       sources.set(file, { ...(world.sources.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+    }
+    // A new manifest is part of what the edited files lead to.
+    for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {
+      const newline = after.includes('\r\n') ? '\r\n' : '\n';
+      sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
     }
     const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources }, new Set()));
     if (faults.length === 0 || round === 5) {

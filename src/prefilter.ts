@@ -3,6 +3,7 @@
 import { FACT_LITERALS, FACT_PATTERN } from './code-facts.ts';
 import type { Config } from './config.ts';
 import { baseOf } from './paths.ts';
+import { POOL_LITERALS, POOL_PATTERN } from './size/pool-literals.ts';
 import type { Topology } from './topology.ts';
 
 /** At least one of these stands in every file that can hold a site or an engine. */
@@ -29,13 +30,27 @@ const LITERALS = [
 ];
 
 /** What can be searched for before anything of the repository is known. */
-export const FIRST_LITERALS: readonly string[] = [...LITERALS, ...FACT_LITERALS, '5432', '6432'];
+export const FIRST_LITERALS: readonly string[] = [...LITERALS, ...FACT_LITERALS, ...POOL_LITERALS, '5432', '6432'];
 
 /** Published ports and names of servers that the first search does not cover, as they would stand in a value. */
 export function furtherLiterals(topology: Topology, config: Config): string[] {
   const names = serverNames(topology)
-    .filter(name => name.length > 3 && !/postgres|database/.test(name))
-    .flatMap(name => [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]);
+    .filter(name => !/postgres/.test(name))
+    .flatMap(name =>
+      // A short or common one only where nothing else can be meant.
+      name.length > 3 && name !== 'database'
+        ? [`@${name}`, `"${name}`, `'${name}`, `=${name}`, `//${name}`]
+        : [
+            `@${name}:`,
+            `@${name}/`,
+            `"${name}"`,
+            `'${name}'`,
+            `host=${name}`,
+            `Server=${name}`,
+            `-h ${name} `,
+            `=${name}:`,
+          ],
+    );
   const ports = serverPorts(topology, config).filter(port => !/5432|6432/.test(port));
   return [...ports, ...names];
 }
@@ -57,7 +72,9 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
       '(?:Host|Server)\\s*=[^;\\n]*;',
       '\\b(?:psql|pg_\\w+)\\b[^\\n]*\\s(?:-h|--host)',
       'pool-migrate',
+      'postgresql\\.cnpg\\.io',
       FACT_PATTERN,
+      POOL_PATTERN,
       ...named,
     ].join('|'),
     'im',
@@ -86,7 +103,8 @@ const ENVIRONMENT =
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);
 
-/** Documents that may get a section, and Dockerfiles, which tell what a service is built from. */
+/** Documents that may get a section, Dockerfiles, which tell what a service is built from, and migration tools. */
 export const isAlwaysRead = (path: string): boolean =>
   /^(?:readme(?:\.(?:md|markdown|rst))?|CLAUDE\.md|AGENTS\.md|CONTRIBUTING\.md)$/i.test(path) ||
-  /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path);
+  /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path) ||
+  /(?:^|\/)(?:alembic\.ini|[Kk]ustomization(?:\.ya?ml)?|schema\.prisma|(?:prisma|drizzle)\.config\.\w+)$/.test(path);

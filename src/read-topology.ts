@@ -1,7 +1,7 @@
 /** Topology from the sources that were read: compose files, env templates, Dockerfiles. */
 import { type ComposeFile, readComposeFile } from '../codemods/compose-file.ts';
 import { readEnvLines } from '../codemods/dotenv-lines.ts';
-import { isComposePath } from '../codemods/paths.ts';
+import { isComposeFile } from '../codemods/paths.ts';
 import type { Config } from './config.ts';
 import { PlanError } from './errors.ts';
 import { readManifests } from './manifests.ts';
@@ -18,7 +18,7 @@ export function readTopology(
   const failures: Failure[] = [];
   const environments = new Map<string, Map<string, string>>();
   for (const source of sources.values()) {
-    if (isComposePath(source.path)) {
+    if (isComposeFile(source.path, source.text)) {
       try {
         const file = readComposeFile(source.path, source.text);
         if (file) composeFiles.push(file);

@@ -1,5 +1,8 @@
 /** Reads what a plan needs from disk: first what tells the topology, then the files that can hold a site. */
-import { isComposePath } from '../codemods/paths.ts';
+
+import { isComposeFile, isComposePath, isOddCompose } from '../codemods/paths.ts';
+import { AUDIT_FILTER, AUDIT_LITERALS } from './audit/audit-plan.ts';
+import { isAudited } from './audit/candidates.ts';
 import type { Config } from './config.ts';
 import { type Discovery, discover, readSource } from './discover.ts';
 import { grepFiles, isInWorkTree } from './git.ts';
@@ -14,6 +17,8 @@ export interface World {
   sources: Map<string, Source>;
   /** Git-ignored env files: looked at, not part of the plan. */
   local: Map<string, Source>;
+  /** Files that only the audit looks at. */
+  audited: Map<string, Source>;
   failures: Failure[];
   filesScanned: number;
   filesSkipped: number;
@@ -21,12 +26,13 @@ export interface World {
 
 export async function readWorld(root: string, config: Config, includeIgnoredEnv: boolean): Promise<World> {
   // Git searches with the other core while we list the files and read the first ones.
-  const early = isInWorkTree(root) ? grepFiles(root, FIRST_LITERALS) : null;
+  const early = isInWorkTree(root) ? grepFiles(root, [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS])]) : null;
   const discovery = await discover(root, config.include, config.exclude);
   const { paths, skipped } = discovery;
   const world: World = {
     sources: new Map(),
     local: new Map(),
+    audited: new Map(),
     failures: [],
     filesScanned: paths.length,
     filesSkipped: skipped,
@@ -40,15 +46,28 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const rest = paths.filter(path => !isAsset(path));
   for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
     read(path, null);
+  // Scripts of a package that migrate with the values of an env file.
+  for (const path of rest.filter(path => baseOf(path) === 'package.json'))
+    read(path, /"[^"\n]*migrat[^"\n]*"\s*:\s*"/i);
+  const hits = await early;
+  for (const path of rest.filter(path => isOddCompose(path) && !isComposePath(path))) {
+    if (hits === null || hits.has(path) || discovery.untracked?.has(path)) read(path, /^services:/m);
+  }
   const { topology } = readTopology(world.sources, config);
-  const candidates = await findCandidates(root, discovery, early, furtherLiterals(topology, config));
+  const candidates = await findCandidates(root, discovery, hits, furtherLiterals(topology, config));
   const filter = candidateFilter(topology, config);
   // What services start tells whether they migrate, so these scripts are read whatever they hold.
   const scripts = namedScripts(world.sources);
   for (const path of rest) {
     if (world.sources.has(path)) continue;
     if (scripts.has(baseOf(path))) read(path, null);
-    else if (candidates.has(path)) read(path, filter);
+    else if (candidates.has(path)) {
+      read(path, filter);
+      if (!world.sources.has(path) && isAudited(path)) {
+        const { source } = readSource(root, path, AUDIT_FILTER);
+        if (source) world.audited.set(path, source);
+      }
+    }
   }
   for (const path of findLocalEnvironments(root, world.sources, topology)) {
     const { source } = readSource(root, path, null);
@@ -61,7 +80,7 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
 function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
   const names = new Set<string>();
   for (const { path, text } of sources.values()) {
-    if (!isComposePath(path) && !/Dockerfile/i.test(path)) continue;
+    if (!isComposeFile(path, text) && !/Dockerfile/i.test(path)) continue;
     for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g))
       names.add(name);
   }
@@ -72,10 +91,9 @@ function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
 async function findCandidates(
   root: string,
   { paths, untracked }: Discovery,
-  early: Promise<Set<string> | null> | null,
+  found: Set<string> | null,
   further: readonly string[],
 ): Promise<ReadonlySet<string>> {
-  const found = await early;
   const more = found && further.length > 0 ? await grepFiles(root, further) : new Set<string>();
   return found && more && untracked ? new Set([...found, ...more, ...untracked]) : new Set(paths);
 }

@@ -1,6 +1,7 @@
 /** The report as a schema, held to the type by the compiler. Loaded by `schema` and by tests only. */
 import { z } from 'zod';
 import type { Report } from './report.ts';
+import { checkIds, type VerifyReport } from './verify-rollout/check.ts';
 
 const action = z.enum(['pooled', 'direct', 'leave', 'review']);
 const severity = z.enum(['error', 'warning', 'note']);
@@ -106,3 +107,18 @@ export const planSchema = z.strictObject({
     }),
   ),
 });
+
+export const verifySchema = z.strictObject({
+  version: z.literal(1),
+  checks: z.array(
+    z.strictObject({
+      id: z.enum(checkIds),
+      title: z.string(),
+      status: z.enum(['passed', 'failed', 'warning', 'skipped']),
+      evidence: z.string(),
+      next: z.string().nullable(),
+    }),
+  ),
+});
+
+export const verifyIsSchema: Same<VerifyReport, z.input<typeof verifySchema>> = true;

@@ -56,7 +56,9 @@ function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, to
   if (pooler) return { kind: 'pooler', server: pooler };
   const server = nearest(topology.servers, file, topology, leadsTo);
   // 5432 is what every Postgres of a machine has: a stack elsewhere in the repository is no evidence that it is meant.
-  if (server && port === '5432' && !isInside(server.stack, file)) return { kind: 'local' };
+  const isOnly =
+    topology.servers.length === 1 && !/(?:^|\/)(?:examples?|tests?|e2e|ci)(?:\/|$)/.test(server?.stack ?? '');
+  if (server && port === '5432' && !isInside(server.stack, file) && !isOnly) return { kind: 'local' };
   if (server) return hasSibling(server, topology) ? { kind: 'several' } : { kind: 'published', server };
   return nearest(topology.others, file, topology, leadsTo) ? { kind: 'other-engine' } : { kind: 'local' };
 }
@@ -97,7 +99,10 @@ function isElsewhere(server: Server, file: string, topology: Topology): boolean 
   return own.length > 0 && !own.includes(server);
 }
 
-const isForTests = (server: Server): boolean => /(?:^|[-_.])(?:tests?|testing|e2e|ci)(?:$|[-_.])/i.test(server.service);
+const isForTests = (server: Server): boolean =>
+  /(?:^|[-_.])(?:pg|db|postgres|database)?(?:tests?|testing|e2e|ci)(?:pg|db|postgres|database)?(?:$|[-_.])/i.test(
+    server.service,
+  );
 
 /** The file belongs to no stack, and more than one of them has a server of that name. */
 const isAmbiguous = (server: Server, name: string, file: string, topology: Topology): boolean =>
@@ -106,7 +111,8 @@ const isAmbiguous = (server: Server, name: string, file: string, topology: Topol
   topology.servers.some(other => other.stack !== server.stack && other.names.includes(name));
 
 /** Another server in one of the files that define this one: alternatives in files of their own don't count. */
-export const hasSibling = (server: Server, topology: Topology): boolean =>
+const hasSibling = (server: Server, topology: Topology): boolean =>
+  !topology.isConfigured &&
   topology.servers.some(
     other =>
       other !== server &&

@@ -34,6 +34,45 @@ export const ruleSchema = z.strictObject({
 
 export const rulesSchema = z.array(ruleSchema);
 
+const words = z.union([z.string(), z.array(z.string()).min(1)]);
+const hazardConditionSchema = z.strictObject({
+  sql: words.optional(),
+  detail: words.optional(),
+  call: words.optional(),
+  argument: z.record(z.string(), words).optional(),
+  setting: words.optional(),
+  value: words.optional(),
+  within: words.optional(),
+  import: words.optional(),
+  parameter: words.optional(),
+});
+const severitySchema = z.enum(['error', 'warning', 'note']);
+const placedExampleSchema = z.strictObject({ file: z.string(), text: z.string() });
+
+export const hazardRulesSchema = z.array(
+  z.strictObject({
+    id: ruleSchema.shape.id,
+    when: hazardConditionSchema,
+    not: hazardConditionSchema.optional(),
+    imports: z.array(z.string()).optional(),
+    severity: z.strictObject({
+      transaction: severitySchema.optional(),
+      statement: severitySchema.optional(),
+      session: severitySchema.optional(),
+    }),
+    fixedIn: z
+      .string()
+      .regex(/^\d+\.\d+(?:\.\d+)?$/)
+      .optional(),
+    process: z.enum(['direct', 'unsafe']).optional(),
+    message: z.string().min(20),
+    why: z.string().min(10),
+    fix: z.string().min(10),
+    source: z.url(),
+    examples: z.array(z.strictObject({ bad: placedExampleSchema, good: placedExampleSchema })).min(1),
+  }),
+);
+
 const port = z.int().min(1).max(65535);
 const insidePath = z
   .string()

@@ -10,6 +10,7 @@ import { readManifests } from './manifests.ts';
 import type { Extraction, Site, Source } from './model.ts';
 import type { CliOptions } from './options.ts';
 import { type CompiledRule, compileRule, type Example } from './rules.ts';
+import { splitSafety } from './split-readers.ts';
 import { buildTopology } from './topology.ts';
 
 /** The world of the examples: Postgres on 5433, a pooler on 6432, CockroachDB, an application. */
@@ -121,6 +122,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     received: flow.received,
     codeUses: flow.codeUses,
     ciFiles: flow.readBy(['cp .env.shared .env']),
+    splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
     commands: flow.commands,
   });
 }

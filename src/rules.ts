@@ -15,6 +15,7 @@ export type Attribute =
   | 'user'
   | 'database'
   | 'call'
+  | 'section'
   | 'param'
   | 'fact'
   | 'resolves';
@@ -32,6 +33,7 @@ export const ATTRIBUTES: readonly Attribute[] = [
   'user',
   'database',
   'call',
+  'section',
   'param',
   'fact',
   'resolves',
@@ -93,6 +95,8 @@ function valuesOf(site: Site, use: Use | null, attribute: Attribute): string[] {
       return [site.file];
     case 'sibling':
       return [...(site.entry?.siblings ?? [])];
+    case 'section':
+      return [...site.section];
     case 'fact':
       return site.facts;
     case 'param':

@@ -44,6 +44,7 @@ export function scanBlock(
       host: isHost ? part : null,
       port: isHost ? null : part,
       group: `${block}:${base}`,
+      portSlot: isHost && !partner && part.kind === 'literal' ? (setting.scope.portSlot ?? null) : null,
     });
   }
   return found;

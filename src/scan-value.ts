@@ -1,7 +1,7 @@
 /** Finds the endpoints in one value, whatever the format that holds it. */
 import { findUrlDsns, type Keyword, readKeywordDsn, splitHostPort, type UrlDsn } from './dsn.ts';
 import { type MappedText, toSource } from './mapped-text.ts';
-import type { Entry, RawSite, Role, Span, Use } from './model.ts';
+import type { Entry, PortSlot, RawSite, Role, Span, Use } from './model.ts';
 import { classifyPart } from './part.ts';
 
 /** What extraction may know of the topology: only enough to tell that a bare word can be an endpoint. */
@@ -17,10 +17,13 @@ export interface Scope {
   key?: string | null;
   service?: string | null;
   call?: string | null;
+  section?: readonly string[];
   uses?: Use[];
   facts?: string[];
   entry?: Entry | null;
   group?: string | null;
+  portSlot?: PortSlot | null;
+  local?: string | null;
 }
 
 /** URLs first; a keyword DSN or a bare host:port only where the whole value is one. */
@@ -90,11 +93,14 @@ export function emptySite(scope: Scope, facts: string[] = [...(scope.facts ?? []
     key: scope.key ?? null,
     service: scope.service ?? null,
     call: scope.call ?? null,
+    section: scope.section ?? [],
     uses: scope.uses ?? [],
     facts,
     entry: scope.entry ?? null,
     group: scope.group ?? null,
     hostVariable: null,
+    portSlot: scope.portSlot ?? null,
+    local: scope.local ?? null,
   };
 }
 
@@ -107,6 +113,10 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
   const port = pick('port');
   if (!host) return [];
   const at = toSource(mapped, host.nameSpan.start, host.nameSpan.end).span.start;
+  const end = toSource(mapped, host.value.end, host.value.end);
+  // After a quoted value the quote would have to be passed first; such hosts are rare.
+  const canHavePort = !port && end.exact && /[\s;]|^$/.test(mapped.text[host.value.end] ?? '');
+  const before = /^\s*;/.test(mapped.text.slice(host.value.end)) ? ';Port=' : ' port=';
   const common = {
     ...emptySite(scope),
     user: read(pick('user', 'username', 'userid', 'uid')),
@@ -130,11 +140,12 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
         span: part.span,
         host: isHost ? { ...part, exact } : null,
         port: isHost ? null : { ...part, exact },
+        portSlot: canHavePort && part.kind === 'literal' ? { at: end.span.start, before, after: '' } : null,
       };
     });
 }
 
-/** A bare `name:5432`, where the name is a known one or the port leads to a server. */
+/** A bare `name:5432` (`postgres:15` is an image), where the name is a known one or the port leads to a server. */
 export function scanHostPort(
   mapped: MappedText,
   start: number,
@@ -146,7 +157,7 @@ export function scanHostPort(
   if (!pair?.port) return null;
   const host = classifyPart(mapped, pair.host);
   const port = classifyPart(mapped, pair.port);
-  if (host.value === null || (port.value !== null && !/^\d{2,5}$/.test(port.value))) return null;
+  if (host.value === null || (port.value !== null && !/^\d{4,5}$/.test(port.value))) return null;
   const local = isLocalName(host.value) && context.ports.has(port.value ?? '');
   if (!local && !context.names.has(host.value.toLowerCase())) return null;
   const whole = toSource(mapped, start, end);

@@ -2,13 +2,19 @@
 import { UsageError } from './errors.ts';
 import type { CliOptions } from './options.ts';
 
-const NAMES = ['report', 'config', 'rules', 'plan'] as const;
+const NAMES = ['report', 'config', 'rules', 'plan', 'verify'] as const;
 
 export async function jsonSchema(name: string): Promise<object> {
   const { z } = await import('zod');
   const { configSchema, rulesSchema } = await import('./rule-schema.ts');
-  const { planSchema, reportSchema } = await import('./report-schema.ts');
-  const schemas = { report: reportSchema, config: configSchema, rules: rulesSchema, plan: planSchema };
+  const { planSchema, reportSchema, verifySchema } = await import('./report-schema.ts');
+  const schemas = {
+    report: reportSchema,
+    config: configSchema,
+    rules: rulesSchema,
+    plan: planSchema,
+    verify: verifySchema,
+  };
   const schema = schemas[name as keyof typeof schemas];
   if (!schema) throw new UsageError(`There is no schema ${name}; there are ${NAMES.join(', ')}.`);
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });

@@ -1,5 +1,6 @@
 /** The end of a run: what would change, what stays direct, what needs eyes, what to do by hand, the next command. */
 import pc from 'picocolors';
+import { bases } from '../pgbouncer/bases.ts';
 import { escapeControls } from './controls.ts';
 import { lineAt } from './lines.ts';
 import type { Site } from './model.ts';
@@ -58,6 +59,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     ),
     20,
   );
+  section('Breaks behind the pool (pool-migrate audit tells more)', describeHazards(plan), 8);
   section(
     'Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)',
     plan.localEnv.map(({ file, key, action }) => `${file}: ${key} (${action})`),
@@ -95,6 +97,19 @@ function describeServers({ topology, filesScanned, sites }: Plan): string[] {
     `Postgres: ${list(topology.servers)}`,
     ...(topology.poolers.length > 0 ? [`Pooler: ${list(topology.poolers)}`] : []),
   ];
+}
+
+/** One line for each rule, the worst first, with the first places. Notes are for the audit. */
+function describeHazards({ hazards }: Plan): string[] {
+  const rules = [...new Set(hazards.filter(({ severity }) => severity !== 'note').map(({ rule }) => rule))];
+  const all = rules.map(rule => hazards.filter(hazard => hazard.rule === rule));
+  return all
+    .sort((a, b) => Number(b[0]?.severity === 'error') - Number(a[0]?.severity === 'error'))
+    .map(found => {
+      const places = found.slice(0, 3).map(({ file, line }) => `${file}:${line}`);
+      const more = found.length > 3 ? ` and ${found.length - 3} more` : '';
+      return `${found[0]?.severity} ${found[0]?.rule} ${places.join(', ')}${more}  ${found[0]?.message}`;
+    });
 }
 
 function describeChanges(plan: Plan): string[] {
@@ -141,8 +156,8 @@ function group(sites: readonly Site[], place: (site: Site) => string): string[] 
 /** Security floor: research on 2026-11, pgbouncer.org/changelog.html. */
 function describeVersion({ config, changes }: Plan): string[] {
   if (!changes.some(change => change.file.startsWith(`${config.assets.directory}/`))) return [];
-  const ships =
-    config.pool.base === 'alpine' ? 'Alpine 3.23 ships PgBouncer 1.25' : 'Debian trixie ships PgBouncer 1.24';
+  const { name, pgbouncer } = bases[config.pool.base];
+  const ships = `${name} ships PgBouncer ${pgbouncer}`;
   return [
     `${ships}, which lacks the fixes of 1.26.1 (CVE-2026-107350, CVE-2026-107349): keep the pooler's port off public interfaces, and rebuild when the base has them.`,
   ];
@@ -150,10 +165,13 @@ function describeVersion({ config, changes }: Plan): string[] {
 
 function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
-  if (mode === 'write')
-    return plan.changes.length > 0
-      ? 'Next: docker compose up --build, then docs/pgbouncer.md for the rollout checklist.'
-      : 'Nothing to do.';
+  if (mode === 'write') {
+    if (plan.changes.length === 0) return 'Nothing to do.';
+    const manifests = plan.changes.filter(({ kind, file }) => kind === 'create' && /\.ya?ml$/.test(file));
+    return manifests.length > 0
+      ? `Next: follow the first lines of ${manifests.map(({ file }) => file).join(', ')}, then apply the rest.`
+      : `Next: docker compose up -d --build --wait, then npx pool-migrate${where} verify`;
+  }
   const unsafe = plan.unsafe ? ' --unsafe' : '';
   if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}`;
   if (!plan.unsafe && plan.sites.some(site => site.action === 'pooled')) {

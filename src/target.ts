@@ -1,7 +1,7 @@
 /** What a pooled endpoint becomes. The only place that chooses a target. */
 import type { Config } from './config.ts';
 import type { Part, Server, Site, Span } from './model.ts';
-import type { Topology } from './topology.ts';
+import { isManifestServer, type Topology } from './topology.ts';
 
 export interface Pool {
   host: string;
@@ -10,13 +10,16 @@ export interface Pool {
   published: { value: number; text: string } | null;
   /** A pooler that the repository has already; then none is generated. */
   existing: Server | null;
+  /** What it leads to: one server, or several of one stack that the configuration names. */
+  servers: Server[];
 }
 
 export const HOST_PORT_VARIABLE = 'HOST_PGBOUNCER_PORT';
 
-/** The pooler in front of a server: the repository's own where there is one, else the one that is generated. */
-export function poolFor(server: Server, topology: Topology, config: Config): Pool {
-  const existing = topology.poolers.find(pooler => pooler.stack === server.stack) ?? null;
+/** The pooler in front of servers of one stack: the repository's own where there is one, else the one that is generated. */
+export function poolFor(servers: Server[], topology: Topology, config: Config): Pool {
+  const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
+  const existing = existingPooler(server, topology);
   if (existing) {
     const published = existing.published[0];
     return {
@@ -26,22 +29,51 @@ export function poolFor(server: Server, topology: Topology, config: Config): Poo
         ? { value: published.value, text: published.variable ? published.raw : String(published.value) }
         : null,
       existing,
+      servers,
     };
   }
   const value = freePort(config.pool.publishedPort, topology) + rankOf(server, topology);
   return {
-    host: config.pool.host,
-    port: config.pool.port,
+    host: hostFor(server, topology, config),
+    // CloudNativePG's poolers listen where its servers do.
+    port: server.operator ? server.port : config.pool.port,
     published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
     existing: null,
+    servers,
   };
+}
+
+/** The pooler of the stack; in manifests, the one that names the server, wherever it lies. */
+export function existingPooler(server: Server, topology: Topology): Server | null {
+  const { poolers } = topology;
+  if (!isManifestServer(server, topology)) {
+    const composed = poolers.filter(pooler => !isManifestServer(pooler, topology));
+    return composed.find(({ stack }) => stack === server.stack) ?? null;
+  }
+  const named = poolers.filter(({ leadsTo }) => leadsTo === server.service);
+  const isAlone = topology.servers.filter(({ stack }) => stack === server.stack).length === 1;
+  return (
+    named.find(({ stack }) => stack === server.stack) ??
+    named[0] ??
+    (isAlone ? poolers.find(({ stack, leadsTo }) => stack === server.stack && leadsTo === undefined) : null) ??
+    null
+  );
+}
+
+/** Servers of one cluster can share a namespace, so each pooler then has the name of its server. */
+function hostFor(server: Server, topology: Topology, { pool }: Config): string {
+  const isShared = topology.servers.some(
+    other => isManifestServer(other, topology) && other.service !== server.service,
+  );
+  return isManifestServer(server, topology) && isShared ? `${pool.host}-${server.service}` : pool.host;
 }
 
 /** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */
 function rankOf(server: Server, topology: Topology): number {
-  const port = (other: Server) => other.published[0]?.value ?? 0;
-  const ports = topology.servers.filter(other => other.published.length > 0).map(port);
-  return Math.max(0, [...new Set(ports)].indexOf(port(server)));
+  const published = topology.servers.filter(other => other.published.length > 0);
+  const leaders = published.filter((other, i) => published.findIndex(({ stack }) => stack === other.stack) === i);
+  const ports = leaders.map(other => other.published[0]?.value ?? 0);
+  return Math.max(0, [...new Set(ports)].indexOf(server.published[0]?.value ?? 0));
 }
 
 /** The wanted port, or the next one that no service publishes. */
@@ -75,6 +107,9 @@ export function replacementsFor(site: Site, pool: Pool): Replacement[] {
   } else if (!part && site.form === 'url' && site.host) {
     const end = site.host.span.end;
     pieces.push({ span: { start: end, end }, text: `:${port}` });
+  } else if (!part && site.portSlot) {
+    const { at, before, after } = site.portSlot;
+    pieces.push({ span: { start: at, end: at }, text: `${before}${port}${after}` });
   }
   return pieces.sort((a, b) => a.span.start - b.span.start);
 }
@@ -94,11 +129,12 @@ const isPublishVariable = (part: Part, site: Site): boolean =>
     published => published.variable !== null && part.variables.includes(published.variable),
   );
 
-/** The site's text with the replacements made. */
+/** The site's text with the replacements made, without what is inserted beyond its end. */
 export function replacedText(site: Site, text: string, pieces: readonly Replacement[]): string {
   let out = '';
   let at = site.span.start;
   for (const { span, text: replacement } of pieces) {
+    if (span.start > site.span.end || (span.start === site.span.end && site.portSlot?.at === span.start)) continue;
     out += text.slice(at, span.start) + replacement;
     at = span.end;
   }

@@ -1,5 +1,6 @@
 /** Which services are Postgres, under which names and ports they answer, and who uses them. */
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
+import { baseFileOf, withBase } from './extends.ts';
 import type { Published, Server } from './model.ts';
 import { dirOf, joinPath } from './paths.ts';
 
@@ -11,6 +12,8 @@ export interface Topology {
   composeFiles: ComposeFile[];
   /** Stack of each compose file: its directory, or that of the file which includes it. */
   stacks: Map<string, string>;
+  /** The configuration names the servers: then each of several is meant, by its own name. */
+  isConfigured: boolean;
   /** Name of the pooler in manifests, which its owner deploys: what has it is pooled already. */
   poolHost: string;
   /** Host ports that something in the stack publishes already. */
@@ -38,7 +41,8 @@ export function buildTopology(input: TopologyInput): Topology {
   for (const file of input.composeFiles) {
     const stack = stacks.get(file.path) ?? dirOf(file.path);
     const environment = input.environments.get(stack) ?? new Map();
-    for (const service of file.services) {
+    for (const own of file.services) {
+      const service = withBase(file, own, input.composeFiles);
       for (const port of service.ports) {
         const value = portValue(port.published ?? '', environment);
         if (value !== null) takenPorts.add(value);
@@ -58,19 +62,20 @@ export function buildTopology(input: TopologyInput): Topology {
     poolers: all.filter(server => server.kind === 'pooler'),
     others: all.filter(server => server.kind === 'other-engine' || (server.kind === 'postgres' && !isNamed(server))),
     composeFiles: input.composeFiles,
+    isConfigured: input.named.length > 0,
     poolHost: input.poolHost,
     stacks,
     takenPorts,
   };
 }
 
-/** Files of one directory run together or instead of one another; an included file belongs to its includer. */
+/** Files of one directory run together or instead of one another; an included or extended file belongs to the one that names it. */
 function assignStacks(files: ComposeFile[]): Map<string, string> {
   const stacks = new Map(files.map(file => [file.path, dirOf(file.path)]));
   for (let round = 0; round < 5; round++) {
     for (const file of files) {
-      for (const include of file.includes) {
-        const path = joinPath(dirOf(file.path), include);
+      const bases = file.services.flatMap(service => baseFileOf(file, service) ?? []);
+      for (const path of [...file.includes.map(include => joinPath(dirOf(file.path), include)), ...bases]) {
         if (stacks.has(path)) stacks.set(path, stacks.get(file.path) ?? dirOf(file.path));
       }
     }
@@ -92,6 +97,16 @@ const SERVER_IMAGE =
   /^(?:postgres(?:ql)?|postgis|pgvector|timescaledb(?:-ha|-postgis)?|citus|pgrouting|paradedb|pgautoupgrade|spilo(?:-\d+)?|alloydbomni|edb-postgres|postgres-(?!operator)[\w-]*|[\w-]+-postgres(?:ql)?|postgresql-[\w-]+|postgis-[\w-]+|postgres[\d.]+|pgvecto-rs|vectorchord-postgres|age)$/;
 
 /** By the last part of the image's name, without registry and tag. */
+export const isPoolerImage = (name: string): boolean => POOLER.test(name);
+
+/** An image of somebody's own, told by the volume that it keeps its data in. */
+export const holdsData = (image: string, mounts: readonly string[]): boolean =>
+  !HELPERS.test(image) && mounts.some(path => /^\/var\/lib\/(?:postgresql|pgsql)(?:[/:]|$)/.test(path));
+
+/** Defined by Kubernetes manifests only. */
+export const isManifestServer = (server: Server, { composeFiles }: Pick<Topology, 'composeFiles'>): boolean =>
+  !server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
+
 export const isServerImage = (name: string): boolean => SERVER_IMAGE.test(name) && !HELPERS.test(name);
 
 function recognise(service: ComposeService, file: ComposeFile, input: TopologyInput): Recognition | null {
@@ -115,8 +130,8 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
     return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base}` };
   }
   if (image !== '' && /mysql|mariadb|mongo|redis|rabbit|mssql|oracle|clickhouse|elastic/.test(image)) return null;
-  const hasVolume = service.volumes.some(volume => /:\/var\/lib\/(?:postgresql|pgsql)/.test(volume));
-  if (hasVolume && !HELPERS.test(image)) {
+  const mounts = service.volumes.map(volume => volume.slice(volume.indexOf(':') + 1));
+  if (holdsData(image, mounts)) {
     return { kind: 'postgres', port: serverPort(service), evidence: 'a data volume at /var/lib/postgresql' };
   }
   const setsPassword = service.environment.some(entry =>

@@ -19,11 +19,13 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
   const after = indexByText(second.sites);
   for (const site of first.sites) {
     if (!edited.has(site.file)) continue;
+    if (isReplacedReader(site, first.sites)) continue;
     const isPooled = site.replacement !== null && isApplied(site, first);
     const text = isPooled ? (site.replacement as string) : site.text;
     const twins = after.get(`${site.file}\0${site.key}\0${site.form}\0${text}`);
     // A pooled place leads to the pooler now; what a migration that shares it should have is still said.
-    const holds = (twin: Site) => (isPooled ? leadsToPool(twin) : twin.action === site.action);
+    const holds = (twin: Site) =>
+      isPooled ? leadsToPool(twin) : twin.action === site.action || (site.rule === 'no-literal' && leadsToPool(twin));
     const at = twins?.findIndex(holds) ?? -1;
     const [twin] = twins?.splice(Math.max(at, 0), 1) ?? [];
     if (!twin) faults.push({ file: site.file, reason: `${text} could not be found again after the edit` });
@@ -36,6 +38,12 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
   }
   return faults.filter((fault, i) => faults.findIndex(other => other.file === fault.file) === i);
 }
+
+/** A service that got a value of its own no longer reads the shared variable. */
+const isReplacedReader = ({ decision, service, host, port }: Site, sites: readonly Site[]): boolean =>
+  !host?.value &&
+  !port?.value &&
+  sites.some(site => site.decision === decision && service !== null && site.splitServices.includes(service));
 
 /** `none` is a value put together from variables, each of which is a place of its own. */
 const leadsToPool = (site: Site): boolean =>

@@ -1,19 +1,19 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CLI, copyFixture, listTree, makeDirectory, makeRepository, runCli, snapshotTree } from './repository.ts';
+import {
+  CLI,
+  copyFixture,
+  listTree,
+  makeDirectory,
+  makeRepository,
+  runCli,
+  smallCompose,
+  snapshotTree,
+} from './repository.ts';
 
-const COMPOSE = `services:
-  postgres:
-    image: postgres:15
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
-    ports: ["5433:5432"]
-  app:
-    image: acme/app
-    environment:
-      DATABASE_URL: postgresql://app:s3cret-pw@postgres:5432/app
-`;
+const COMPOSE = smallCompose('postgres', 'DATABASE_URL: postgresql://app:s3cret-pw@postgres:5432/app');
 
 describe('wrong use: exit 2, nothing done', () => {
   test.each([
@@ -353,4 +353,20 @@ test('a password that can not be copied keeps the pooler away, and says so', () 
   );
   const report = JSON.parse(runCli(['-C', makeRepository({ 'docker-compose.yml': compose }), '--json']).stdout);
   expect(report.sites).toMatchObject([{ action: 'review', rule: 'no-place-for-pooler' }]);
+});
+
+test('UTF-16 files are refused by name, and nothing behind a directory that became a link is read', () => {
+  const wide = Buffer.from('\ufeffDATABASE_URL=postgresql://app:pw@postgres:5432/app\n', 'utf16le');
+  const root = makeRepository({
+    'docker-compose.yml': COMPOSE,
+    '.env.example': wide,
+    'conf/.env.example': 'DATABASE_URL=postgresql://app:pw@postgres:5432/app\n',
+  });
+  const outside = makeRepository({ '.env.example': 'DATABASE_URL=postgresql://app:pw@postgres:5432/other\n' });
+  rmSync(join(root, 'conf'), { recursive: true });
+  symlinkSync(outside, join(root, 'conf'));
+  const result = runCli(['--json'], { cwd: root });
+  const report = JSON.parse(result.stdout);
+  expect(report.refused).toEqual([{ file: '.env.example', reason: expect.stringContaining('UTF-16') }]);
+  expect(report.sites.map(({ file }: { file: string }) => file)).toEqual(['docker-compose.yml']);
 });

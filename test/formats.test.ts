@@ -1,17 +1,8 @@
 import { expect, test } from 'vitest';
 import { planMigration } from '../src/index.ts';
-import { makeRepository } from './repository.ts';
+import { makeRepository, smallCompose } from './repository.ts';
 
-const COMPOSE = `services:
-  db:
-    image: postgres:15
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
-    ports: ["5433:5432"]
-  app:
-    image: acme/app
-    environment:
-      LOG_LEVEL: info
-`;
+const COMPOSE = smallCompose('db');
 
 /** `text → replacement` for pooled places, `text: action` for the others, in the order of the file. */
 const show = (sites: { text: string; action: string; replacement: string | null }[]): string[] =>
@@ -150,6 +141,94 @@ const FORMATS: [name: string, path: string, text: string, expected: string[]][] 
     'DATABASE_URL=postgres://app:pw@localhost:${HOST_PG:-5433}/app',
     ['localhost:${HOST_PG:-5433} → localhost:${HOST_PG:-6432}'],
   ],
+  // A port is added only where the whole call, object or DSN can be seen.
+  ['a call with **options', 'a.py', 'psycopg2.connect(host="db", **options)', ['db: review']],
+  ['an object with a spread', 'a.ts', "new Pool({ ...base, host: 'db' })", ['db: review']],
+  ['a host that the environment gives', 'a.ts', "new Pool({ host: process.env.DB_HOST || 'db' })", ['db: review']],
+  ['a Vault of Jinja', 'vars.yml', 'url: "postgres://app:{{ pw }}@db:5432/app"', ['db:5432: review']],
+  ['Ansible', 'site.yml', '- hosts: all\n  vars:\n    url: postgres://app:pw@db:5432/app', ['db:5432: review']],
+  ['Terraform', 'main.tf', 'default = "postgres://app:pw@db:5432/app"', ['db:5432: review']],
+  [
+    'the test section of Rails',
+    'config/database.yml',
+    'test:\n  host: db\n  port: 5432',
+    ['db: review', '5432: review'],
+  ],
+  [
+    'Flyway in Spring',
+    'application.yml',
+    'spring:\n  flyway:\n    url: jdbc:postgresql://db:5432/app',
+    ['db:5432: direct'],
+  ],
+  [
+    'a server of the script',
+    'dev.sh',
+    'docker run -d -p 5433:5432 postgres:16\napp --url postgres://app:pw@localhost:5433/app',
+    ['localhost:5433: review'],
+  ],
+  [
+    'a dump in a devcontainer',
+    '.devcontainer/devcontainer.json',
+    '{ "postCreateCommand": "pg_restore -d postgres://app:pw@db:5432/app x" }',
+    ['db:5432: direct'],
+  ],
+  [
+    'Prisma, direct',
+    'schema.prisma',
+    'datasource db {\n  directUrl = "postgres://app:pw@db:5432/app"\n}',
+    ['db:5432: direct'],
+  ],
+  ['a call without a port', 'a.py', 'asyncpg.connect(user="a", host="db")', ['db → pgbouncer']],
+  ['an object without a port', 'a.ts', "new Client({ host: 'db', user: 'a' })", ['db → pgbouncer']],
+  ['libpq without a port', 'a.py', 'psycopg2.connect("host=db dbname=app")', ['db → pgbouncer']],
+  [
+    '.NET without a port',
+    'appsettings.json',
+    '{ "C": { "D": "Host=db;Database=x;Username=app" } }',
+    ['db → pgbouncer'],
+  ],
+  [
+    'Django without a port',
+    'settings.py',
+    "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db', 'PORT': ''}}",
+    ['db → pgbouncer'],
+  ],
+  [
+    'systemd, several',
+    'app.service',
+    '[Service]\nEnvironment="DB_HOST=localhost" DB_PORT=5433',
+    ['localhost → localhost', '5433 → 6432'],
+  ],
+  [
+    'Nest configuration',
+    'a.ts',
+    "registerAs('db', () => ({ host: process.env.DB_HOST || 'db', port: parseInt(process.env.DB_PORT, 10) || 5432 }))",
+    SPLIT,
+  ],
+  [
+    'a conditional',
+    'a.ts',
+    "new Pool({ host: 'db', port: process.env.DB_PORT ? Number(process.env.DB_PORT) : 5432 })",
+    SPLIT,
+  ],
+  [
+    'typed configuration',
+    'a.ts',
+    "forRoot({ type: 'postgres', host: config.get<string>('DB_HOST', 'db'), port: config.get<number>('DB_PORT', 5432) })",
+    SPLIT,
+  ],
+  [
+    'a template of defaults',
+    'a.ts',
+    "const u = `postgres://a:b@${process.env.DB_HOST || 'db'}:${process.env.DB_PORT || 5432}/app`",
+    SPLIT,
+  ],
+  [
+    'an f-string of a default',
+    'a.py',
+    'HOST = os.getenv("DB_HOST", "db")\nu = f"postgres://a:b@{HOST}:5432/app"',
+    ['db → pgbouncer', '{HOST}:5432 → {HOST}:6432'],
+  ],
   ['a document where nothing runs pooled', 'a.md', '`postgres://app:pw@db:5432/app`', ['db:5432: review']],
 ];
 
@@ -157,6 +236,22 @@ test.each(FORMATS)('%s', async (_, path, text, expected) => {
   const plan = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': COMPOSE, [path]: `${text}\n` }) });
   expect(plan.errors).toEqual([]);
   expect(show(plan.sites.filter(site => site.file === path))).toEqual(expected);
+});
+
+test.each([
+  ['a.py', 'asyncpg.connect(user="a", host="db")', 'asyncpg.connect(user="a", host="pgbouncer", port=6432)'],
+  ['a.ts', "new Client({ host: 'db', user: 'a' })", "new Client({ host: 'pgbouncer', port: 6432, user: 'a' })"],
+  ['b.ts', "new Client({\n  host: 'db',\n})", "new Client({\n  host: 'pgbouncer',\n  port: 6432,\n})"],
+  [
+    'a.json',
+    '{ "D": "Host=db;Database=x;Username=app" }',
+    '{ "D": "Host=pgbouncer;Port=6432;Database=x;Username=app" }',
+  ],
+])('a port is put in: %s %s', async (path, text, expected) => {
+  const { changes } = await planMigration({
+    cwd: makeRepository({ 'docker-compose.yml': COMPOSE, [path]: `${text}\n` }),
+  });
+  expect(changes.find(change => change.file === path)?.after).toBe(`${expected}\n`);
 });
 
 test('a host alone in compose is pooled where the code that reads it has the port', async () => {
@@ -181,7 +276,7 @@ test('code that listens keeps its service direct, and the others pooled', async 
   });
   const { sites } = await planMigration({ cwd: root });
   expect(sites.map(({ service: name, action, safety }) => [name, action, safety])).toEqual([
-    ['worker', 'pooled', 'unsafe'],
+    ['worker', 'direct', 'safe'],
     ['web', 'pooled', 'safe'],
   ]);
 });

@@ -146,7 +146,7 @@ describe('classifyPart', () => {
     ['${HOST:-}', 'variable', null, '${HOST:-}', ['HOST']],
     ['${HOST:?no host}', 'variable', null, '${HOST:?no host}', ['HOST']],
     ['${A:-${B}}', 'variable', null, '${A:-${B}}', ['A', 'B']],
-    ['{host}', 'hole', null, '{host}', []],
+    ['{host}', 'hole', null, '{host}', ['host']],
     ['%s', 'hole', null, '%s', []],
     ['%(host)s', 'hole', null, '%(host)s', []],
     ['<host>', 'hole', null, '<host>', []],

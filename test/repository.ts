@@ -20,6 +20,18 @@ export function makeDirectory(): string {
   return path;
 }
 
+/** A Postgres that is published on 5433, and an application that gets the entries. */
+export const smallCompose = (server: string, environment = 'LOG_LEVEL: info'): string => `services:
+  ${server}:
+    image: postgres:15
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
+    ports: ["5433:5432"]
+  app:
+    image: acme/app
+    environment:
+      ${environment}
+`;
+
 /** A git work tree with the files committed. Content in latin1 where it is a Buffer. */
 export function makeRepository(files: Record<string, string | Buffer>, options: { git?: boolean } = {}): string {
   const root = makeDirectory();

@@ -1,17 +1,8 @@
 import { expect, test } from 'vitest';
 import { planMigration } from '../src/index.ts';
-import { makeRepository } from './repository.ts';
+import { makeRepository, smallCompose } from './repository.ts';
 
-const COMPOSE = `services:
-  postgres:
-    image: postgres:15
-    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
-    ports: ["5433:5432"]
-  app:
-    image: acme/app
-    environment:
-      LOG_LEVEL: info
-`;
+const COMPOSE = smallCompose('postgres');
 const inCompose = (line: string) => ({ 'docker-compose.yml': `${COMPOSE}      ${line}\n` });
 const inFile = (path: string) => (line: string) => ({ 'docker-compose.yml': COMPOSE, [path]: `${line}\n` });
 const inManifest = (line: string) => ({

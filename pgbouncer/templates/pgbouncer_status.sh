@@ -71,9 +71,16 @@ ask_container() { # console command
   set -- "$separator" "$1"
   # Expanded inside the container, where the user and the pgpass file are.
   # shellcheck disable=SC2016
-  inside='PGUSER=${POSTGRES_USER:-$(cat "$POSTGRES_USER_FILE")} PGPASSFILE=${PGBOUNCER_RUNTIME_DIR:-/run/pgbouncer}/pgpass
-    export PGUSER PGPASSFILE PGHOST=127.0.0.1 PGPORT="${PGBOUNCER_PORT:-6432}" PGDATABASE=pgbouncer PGCONNECT_TIMEOUT=5
-    exec psql -X -w -A -F "$1" -P footer=off -c "$2"'
+  inside='PGUSER=${POSTGRES_USER:-$(cat "${POSTGRES_USER_FILE:-/dev/null}")} runtime=${PGBOUNCER_RUNTIME_DIR:-/run/pgbouncer}
+    export PGUSER="${PGUSER:-postgres}" PGPASSFILE="$runtime/pgpass" PGHOST=127.0.0.1 PGPORT="${PGBOUNCER_PORT:-6432}"
+    export PGDATABASE=pgbouncer PGCONNECT_TIMEOUT=5
+    if [ "${PGBOUNCER_PROCESSES:-1}" -eq 1 ]; then exec psql -X -w -A -F "$1" -P footer=off -c "$2"; fi
+    number=1
+    while [ "$number" -le "$PGBOUNCER_PROCESSES" ]; do
+      answer=$(PGHOST=$runtime/$number psql -X -w -A -F "$1" -P footer=off -c "$2") || exit 1
+      printf "%s\n" "$answer" | sed -e "1s/^/process$1/" -e "2,\$ s/^/$number$1/" | if [ "$number" -eq 1 ]; then cat; else sed 1d; fi
+      number=$((number + 1))
+    done'
   if [ -n "$compose_file" ] && [ -z "${COMPOSE_FILE:-}" ]; then
     compose -f "$compose_file" exec -T "$service" sh -c "$inside" sh "$@" </dev/null
   else
@@ -93,9 +100,9 @@ ask_or_stop() { # console command; sets $answer
 }
 
 # Columns by name, since they differ from version to version.
-print_columns() { # names
+print_columns() { # names; the number of the process comes first where there are several
   printf '%s\n' "$answer" | awk -F "$separator" -v wanted="$1" '
-    BEGIN { n = split(wanted, name, " ") }
+    NR == 1 { n = split(($1 == "process" ? "process " : "") wanted, name, " ") }
     { for (i = 1; i <= n; i++) {
         if (NR == 1) { for (c = 1; c <= NF; c++) if ($c == name[i]) at[i] = c; cell[NR, i] = name[i] }
         else cell[NR, i] = at[i] ? $at[i] : "-"

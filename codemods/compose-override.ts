@@ -1,0 +1,120 @@
+/** Values of a service's own in a compose file, over those that it shares with others by an anchor or an env file. */
+import { contentEnd, lineEndOf, lineStartOf } from '../src/lines.ts';
+import type { Newline } from '../src/model.ts';
+import type { ComposeFile, ComposeService } from './compose-file.ts';
+import type { Insertion } from './compose-service.ts';
+import {
+  endOf,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  keyOf,
+  type Node,
+  type Pair,
+  startOf,
+  type YAMLMap,
+} from './yaml-nodes.ts';
+
+export type Override = [key: string, value: string];
+
+/**
+ * Gives the service `KEY: value` in its own environment. Null where the file's shape leaves no exact place.
+ * E.g.: `environment: *shared` → `environment:` with `<<: *shared` and `KEY: value` below.
+ */
+export function overrideEnvironment(
+  file: ComposeFile,
+  service: ComposeService,
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion[] | null {
+  const body = service.pair.value;
+  if (!isMap(body) || body.flow) return null;
+  const pair = body.items.find(item => keyOf(item) === 'environment') as Pair<Node, Node | null> | undefined;
+  if (!pair) {
+    // An environment that comes with the whole service can't be extended, only replaced.
+    return service.environment.length > 0 ? null : [appendEnvironment(file, body, overrides, newline)];
+  }
+  const { value } = pair;
+  if (isAlias(value) && isMap(service.environmentNode)) return [replaceAlias(file, pair, overrides, newline)];
+  if (isMap(value) && !value.flow && value.items.length > 0) return fillMap(file, value, overrides, newline);
+  if (isSeq(value) && !value.flow) return fillList(file, value.items as Node[], overrides, newline);
+  return null;
+}
+
+function appendEnvironment(
+  file: ComposeFile,
+  body: YAMLMap,
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion {
+  const { text } = file;
+  const last = body.items.at(-1);
+  const first = startOf(body.items[0]?.key);
+  const indent = text.slice(lineStartOf(text, first), first);
+  const lines = [`${indent}environment:`, ...overrides.map(([key, value]) => `${indent}  ${key}: ${value}`)];
+  return insert(contentEnd(text, endOf(last?.value ?? last?.key)), newline + lines.join(newline));
+}
+
+function replaceAlias(
+  file: ComposeFile,
+  pair: Pair<Node, Node | null>,
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion {
+  const { text } = file;
+  const start = startOf(pair.key);
+  const indent = `${text.slice(lineStartOf(text, start), start)}  `;
+  const span = { start: startOf(pair.value), end: endOf(pair.value) };
+  const lines = [
+    `<<: ${text.slice(span.start, span.end).trimEnd()}`,
+    ...overrides.map(([key, value]) => `${key}: ${value}`),
+  ];
+  // The blank after the colon goes too.
+  const colon = text.lastIndexOf(':', span.start) + 1;
+  return { span: { start: colon, end: span.end }, text: lines.map(line => newline + indent + line).join('') };
+}
+
+function fillMap(
+  file: ComposeFile,
+  map: YAMLMap,
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion[] | null {
+  const { text } = file;
+  const last = map.items.at(-1) as Pair<Node, Node | null>;
+  const first = startOf(map.items[0]?.key);
+  const indent = text.slice(lineStartOf(text, first), first);
+  if (!/^ *$/.test(indent)) return null;
+  const at = contentEnd(text, endOf(last.value ?? last.key));
+  const found: Insertion[] = [];
+  for (const [key, value] of overrides) {
+    const own = map.items.find(item => keyOf(item) === key) as Pair<Node, Node | null> | undefined;
+    if (!own) found.push(insert(at, `${newline}${indent}${key}: ${value}`));
+    else if (isScalar(own.value) && own.value.value !== null) {
+      found.push({ span: { start: startOf(own.value), end: endOf(own.value) }, text: value });
+    } else return null;
+  }
+  return found;
+}
+
+function fillList(
+  file: ComposeFile,
+  items: Node[],
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion[] | null {
+  const { text } = file;
+  const last = items.at(-1);
+  if (!last || !items.every(item => isScalar(item))) return null;
+  const lead = text.slice(lineStartOf(text, startOf(last)), startOf(last));
+  const found: Insertion[] = [];
+  for (const [key, value] of overrides) {
+    const own = items.find(item => isScalar(item) && new RegExp(`^${key}(?:=|$)`).test(String(item.value)));
+    if (own) found.push({ span: { start: startOf(own), end: endOf(own) }, text: `${key}=${value}` });
+    else found.push(insert(lineEndOf(text, endOf(last)), `${newline}${lead}${key}=${value}`));
+  }
+  return found;
+}
+
+const insert = (at: number, text: string): Insertion => ({ span: { start: at, end: at }, text });

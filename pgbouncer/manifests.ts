@@ -1,0 +1,218 @@
+/** The pooler as Kubernetes objects. Pure: what the Postgres workload gets, in; the text of one file, out. */
+import { stringify } from 'yaml';
+import { knobs } from './index.ts';
+
+/** Plain data of a manifest. */
+export type Data = string | number | boolean | null | Data[] | { [key: string]: Data };
+
+export interface ManifestInput {
+  name: string;
+  namespace: string | null;
+  port: number;
+  upstream: { host: string; port: number };
+  poolMode: string;
+  /** Keys by which the existing manifests select their Pods. E.g.: `app` */
+  labelKeys: string[];
+  /** Labels that are no selectors, as they are. E.g.: `app.kubernetes.io/part-of: shop` */
+  labels: { [key: string]: string };
+  /** Entries of `env` and `envFrom` with user, password and database, as Postgres gets them. */
+  env: Data[];
+  envFrom: Data[];
+  /** Secrets that are mounted as files, for `POSTGRES_PASSWORD_FILE`. */
+  volumes: Data[];
+  mounts: Data[];
+  /** Further settings of the entrypoint. */
+  settings: [name: string, value: string][];
+  /** Directory of the image's build context. E.g.: `pgbouncer` */
+  directory: string;
+  /** List items stand below their key, or as deep as it. */
+  indentSequences: boolean;
+}
+
+/** Nobody but the owner knows the registry. */
+export const IMAGE = 'registry.example.com/pgbouncer:replace-me';
+
+/** The user of the generated image. */
+const UID = 10432;
+
+export function renderManifests(input: ManifestInput): string {
+  const { name, directory } = input;
+  const head = `# PgBouncer in front of ${input.upstream.host}.
+# 1. Build the image and replace ${IMAGE} below:
+#    docker build -t ${IMAGE} ${directory} && docker push ${IMAGE}
+# 2. Apply this file and wait for it (kubectl rollout status deployment/${name}) before what connects through it.
+# Settings are read at start: after a change, kubectl rollout restart deployment/${name}
+`;
+  const objects = [configMap(input), deployment(input), service(input), disruptionBudget(input)];
+  return head + objects.map(object => print(object, input.indentSequences)).join('---\n');
+}
+
+const print = (object: Data, indentSeq: boolean): string =>
+  stringify(object, { lineWidth: 0, indentSeq, aliasDuplicateObjects: false });
+
+function metadata({ name, namespace, labels, labelKeys }: ManifestInput, suffix = ''): Data {
+  return {
+    name: name + suffix,
+    ...(namespace === null ? {} : { namespace }),
+    labels: { ...selector({ name, labelKeys }), ...labels },
+  };
+}
+
+const selector = ({ name, labelKeys }: Pick<ManifestInput, 'name' | 'labelKeys'>): { [key: string]: string } =>
+  Object.fromEntries(labelKeys.map(key => [key, name]));
+
+function configMap(input: ManifestInput): Data {
+  const { upstream, port, poolMode, settings } = input;
+  const tuning = knobs.map(knob => [knob.name, knob.name === 'PGBOUNCER_POOL_MODE' ? poolMode : knob.value]);
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: metadata(input, '-settings'),
+    data: {
+      PGBOUNCER_UPSTREAM_HOST: upstream.host,
+      PGBOUNCER_UPSTREAM_PORT: String(upstream.port),
+      PGBOUNCER_PORT: String(port),
+      PGBOUNCER_SELF_NAMES: input.name,
+      ...Object.fromEntries(tuning),
+      ...Object.fromEntries(settings),
+    },
+  };
+}
+
+function deployment(input: ManifestInput): Data {
+  const { name, labels, volumes, env } = input;
+  const own = selector(input);
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: metadata(input),
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: own },
+      template: {
+        metadata: { labels: { ...own, ...labels } },
+        spec: {
+          // Else a Service of this name puts PGBOUNCER_PORT=tcp://… into the environment.
+          enableServiceLinks: false,
+          automountServiceAccountToken: false,
+          terminationGracePeriodSeconds: 60,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: UID,
+            runAsGroup: UID,
+            fsGroup: UID,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'ScheduleAnyway',
+              labelSelector: { matchLabels: own },
+            },
+          ],
+          containers: [
+            {
+              name,
+              image: IMAGE,
+              ports: [{ name: 'pgbouncer', containerPort: input.port }],
+              envFrom: [{ configMapRef: { name: `${name}-settings` } }, ...input.envFrom],
+              ...(env.length > 0 ? { env } : {}),
+              ...probes,
+              // The Service forgets the Pod first; then SIGINT, the image's stop signal, lets transactions end.
+              lifecycle: { preStop: { exec: { command: ['sleep', '10'] } } },
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ['ALL'] },
+              },
+              resources: {
+                requests: { cpu: '50m', memory: '32Mi' },
+                limits: { memory: '128Mi' },
+              },
+              volumeMounts: [{ name: 'run', mountPath: '/run/pgbouncer' }, ...input.mounts],
+            },
+          ],
+          volumes: [{ name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } }, ...volumes],
+        },
+      },
+    },
+  };
+}
+
+/** Ready: a query passes through the pool. Alive: the console answers, so a dead Postgres restarts nothing. */
+const probes: { [key: string]: Data } = {
+  readinessProbe: {
+    exec: { command: ['/usr/local/bin/healthcheck.sh'] },
+    periodSeconds: 10,
+    timeoutSeconds: 10,
+    failureThreshold: 3,
+  },
+  livenessProbe: {
+    exec: {
+      command: [
+        'sh',
+        '-c',
+        'PGCONNECT_TIMEOUT=3 timeout 5 psql -X -w -q -A -t -h 127.0.0.1 -p "$PGBOUNCER_PORT" -U "${POSTGRES_USER:-postgres}" -d pgbouncer -c "SHOW VERSION" >/dev/null',
+      ],
+    },
+    initialDelaySeconds: 10,
+    periodSeconds: 20,
+    timeoutSeconds: 10,
+    failureThreshold: 3,
+  },
+};
+
+function service(input: ManifestInput): Data {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(input),
+    spec: { selector: selector(input), ports: [{ name: 'pgbouncer', port: input.port, targetPort: 'pgbouncer' }] },
+  };
+}
+
+function disruptionBudget(input: ManifestInput): Data {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: metadata(input),
+    spec: { minAvailable: 1, selector: { matchLabels: selector(input) } },
+  };
+}
+
+export interface PoolerInput {
+  name: string;
+  namespace: string | null;
+  cluster: string;
+  poolMode: string;
+  indentSequences: boolean;
+}
+
+/** CloudNativePG runs PgBouncer itself. Source: cloudnative-pg.io/docs, Connection Pooling */
+export function renderPooler({ name, namespace, cluster, poolMode, indentSequences }: PoolerInput): string {
+  const value = (variable: string) => knobs.find(knob => knob.name === variable)?.value ?? '';
+  const head = `# PgBouncer in front of the primary of ${cluster}, run by CloudNativePG.
+# Apply it and wait until its Pods are ready before what connects through it.
+`;
+  const pooler = {
+    apiVersion: 'postgresql.cnpg.io/v1',
+    kind: 'Pooler',
+    metadata: { name, ...(namespace === null ? {} : { namespace }) },
+    spec: {
+      cluster: { name: cluster },
+      instances: 2,
+      type: 'rw',
+      pgbouncer: {
+        poolMode,
+        parameters: {
+          default_pool_size: value('PGBOUNCER_DEFAULT_POOL_SIZE'),
+          reserve_pool_size: value('PGBOUNCER_RESERVE_POOL_SIZE'),
+          max_client_conn: value('PGBOUNCER_MAX_CLIENT_CONN'),
+          query_wait_timeout: value('PGBOUNCER_QUERY_WAIT_TIMEOUT'),
+        },
+      },
+    },
+  };
+  return head + print(pooler, indentSequences);
+}

@@ -1,0 +1,79 @@
+/** The audit as a stage of the plan: findings of the code first, because they decide; those of connection strings after. */
+import { hazards } from '../../rules/hazards.generated.ts';
+import type { CodeFact } from '../code-facts.ts';
+import type { Config } from '../config.ts';
+import type { Hazard, Site, Source } from '../model.ts';
+import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
+import { auditFilter, auditLiterals } from './candidates.ts';
+import { type CompiledHazardRule, compileHazardRule } from './hazard-rules.ts';
+import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
+
+export const AUDIT_LITERALS: readonly string[] = auditLiterals(hazards);
+export const AUDIT_FILTER: RegExp = auditFilter(hazards);
+
+let compiled: CompiledHazardRule[] | null = null;
+
+export function auditInput({ pool }: Config): AuditInput {
+  compiled ??= hazards.map(compileHazardRule);
+  return { rules: compiled, mode: pool.mode, version: pool.version };
+}
+
+/** By path. Sources are told apart by their digest, so that the edited ones of a second look are read again. */
+export async function auditCode(
+  sources: Iterable<Source>,
+  input: AuditInput,
+  cache: Map<string, Finding[]>,
+): Promise<Map<string, Finding[]>> {
+  const found = new Map<string, Finding[]>();
+  for (const source of sources) {
+    const key = `${source.path}\0${source.digest}`;
+    const findings = cache.get(key) ?? (AUDIT_FILTER.test(source.text) ? await auditSource(source, input) : []);
+    cache.set(key, findings);
+    if (findings.length > 0) found.set(source.path, findings);
+  }
+  return found;
+}
+
+/** What decisions have to know: LISTEN and session locks need a session of their own, session settings a look. */
+export function factsOf(findings: readonly Finding[]): CodeFact[] {
+  const telling = findings.filter(({ severity }) => severity === 'error');
+  return [
+    ...(telling.some(({ process }) => process === 'direct') ? (['needs-session'] as const) : []),
+    ...(telling.some(({ process }) => process === 'unsafe') ? (['session-settings'] as const) : []),
+  ];
+}
+
+export interface AuditResult {
+  hazards: Hazard[];
+  /** Comments that keep nothing quiet, or give no reason. */
+  suppressions: { file: string; line: number; problem: 'unused' | 'no reason' }[];
+}
+
+/** Sorted by file and line. Connection strings count where they lead to this repository's server or pooler. */
+export function settleHazards(
+  code: ReadonlyMap<string, Finding[]>,
+  sites: readonly Site[],
+  sources: ReadonlyMap<string, Source>,
+  input: AuditInput,
+): AuditResult {
+  const isOurs = ({ resolution, action }: Site) =>
+    action !== 'direct' && /^(?:server|published|pooler)$/.test(resolution.kind);
+  const files = new Set([...code.keys(), ...sites.filter(isOurs).map(site => site.file)]);
+  const result: AuditResult = { hazards: [], suppressions: [] };
+  for (const file of [...files].sort()) {
+    const source = sources.get(file);
+    if (!source) continue;
+    const own = sites.filter(site => site.file === file && isOurs(site));
+    const found = [...(code.get(file) ?? []), ...auditSites(source, own, input)];
+    const { kept, unused, unexplained } = suppress(found, readSuppressions(source.text));
+    result.hazards.push(...kept.map(withoutProcess));
+    const note = (list: readonly Suppression[], problem: 'unused' | 'no reason') =>
+      result.suppressions.push(...list.map(({ line }) => ({ file, line, problem })));
+    note(unused, 'unused');
+    note(unexplained, 'no reason');
+  }
+  result.hazards.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
+  return result;
+}
+
+const withoutProcess = ({ process: _, ...hazard }: Finding): Hazard => hazard;

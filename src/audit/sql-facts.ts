@@ -1,0 +1,275 @@
+/** What SQL does to the session that runs it, from the AST of PostgreSQL's own grammar (libpg-query). */
+import { maskPlaceholders } from './mask-placeholders.ts';
+
+export type SqlFactName =
+  | 'set-session'
+  | 'set-session-in-tx'
+  | 'set-config-session'
+  | 'search-path-session'
+  | 'session-characteristics'
+  | 'set-role'
+  | 'listen'
+  | 'session-advisory-lock'
+  | 'sql-prepare'
+  | 'temp-table'
+  | 'with-hold-cursor'
+  | 'load'
+  | 'currval-lastval'
+  | 'discard'
+  | 'backend-pid'
+  | 'create-database'
+  | 'foreign-server';
+
+export interface SqlFact {
+  name: SqlFactName;
+  /** Offset in the text, in UTF-16 units. */
+  at: number;
+  /** What is set, locked or listened to, as a word. */
+  detail: string;
+  /** Between BEGIN and COMMIT of the same text. */
+  inTransaction: boolean;
+}
+
+/** A cheap look before the parser is loaded: words of which every hazard has one. */
+export const SQL_WORDS =
+  /_advisory_|\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
+
+/** Kept for each client by PgBouncer. Source: pgbouncer.org/config.html#track_extra_parameters */
+const TRACKED = new Set([
+  'timezone',
+  'datestyle',
+  'client_encoding',
+  'standard_conforming_strings',
+  'application_name',
+  'intervalstyle',
+]);
+
+type Ast = Record<string, unknown>;
+type Library = typeof import('libpg-query');
+
+let library: Library | null = null;
+
+/** Loads the grammar once; it costs some 25 ms. */
+export async function loadGrammar(): Promise<void> {
+  if (library) return;
+  library = await import('libpg-query');
+  await library.loadModule();
+}
+
+/** Null where the text is no SQL. Call `loadGrammar` before. */
+export function readSqlFacts(sql: string): SqlFact[] | null {
+  if (!library) throw new Error('loadGrammar has not been called');
+  const [masked, statements] = parseMasked(sql);
+  if (!statements) return null;
+  const facts: SqlFact[] = [];
+  const toIndex = indexOfBytes(masked);
+  let inTransaction = false;
+  for (const { stmt, stmt_location: start = 0, stmt_len: length } of statements) {
+    const [kind = '', node = {}] = (Object.entries(stmt ?? {})[0] ?? []) as [string, Ast];
+    const transaction = kind === 'TransactionStmt' ? String(node.kind) : '';
+    if (/BEGIN|START/.test(transaction)) inTransaction = true;
+    if (/COMMIT$|ROLLBACK$/.test(transaction)) inTransaction = false;
+    const add = (name: SqlFactName, detail: string, location: unknown) =>
+      facts.push({
+        name,
+        at: toIndex(typeof location === 'number' ? location : skipBlank(masked, start)),
+        detail,
+        inTransaction,
+      });
+    readStatement(kind, node, inTransaction, add);
+    walk(node, (name, child) => readExpression(name, child, add));
+    if (kind === 'DoStmt' || kind === 'CreateFunctionStmt') {
+      const text = masked.slice(toIndex(start), length === undefined ? undefined : toIndex(start + length));
+      for (const fact of readBody(kind, node, text)) add(fact.name, fact.detail, skipBlank(masked, start));
+    }
+  }
+  return facts;
+}
+
+interface Statement {
+  stmt?: Ast;
+  stmt_location?: number;
+  stmt_len?: number;
+}
+
+function parseMasked(sql: string): [masked: string, statements: Statement[] | null] {
+  const masked = maskPlaceholders(sql);
+  const statements = parse(masked);
+  if (statements || !sql.includes('?')) return [masked, statements];
+  const other = maskPlaceholders(sql, false);
+  return [other, parse(other)];
+}
+
+function parse(sql: string): Statement[] | null {
+  try {
+    return (library as Library).parseSync(sql).stmts as Statement[];
+  } catch {
+    return null;
+  }
+}
+
+type Add = (name: SqlFactName, detail: string, location: unknown) => void;
+
+/** Statements as a whole: only what stands on its own is done by the session (a function's `SET` clause is not). */
+function readStatement(kind: string, node: Ast, inTransaction: boolean, add: Add): void {
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  switch (kind) {
+    case 'VariableSetStmt':
+      readSet(node, inTransaction, add);
+      return;
+    case 'ListenStmt':
+    case 'UnlistenStmt':
+      add('listen', text(node.conditionname), undefined);
+      return;
+    case 'PrepareStmt':
+    case 'ExecuteStmt':
+      add('sql-prepare', text(node.name), undefined);
+      return;
+    case 'DeallocateStmt':
+      if (node.isall !== true) add('sql-prepare', text(node.name), undefined);
+      return;
+    case 'CreateStmt':
+      readTemporary(node.relation, node.oncommit, add);
+      return;
+    case 'CreateTableAsStmt': {
+      const into = (node.into ?? {}) as Ast;
+      readTemporary(into.rel, into.onCommit, add);
+      return;
+    }
+    case 'ViewStmt':
+      readTemporary(node.view, undefined, add);
+      return;
+    case 'CreateSeqStmt':
+      readTemporary(node.sequence, undefined, add);
+      return;
+    case 'SelectStmt': {
+      const into = (node.intoClause ?? {}) as Ast;
+      readTemporary(into.rel, into.onCommit, add);
+      return;
+    }
+    case 'DeclareCursorStmt':
+      // CURSOR_OPT_HOLD of parsenodes.h
+      if ((Number(node.options) & 0x20) !== 0) add('with-hold-cursor', text(node.portalname), undefined);
+      return;
+    case 'LoadStmt':
+      add('load', text(node.filename), undefined);
+      return;
+    case 'DiscardStmt':
+      add('discard', 'DISCARD', undefined);
+      return;
+    case 'CreatedbStmt':
+    case 'DropdbStmt':
+      add('create-database', text(node.dbname), undefined);
+      return;
+    case 'CreateForeignServerStmt':
+      add('foreign-server', text(node.servername), undefined);
+  }
+}
+
+function readSet(node: Ast, inTransaction: boolean, add: Add): void {
+  const name = String(node.name ?? '').toLowerCase();
+  const isReset = node.kind === 'VAR_RESET' || node.kind === 'VAR_SET_DEFAULT';
+  if (node.kind === 'VAR_RESET_ALL') add('discard', 'RESET ALL', undefined);
+  else if (node.is_local === true || isReset || /^transaction/.test(name) || TRACKED.has(name)) return;
+  else if (name === 'session characteristics') add('session-characteristics', name, undefined);
+  else if (name === 'role' || name === 'session_authorization') add('set-role', name, undefined);
+  else if (name === 'search_path') add('search-path-session', name, undefined);
+  else add(inTransaction ? 'set-session-in-tx' : 'set-session', name, undefined);
+}
+
+function readTemporary(relation: unknown, onCommit: unknown, add: Add): void {
+  const { relpersistence, relname } = (relation ?? {}) as Ast;
+  if (relpersistence === 't' && onCommit !== 'ONCOMMIT_DROP') add('temp-table', String(relname ?? ''), undefined);
+}
+
+function readExpression(kind: string, node: Ast, add: Add): void {
+  if (kind !== 'FuncCall') return;
+  const name = lastName(node.funcname);
+  const args = (node.args ?? []) as Ast[];
+  if (name === 'set_config') {
+    const variable = stringOf(args[0]);
+    if (variable !== null && TRACKED.has(variable.toLowerCase())) return;
+    if (isFalse(args[2]))
+      add(
+        variable === 'search_path' ? 'search-path-session' : 'set-config-session',
+        variable ?? 'set_config',
+        node.location,
+      );
+  } else if (/^pg_(?:try_)?advisory_(?:un)?lock(?:_shared|_all)?$/.test(name)) {
+    add('session-advisory-lock', name, node.location);
+  } else if (name === 'currval' || name === 'lastval') add('currval-lastval', name, node.location);
+  else if (name === 'pg_backend_pid') add('backend-pid', name, node.location);
+  else if (/^dblink_connect/.test(name)) add('foreign-server', name, node.location);
+}
+
+const lastName = (names: unknown): string => {
+  const last = (Array.isArray(names) ? names.at(-1) : null) as { String?: { sval?: string } } | null;
+  return last?.String?.sval?.toLowerCase() ?? '';
+};
+
+const constant = (node: Ast | undefined): Ast | null => (node?.A_Const as Ast | undefined) ?? null;
+const stringOf = (node: Ast | undefined): string | null => ((constant(node)?.sval as Ast)?.sval as string) ?? null;
+
+/** `false`, `'f'` or `false::boolean`. */
+function isFalse(node: Ast | undefined): boolean {
+  const cast = (node?.TypeCast as Ast | undefined)?.arg as Ast | undefined;
+  if (cast) return isFalse(cast);
+  const value = constant(node);
+  if (value?.boolval) return (value.boolval as Ast).boolval !== true;
+  return /^(?:f|false|off|0)$/i.test(stringOf(node) ?? '');
+}
+
+/** Every node of the tree, by name. */
+function walk(node: unknown, visit: (name: string, node: Ast) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) walk(item, visit);
+  } else if (node !== null && typeof node === 'object') {
+    for (const [name, child] of Object.entries(node)) {
+      if (child !== null && typeof child === 'object' && !Array.isArray(child)) visit(name, child as Ast);
+      walk(child, visit);
+    }
+  }
+}
+
+/** SQL inside DO blocks and function bodies. */
+function readBody(kind: string, node: Ast, text: string): SqlFact[] {
+  const options = ((kind === 'DoStmt' ? node.args : node.options) ?? []) as { DefElem?: Ast }[];
+  const option = (name: string) =>
+    options.find(({ DefElem }) => DefElem?.defname === name)?.DefElem?.arg as Ast | undefined;
+  const language = ((option('language')?.String as Ast)?.sval as string | undefined) ?? 'plpgsql';
+  const source = option('as');
+  const body =
+    ((source?.String as Ast)?.sval as string | undefined) ??
+    ((((source?.List as Ast)?.items as Ast[] | undefined)?.[0]?.String as Ast)?.sval as string | undefined);
+  if (!body) return [];
+  if (language.toLowerCase() === 'sql') return readSqlFacts(body) ?? [];
+  if (language.toLowerCase() !== 'plpgsql') return [];
+  return queriesOf(kind === 'DoStmt' ? asFunction(body) : text).flatMap(query => readSqlFacts(query) ?? []);
+}
+
+const asFunction = (body: string): string => {
+  const tag = '$pool_migrate_body$';
+  return `CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS ${tag}${body}${tag}`;
+};
+
+function queriesOf(statement: string): string[] {
+  const found: string[] = [];
+  try {
+    walk((library as Library).parsePlPgSQLSync(statement), (name, node) => {
+      if (name === 'PLpgSQL_expr' && typeof node.query === 'string') found.push(node.query);
+    });
+  } catch {
+    return [];
+  }
+  return found;
+}
+
+const skipBlank = (sql: string, byte: number): number =>
+  byte + (/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(sql.slice(byte))?.[0].length ?? 0);
+
+/** The parser counts bytes of UTF-8. */
+function indexOfBytes(text: string): (byte: number) => number {
+  if (/^[\x00-\x7f]*$/.test(text)) return byte => byte;
+  const bytes = Buffer.from(text);
+  return byte => bytes.subarray(0, byte).toString('utf8').length;
+}

@@ -1,0 +1,147 @@
+/** The generated image: what a linter says, and what has to be in it or must not be. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { DockerfileParser, type From, type Instruction } from 'dockerfile-ast';
+import { ValidationSeverity, validate } from 'dockerfile-utils';
+import { describe, expect, test } from 'vitest';
+import { type Asset, type AssetInput, generateAssets } from '../pgbouncer/index.ts';
+import { assetInput } from './live/asset-input.ts';
+import { makeDirectory } from './repository.ts';
+
+const settings = {
+  casingInstruction: ValidationSeverity.ERROR,
+  deprecatedMaintainer: ValidationSeverity.ERROR,
+  directiveCasing: ValidationSeverity.ERROR,
+  emptyContinuationLine: ValidationSeverity.ERROR,
+  instructionCmdMultiple: ValidationSeverity.ERROR,
+  instructionEntrypointMultiple: ValidationSeverity.ERROR,
+  instructionHealthcheckMultiple: ValidationSeverity.ERROR,
+  instructionJSONInSingleQuotes: ValidationSeverity.ERROR,
+  instructionUserMultiple: ValidationSeverity.ERROR,
+  instructionWorkdirRelative: ValidationSeverity.ERROR,
+};
+
+const variants = (['alpine', 'debian'] as const).flatMap(base =>
+  [null, 12, 15, 17, 18].map((major): [AssetInput['base'], number | null] => [base, major]),
+);
+
+function generate(
+  base: AssetInput['base'],
+  major: number | null,
+): { assets: Asset[]; instructions: Instruction[]; text: string } {
+  const assets = generateAssets({ ...assetInput, base, server: { ...assetInput.server, major } });
+  const text = assets.find(asset => basename(asset.path) === 'Dockerfile')?.text ?? '';
+  return { assets, text, instructions: DockerfileParser.parse(text).getInstructions() };
+}
+
+/** Packages after `apk add` or `apt-get install`. */
+const listPackages = (text: string): string[] =>
+  (/(?:apk add|apt-get install)((?: +[\w.+-]+)+)/.exec(text.replaceAll('\\\n', ' '))?.[1] ?? '')
+    .trim()
+    .split(/ +/)
+    .filter(word => !word.startsWith('-'));
+
+describe.each(variants)('%s for Postgres %s', (base, major) => {
+  const { assets, instructions, text } = generate(base, major);
+  const named = (name: string): Instruction[] => instructions.filter(item => item.getInstruction() === name);
+  const argumentsOf = (name: string): string[] => named(name).map(item => item.getRawArgumentsContent() ?? '');
+
+  test('the linter has nothing to say', () => {
+    expect(validate(text, settings).map(({ message, range }) => `${range.start.line + 1}: ${message}`)).toEqual([]);
+  });
+
+  test('one base, with a release that it stays on', () => {
+    const bases = named('FROM') as From[];
+    expect(bases).toHaveLength(1);
+    expect(bases[0]?.getImageTag()).toMatch(/^(?:\d+\.\d+|[a-z]+-slim)$/);
+    expect(bases[0]?.getImageTag()).not.toMatch(/latest|edge|stable|testing|sid/);
+  });
+
+  test('known packages, nothing else', () => {
+    const client =
+      base === 'alpine' ? 'postgresql-client' : major === 17 ? 'postgresql-client-17' : 'postgresql-client';
+    expect(listPackages(text)).toEqual(['pgbouncer', client]);
+    expect(text).toContain(base === 'alpine' ? 'apk add --no-cache' : '--no-install-recommends');
+    if (base === 'debian') expect(text).toContain('rm -rf /var/lib/apt/lists/*');
+  });
+
+  test('no ADD, no download, no secret', () => {
+    expect(named('ADD')).toEqual([]);
+    expect(named('ARG')).toEqual([]);
+    expect(argumentsOf('RUN').join('\n')).not.toMatch(/curl|wget|https?:/);
+    expect(argumentsOf('ENV').join('\n')).not.toMatch(/PASSWORD|SECRET|TOKEN|KEY/i);
+    expect(
+      argumentsOf('ENV')
+        .join('\n')
+        .match(/\w+(?==)/g),
+    ).toEqual(['PGBOUNCER_PORT', 'PGBOUNCER_SELF_NAMES', 'PGPASSFILE']);
+  });
+
+  test('what it copies is generated beside it', () => {
+    const copied = argumentsOf('COPY').flatMap(line =>
+      line
+        .split(/\s+/)
+        .filter(word => !word.startsWith('--'))
+        .slice(0, -1),
+    );
+    const generated = assets.map(asset => asset.path);
+    expect(copied).toHaveLength(4);
+    for (const name of copied) expect(generated).toContain(`pgbouncer/${name}`);
+    // and everything that the entrypoint calls is among it
+    const entrypoint = assets.find(asset => asset.path.endsWith('docker-entrypoint.sh'))?.text ?? '';
+    for (const [, name] of entrypoint.matchAll(/\$here\/([\w.-]+)/g)) expect(copied).toContain(name);
+  });
+
+  test('a numeric user that is no root, and the right signal', () => {
+    expect(argumentsOf('USER')).toEqual(['10432:10432']);
+    expect(argumentsOf('STOPSIGNAL')).toEqual(['SIGINT']);
+    const order = instructions.map(item => item.getInstruction());
+    expect(order.lastIndexOf('RUN')).toBeLessThan(order.indexOf('USER'));
+  });
+
+  test('entrypoint and health check without a shell around them, so that signals arrive', () => {
+    expect(argumentsOf('ENTRYPOINT')).toEqual(['["/usr/local/bin/docker-entrypoint.sh"]']);
+    expect(text).toMatch(/^HEALTHCHECK .*--timeout=10s .*CMD \["\/usr\/local\/bin\/healthcheck.sh"\]$/m);
+    expect(argumentsOf('EXPOSE')).toEqual([String(assetInput.poolPort)]);
+  });
+});
+
+describe('the linter can fail', () => {
+  test.each([
+    ['FROM alpine:3.24\nADDD x y\n'],
+    ['FROM alpine:3.24\nSTOPSIGNAL\n'],
+    ['FROM alpine:3.24\nCOPY --chmood=1 a b\n'],
+    ["FROM alpine:3.24\nENTRYPOINT ['x']\n"],
+    ['FROM alpine:3.24\nHEALTHCHECK --interval=5x CMD x\n'],
+  ])('%j', text => {
+    expect(validate(text, settings)).not.toEqual([]);
+  });
+});
+
+describe('the generated scripts', () => {
+  const hasShellcheck = spawnSync('shellcheck', ['--version']).status === 0;
+  if (!hasShellcheck && process.env.CI === 'true') throw new Error('shellcheck is missing, and CI must have it');
+  if (!hasShellcheck) process.stdout.write('shellcheck was not found: its tests are skipped\n');
+  const scripts = generate('alpine', 15).assets.filter(asset => asset.executable);
+
+  test.skipIf(!hasShellcheck).each(scripts.map(({ path, text }) => [path, text]))(
+    '%s passes shellcheck',
+    (path = '', text = '') => {
+      const file = join(makeDirectory(), basename(path));
+      writeFileSync(file, text);
+      expect(spawnSync('shellcheck', ['-s', 'sh', file], { encoding: 'utf8' }).stdout).toBe('');
+    },
+  );
+
+  test.each(scripts.map(({ path, text }) => [path, text]))('%s is plain POSIX sh', (path = '', text = '') => {
+    expect(text.startsWith('#!/bin/sh\n'), path).toBe(true);
+    const code = text.replace(/^\s*#.*$/gm, '');
+    expect(code).not.toMatch(/\beval\b|pipefail|^\s*echo\b|printf "\$|\r/m);
+  });
+
+  test("the project's own script passes too", () => {
+    if (!hasShellcheck) return;
+    execFileSync('shellcheck', ['-s', 'sh', 'scripts/install-test-tools.sh']);
+  });
+});

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { hazards } from '../rules/hazards.generated.ts';
+import { auditSites, auditSource } from '../src/audit/audit.ts';
+import { compileHazardRule, type PoolMode } from '../src/audit/hazard-rules.ts';
+import { extractSource } from '../src/extract.ts';
+import type { Source } from '../src/model.ts';
+import { buildTopology } from '../src/topology.ts';
+
+const topology = buildTopology({
+  composeFiles: [],
+  environments: new Map(),
+  readDockerfile: () => null,
+  manifests: [],
+  named: [],
+  poolHost: 'pgbouncer',
+});
+const scan = { names: new Set(['postgres']), ports: new Set(['5432']) };
+const rules = hazards.map(compileHazardRule);
+
+async function audit(file: string, text: string, mode: PoolMode, version: string) {
+  const source: Source = { path: file, text: `${text}\n`, newline: '\n', mode: 0o644, digest: '' };
+  const { extraction } = await extractSource(source, topology, scan);
+  const input = { rules, mode, version };
+  return [...(await auditSource(source, input)), ...auditSites(source, extraction.sites, input)];
+}
+
+const EXAMPLES = hazards.flatMap(rule =>
+  rule.examples.flatMap(({ bad, good }) => [
+    { rule, kind: 'good' as const, example: good },
+    { rule, kind: 'bad' as const, example: bad },
+  ]),
+);
+
+test.each(EXAMPLES.map(item => [item.rule.id, item.kind, item.example?.text ?? '', item] as const))(
+  '%s: %s: %s',
+  async (_, kind, __, { rule, example }) => {
+    const mode = Object.keys(rule.severity)[0] as PoolMode;
+    const found = await audit(example?.file ?? '', example?.text ?? '', mode, rule.fixedIn ? '1.18' : '1.24.1');
+    // Only this rule of the bad one: a second would say the same thing twice. The good one is silent altogether.
+    expect(found.map(finding => finding.rule)).toEqual(kind === 'bad' ? [rule.id] : []);
+  },
+);
+
+test.each(hazards.filter(rule => rule.fixedIn).map(rule => [rule.id, rule] as const))(
+  '%s: silent from the version that mends it',
+  async (_, rule) => {
+    const { bad } = rule.examples[0] ?? {};
+    expect(await audit(bad?.file ?? '', bad?.text ?? '', 'transaction', rule.fixedIn ?? '')).toEqual([]);
+  },
+);
+
+test('what session pooling keeps apart is no hazard there', async () => {
+  expect(await audit('a.py', 'conn.execute("LISTEN jobs")', 'session', '1.24.1')).toEqual([]);
+  expect(await audit('a.py', 'conn.set_session(autocommit=True)', 'session', '1.24.1')).toEqual([]);
+});
+
+const SILENT: [name: string, file: string, text: string][] = [
+  ['a docstring', 'a.py', '"""LISTEN jobs"""'],
+  ['a label', 'a.ts', "label('Listen now')"],
+  ['a message', 'a.py', 'log("SET the value first")'],
+  ['a comment', 'a.py', '# SET x = 1'],
+  ['an update', 'a.py', 'cur.execute("UPDATE t SET a = 1")'],
+  ['a part of an update', 'A.java', 'String s = "UPDATE t "\n + "SET a = 1";'],
+  ['a part of an update in Python', 'a.py', 'q = "UPDATE t " + "SET a = 1"'],
+  ['a tracked setting', 'a.py', 'cur.execute("SET TIME ZONE \'UTC\'")'],
+  ['a word of another language', 'a.ts', "const LOAD = 'LOAD'"],
+];
+
+test.each(SILENT)('%s is silent', async (_, file, text) => {
+  expect(await audit(file, text, 'transaction', '1.24.1')).toEqual([]);
+});
+
+test.each([
+  ['a.ts', 'db.query("SET search_path TO " + schema)'],
+  ['a.py', 'cur.execute("SET search_path TO " + schema)'],
+  ['A.java', 'st.execute("SET search_path TO " + schema);'],
+  ['a.ts', `db.query("SET app.tenant = '" + t + "'")`],
+])('%s: the first part of a sum is found: %s', async (file, text) => {
+  expect(await audit(file, text, 'transaction', '1.24.1')).toHaveLength(1);
+});
+
+test('a finding has its place in the file, also inside a longer string', async () => {
+  const text = 'def f(c):\n    c.execute("""\n        SELECT 1;\n        LISTEN jobs\n    """)';
+  const [finding] = await audit('a.py', text, 'transaction', '1.24.1');
+  expect(finding).toMatchObject({ line: 4, column: 9, rule: 'listen-notify', severity: 'error' });
+});

@@ -1,0 +1,21 @@
+/** What the generator of the assets is told in tests of the assets. */
+import type { AssetInput } from '../../pgbouncer/index.ts';
+
+export const assetInput: AssetInput = {
+  directory: 'pgbouncer',
+  statusScript: 'scripts/pgbouncer_status.sh',
+  runbook: 'docs/pgbouncer.md',
+  base: 'alpine',
+  poolService: 'pgbouncer',
+  poolPort: 6432,
+  publishedPort: 6432,
+  hostPortVariable: 'HOST_PGBOUNCER_PORT',
+  server: { service: 'postgres', port: 5432, publishedPort: '5432', major: 15 },
+  users: ['app'],
+  databases: ['app'],
+  appService: 'web',
+  appVariables: ['DATABASE_URL'],
+  composeFile: 'docker-compose.yml',
+  poolMode: 'transaction',
+  celery: false,
+};
