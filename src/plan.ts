@@ -163,7 +163,7 @@ async function planOnce(
     unsafe: options.unsafe ?? false,
     exists: path => existsSync(join(root, path)),
   });
-  for (const site of sites) if (site.action === 'pooled' && hasNoLiteral(site)) leaveReader(site);
+  for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
   const { kept, refusals } = dropOverlaps(result.edits);
   const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
   const errors = uniqueFailures([...world.failures, ...failures, ...failed]);
@@ -194,7 +194,8 @@ async function planOnce(
   };
 }
 
-const hasNoLiteral = ({ host, port }: Site): boolean => !host?.value && !port?.value;
+const followsOnly = ({ host, port, replacement, text }: Site): boolean =>
+  !host?.value && !port?.value && replacement === text;
 
 /** It follows its variables to the pooler, so nothing of it is edited. */
 function leaveReader(site: Site): void {

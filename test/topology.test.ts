@@ -196,6 +196,17 @@ test('a shared env file is pooled, and the migration reads the direct variable',
   );
 });
 
+test('a URL without a port gets one, also behind a variable of the host', async () => {
+  const files = {
+    'compose.yaml': `services:\n${DB}  app:\n    image: app\n    environment:\n      URL: postgres://app:pw@\${PG_NAME_HOST}/app\n`,
+    '.env': 'PG_NAME_HOST=db\n',
+  };
+  const result = await plan(files);
+  expect(result.refused).toEqual([]);
+  expect(after(result, 'compose.yaml')).toContain('URL: postgres://app:pw@${PG_NAME_HOST}:6432/app\n');
+  expect(after(result, '.env')).toContain('PG_NAME_HOST=pgbouncer\n');
+});
+
 const TWO = `services:
   stock:
     image: postgres:15
