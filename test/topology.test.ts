@@ -199,7 +199,7 @@ test('a shared env file is pooled, and the migration reads the direct variable',
 test('a URL without a port gets one, also behind a variable of the host', async () => {
   const files = {
     'compose.yaml': `services:\n${DB}  app:\n    image: app\n    environment:\n      URL: postgres://app:pw@\${PG_NAME_HOST}/app\n`,
-    '.env': 'PG_NAME_HOST=db\n',
+    '.env': 'PG_NAME_HOST=db\nPG_NAME_PORT=5432\n',
   };
   const result = await plan(files);
   expect(result.refused).toEqual([]);
