@@ -13,6 +13,7 @@ Commands
   explain ID           a rule: why it exists, its examples
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml
+  completion SHELL     completion for bash, zsh or fish
   schema NAME          JSON Schema of report, config, rules, plan or verify
 
 Mode

@@ -33,6 +33,8 @@ export async function main(options: CliOptions): Promise<number> {
       return (await import('./rules-test.ts')).runRules(options);
     case 'init':
       return (await import('./init.ts')).runInit(options);
+    case 'completion':
+      return (await import('./completion.ts')).runCompletion(options);
     case 'schema':
       return (await import('./schema.ts')).runSchema(options);
   }

@@ -2,10 +2,22 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './errors.ts';
 
-const COMMANDS = ['plan', 'audit', 'apply', 'undo', 'size', 'verify', 'explain', 'init', 'schema', 'rules'] as const;
+export const COMMANDS = [
+  'plan',
+  'audit',
+  'apply',
+  'undo',
+  'size',
+  'verify',
+  'explain',
+  'init',
+  'schema',
+  'rules',
+  'completion',
+] as const;
 export type Command = (typeof COMMANDS)[number];
 
-const OPTIONS = {
+export const OPTIONS = {
   cwd: { type: 'string', short: 'C' },
   'dry-run': { type: 'boolean' },
   write: { type: 'boolean' },
@@ -109,6 +121,7 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     init: 0,
     schema: 1,
     rules: 1,
+    completion: 1,
     verify: 0,
   };
   if (rest.length > most[command])

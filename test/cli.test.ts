@@ -370,3 +370,28 @@ test('UTF-16 files are refused by name, and nothing behind a directory that beca
   expect(report.refused).toEqual([{ file: '.env.example', reason: expect.stringContaining('UTF-16') }]);
   expect(report.sites.map(({ file }: { file: string }) => file)).toEqual(['docker-compose.yml']);
 });
+
+describe('completion', () => {
+  const complete = (line: string) => {
+    const script = runCli(['completion', 'bash'], { cwd: makeDirectory() }).stdout;
+    const words = line.split(' ');
+    const run = `${script}\nCOMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _pool_migrate; echo "\${COMPREPLY[*]}"`;
+    return spawnSync('bash', ['-c', run], { encoding: 'utf8' }).stdout.trim();
+  };
+
+  test.each([
+    ['pool-migrate au', 'audit'],
+    ['pool-migrate --wr', '--write'],
+    ['pool-migrate --base ', 'alpine debian'],
+    ['pool-migrate audit --fail-on w', 'warning'],
+  ])('%s', (line, expected) => {
+    expect(complete(line)).toBe(expected);
+  });
+
+  test('other shells, and none', () => {
+    const run = (shell: string) => runCli(['completion', shell], { cwd: makeDirectory() });
+    expect(run('fish').stdout).toContain("complete -c pool-migrate -l base -x -a 'alpine debian'");
+    expect(run('zsh').stdout).toMatch(/^#compdef pool-migrate/);
+    expect(run('tcsh')).toMatchObject({ code: 2, stdout: '' });
+  });
+});
