@@ -1,0 +1,37 @@
+<?php
+// Two clients of PDO, whose statements have the same names; then one of them inside a transaction.
+// Arguments: DSN, user, password, pool mode, `emulate` or `prepare`. Prints what was seen.
+[, $dsn, $user, $password, $mode, $how] = $argv;
+$options = [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_EMULATE_PREPARES => $how === 'emulate'];
+$clients = [new PDO($dsn, $user, $password, $options), new PDO($dsn, $user, $password, $options)];
+$results = [];
+function note(array &$results, string $what): void {
+    $results[$what] = ($results[$what] ?? 0) + 1;
+}
+function ask(PDO $client, int $number): string {
+    try {
+        $statement = $client->prepare("SELECT $number + ?::int");
+        $statement->execute([0]);
+        return (int) $statement->fetchColumn() === $number ? 'right' : "× another client's answer";
+    } catch (PDOException $error) {
+        return '× ' . preg_replace(['/\n.*/s', '/_[0-9a-f]{8}"/'], ['', '_N"'], $error->getMessage());
+    }
+}
+for ($round = 0; $round < 8; $round++) foreach ($clients as $number => $client) note($results, ask($client, $number));
+$print = fn (array $seen): string => implode(', ', array_map(fn ($what) => "$seen[$what] $what", array_keys($seen)));
+echo 'outside of a transaction: ', $print($results);
+$inside = [];
+try {
+    for ($round = 0; $round < 4; $round++) {
+        $clients[0]->beginTransaction();
+        try {
+            note($inside, ask($clients[0], 0));
+            note($inside, ask($clients[0], 1));
+        } finally {
+            if ($clients[0]->inTransaction()) $clients[0]->rollBack();
+        }
+    }
+} catch (PDOException $error) {
+    note($inside, '× ' . preg_replace('/\n.*/s', '', $error->getMessage()));
+}
+echo '; inside: ', $print($inside), "\n";

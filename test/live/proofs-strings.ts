@@ -1,0 +1,81 @@
+/** Proofs of the rules about connection strings, by libpq (psql) and by drivers that read such parameters. */
+import { attempt, type Cell, type Proof, type Scenario } from './proof.ts';
+import { POSTGRES_BIN } from './run.ts';
+
+/** psql with a URL, its query last. */
+const psql =
+  (query: string, question: string, portOf: (cell: Cell) => number = cell => cell.port): Scenario =>
+  async cell => {
+    const { host, user, password, database } = cell;
+    // The pooler with TLS has no database of each cell.
+    const name = portOf(cell) === cell.port ? database : 'app';
+    const url = `postgresql://${user}:${password}@${host}:${portOf(cell)}/${name}?${query}`;
+    return attempt(cell.program(`${POSTGRES_BIN}/psql`, ['-X', '-w', '-At', '-c', question, url]));
+  };
+
+const python =
+  (scenario: string): Scenario =>
+  cell =>
+    cell.python(scenario);
+
+const node =
+  (query: string, question: string): Scenario =>
+  async cell => {
+    const { host, port, user, password, database } = cell;
+    const client = await cell.connect({ connectionString: `postgresql://${user}:${password}@${host}:${port}/${database}?${query}` });
+    const { rows } = await client.query(question);
+    return `connected: ${Object.values(rows[0])[0]}`;
+  };
+
+const shows = /unsupported startup parameter/;
+
+export const stringProofs: Record<string, Proof[]> = {
+  'dsn-options': [
+    {
+      by: 'libpq',
+      bad: psql('options=-c%20statement_timeout%3D5', 'SHOW statement_timeout'),
+      good: psql('application_name=app', 'SHOW application_name'),
+      shows,
+    },
+    {
+      by: 'node-postgres',
+      bad: node('options=-c%20statement_timeout%3D5', 'SHOW statement_timeout'),
+      good: node('application_name=app', 'SHOW application_name'),
+      shows,
+    },
+  ],
+  'dsn-search-path': [
+    {
+      by: 'asyncpg, search_path (currentSchema of pgjdbc becomes the same; pgjdbc was not run)',
+      bad: python('url-search-path'),
+      good: python('url-name'),
+      shows,
+    },
+  ],
+  'dsn-timeout': [
+    { by: 'asyncpg, statement_timeout', bad: python('url-timeout'), good: python('url-name'), shows },
+    { by: 'asyncpg, lock_timeout', bad: python('url-lock-timeout'), good: python('url-name'), shows },
+    {
+      by: 'node-postgres, statement_timeout',
+      bad: node('statement_timeout=5000', 'SHOW statement_timeout'),
+      good: node('application_name=app', 'SHOW application_name'),
+      shows,
+    },
+  ],
+  'dsn-channel-binding': [
+    {
+      by: 'libpq, over TLS',
+      bad: psql('sslmode=require&channel_binding=require', 'SELECT 1', cell => cell.tlsPort),
+      good: psql('sslmode=require&channel_binding=prefer', 'SELECT 1', cell => cell.tlsPort),
+      shows: /did not offer an authentication method that supports channel binding/,
+    },
+  ],
+  'dsn-tls-required': [
+    ...['require', 'verify-ca', 'verify-full'].map(mode => ({
+      by: `libpq, ${mode}`,
+      bad: psql(`sslmode=${mode}&sslrootcert=/tmp/nothing`, 'SELECT 1'),
+      good: psql('sslmode=prefer', 'SELECT 1'),
+      shows: /server does not support SSL/,
+    })).slice(0, 1),
+  ],
+};
