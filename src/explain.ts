@@ -39,10 +39,10 @@ export async function runExplain({ arguments: [id], values }: CliOptions): Promi
   return 0;
 }
 
-function describeHazard({ id, severity, fixedIn, message, why, fix, source, examples }: HazardRule): string {
+function describeHazard({ id, severity, since, fixedIn, message, why, fix, source, examples }: HazardRule): string {
   const modes = Object.entries(severity).map(([mode, level]) => `${level} with ${mode} pooling`);
   return [
-    `${id}: ${modes.join(', ')}${fixedIn ? `, before PgBouncer ${fixedIn}` : ''}`,
+    `${id}: ${modes.join(', ')}${since ? `, since PgBouncer ${since}` : ''}${fixedIn ? `, before PgBouncer ${fixedIn}` : ''}`,
     '',
     message,
     why,

@@ -49,6 +49,8 @@ const hazardConditionSchema = z.strictObject({
 const severitySchema = z.enum(['error', 'warning', 'note']);
 const placedExampleSchema = z.strictObject({ file: z.string(), text: z.string() });
 
+const pgbouncerVersion = z.string().regex(/^\d+\.\d+(?:\.\d+)?$/);
+
 export const hazardRulesSchema = z.array(
   z.strictObject({
     id: ruleSchema.shape.id,
@@ -60,10 +62,8 @@ export const hazardRulesSchema = z.array(
       statement: severitySchema.optional(),
       session: severitySchema.optional(),
     }),
-    fixedIn: z
-      .string()
-      .regex(/^\d+\.\d+(?:\.\d+)?$/)
-      .optional(),
+    since: pgbouncerVersion.optional(),
+    fixedIn: pgbouncerVersion.optional(),
     process: z.enum(['direct', 'unsafe']).optional(),
     message: z.string().min(20),
     why: z.string().min(10),

@@ -4,8 +4,8 @@ import { lineStarts, positionAt } from '../lines.ts';
 import { mapEscaped, mapSlice, toSource } from '../mapped-text.ts';
 import type { Hazard, RawSite, Source } from '../model.ts';
 import { goesDirect, isAudited } from './candidates.ts';
-import { asFragment, type Event } from './events.ts';
-import { type CompiledHazardRule, type Item, isBefore, type PoolMode } from './hazard-rules.ts';
+import { asFragment, type Event, namedArguments } from './events.ts';
+import { type CompiledHazardRule, concernsVersion, type Item, type PoolMode } from './hazard-rules.ts';
 import { loadGrammar, readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
 
 export interface AuditInput {
@@ -54,8 +54,7 @@ function judge(source: Source, items: Placed[], imports: readonly string[], inpu
       const severity = rule.severity[input.mode];
       // Once a file is enough for a library.
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
-      if (!severity || (rule.fixedIn && !isBefore(input.version, rule.fixedIn)) || !rule.matches(item, { imports }))
-        continue;
+      if (!severity || !concernsVersion(rule, input.version) || !rule.matches(item, { imports })) continue;
       const { line, column } = positionAt(starts, at);
       found.push({
         file: source.path,
@@ -86,6 +85,9 @@ const LITERAL = /"""([\s\S]*?)"""|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)'|`(
 const IMPORT =
   /^\s*(?:import\s+(?:\w+\s+|_\s+)?"([^"\n]+)"|(?:[\w.]+\s+)?"([\w./-]+\/[\w./-]+)"\s*$|import\s+(?:static\s+)?([\w.]+);|use\s+([\w\\:]+)|require\s+['"]([\w/-]+)['"])/gm;
 
+/** PHP: the options are the rest of the statement. */
+const PDO = /\bnew\s+\\?PDO\(\s*(["'])(.*?)\1([^;]*)/g;
+
 /** Languages without a parser here: their literals, and what they import. */
 function readLiterals(text: string): Event[] {
   const literals = [...text.matchAll(LITERAL)].flatMap((match): Event[] => {
@@ -104,7 +106,18 @@ function readLiterals(text: string): Event[] {
     // Go: a blank import is there for what the package does when it is loaded, such as registering a driver.
     return { kind: 'import', name: /^\s*(?:import\s+)?_\s/.test(match[0]) ? `_ ${name}` : name, at: match.index };
   });
-  return [...literals, ...imports];
+  const calls = [...text.matchAll(PDO)].map(
+    ({ index, 2: dsn = '', 3: rest = '' }): Event => ({
+      kind: 'call',
+      name: 'PDO',
+      at: index,
+      arguments: namedArguments([
+        [0, dsn],
+        ['options', rest.replace(/\s+/g, ' ')],
+      ]),
+    }),
+  );
+  return [...literals, ...imports, ...calls];
 }
 
 /** Functions that run what they get. */

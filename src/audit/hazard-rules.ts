@@ -36,6 +36,8 @@ export interface HazardRule {
   imports?: string[] | undefined;
   /** Modes without an entry are not affected. */
   severity: Partial<Record<PoolMode, Severity>>;
+  /** First PgBouncer version that is affected, if older ones are not. */
+  since?: string | undefined;
   /** First PgBouncer version that is not affected. */
   fixedIn?: string | undefined;
   /** What the process that runs this needs: a session of its own, or a look before it is pooled. */
@@ -102,6 +104,9 @@ function withGlobs(patterns: readonly string[], valuesOf: (item: Item) => readon
   const matches = anyOf(patterns);
   return item => valuesOf(item).some(matches);
 }
+
+export const concernsVersion = ({ since, fixedIn }: Pick<HazardRule, 'since' | 'fixedIn'>, version: string): boolean =>
+  (since === undefined || !isBefore(version, since)) && (fixedIn === undefined || isBefore(version, fixedIn));
 
 /** E.g.: `1.24.1` is before `1.26`. */
 export function isBefore(version: string, other: string): boolean {

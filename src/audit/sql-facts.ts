@@ -41,7 +41,6 @@ const TRACKED = new Set([
   'client_encoding',
   'standard_conforming_strings',
   'application_name',
-  'intervalstyle',
 ]);
 
 type Ast = Record<string, unknown>;
@@ -171,7 +170,9 @@ function readSet(node: Ast, inTransaction: boolean, add: Add): void {
   const isReset = node.kind === 'VAR_RESET' || node.kind === 'VAR_SET_DEFAULT';
   if (node.kind === 'VAR_RESET_ALL') add('discard', 'RESET ALL', undefined);
   else if (node.is_local === true || isReset || /^transaction/.test(name) || TRACKED.has(name)) return;
-  else if (name === 'session characteristics') add('session-characteristics', name, undefined);
+  else if (name === 'session characteristics')
+    for (const { DefElem } of (node.args ?? []) as { DefElem?: Ast }[])
+      add('session-characteristics', String(DefElem?.defname), undefined);
   else if (name === 'role' || name === 'session_authorization') add('set-role', name, undefined);
   else if (name === 'search_path') add('search-path-session', name, undefined);
   else add(inTransaction ? 'set-session-in-tx' : 'set-session', name, undefined);

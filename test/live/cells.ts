@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Client, type ClientConfig } from 'pg';
+import type { Client, ClientConfig } from 'pg';
 import type { PoolMode } from '../../src/audit/hazard-rules.ts';
 import { connect, createApp, credentials, type Pooler, startPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -210,7 +210,9 @@ async function buildGo(): Promise<string> {
   const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(directory, 'cache'), CGO_ENABLED: '0' };
   const program = join(directory, 'lib-pq');
   await new Promise<void>((resolve, reject) => {
-    const child = spawn('go', ['build', '-o', program, source], { env: { ...env, PATH: '/usr/bin:/bin', HOME: directory } });
+    const child = spawn('go', ['build', '-o', program, source], {
+      env: { ...env, PATH: '/usr/bin:/bin', HOME: directory },
+    });
     let errors = '';
     child.stderr.on('data', chunk => {
       errors += chunk;
@@ -220,4 +222,3 @@ async function buildGo(): Promise<string> {
   });
   return program;
 }
-

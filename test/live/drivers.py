@@ -50,6 +50,11 @@ def repeat(times, work):
     return " ".join(seen)
 
 
+def three(clients):
+    """In pairs each client would come to the same server connection every time."""
+    return [(0, clients[0]), (1, clients[1]), (0, clients[0])]
+
+
 def connect2(job, **more):
     return psycopg2.connect(**{**keys(job), **more})
 
@@ -112,6 +117,7 @@ def with_hold(job, hold):
 
 def dsn2(job, **more):
     a = connect2(job, **more)
+    a.autocommit = True
     try:
         return f"connected: {ask2(a, 'SHOW statement_timeout')}"
     finally:
@@ -149,8 +155,8 @@ def prepared3(job, **more):
     """Two clients whose statements psycopg gives the same names; each must get its own answers."""
     clients = [psycopg.connect(**keys(job), autocommit=True, **more) for _ in range(2)]
     results = []
-    for _ in range(12):
-        for number, client in enumerate(clients):
+    for _ in range(10):
+        for number, client in three(clients):
             try:
                 answer = client.execute(f"SELECT {number} + %s::int", (0,)).fetchone()[0]
                 results.append(True if answer == number else "another client's answer")
@@ -161,10 +167,10 @@ def prepared3(job, **more):
     return tally(results)
 
 
-def deallocates3(job):
+def deallocates3(job, threshold):
     """More hot statements than psycopg keeps prepared: the oldest ones are deallocated by SQL."""
     results = []
-    with psycopg.connect(**keys(job), autocommit=True, prepare_threshold=0) as client:
+    with psycopg.connect(**keys(job), autocommit=True, prepare_threshold=threshold) as client:
         client.prepared_max = 5
         for number in range(24):
             try:
@@ -209,6 +215,18 @@ async def startup(job, **settings):
         await connection.close()
 
 
+async def startup_search_path(job):
+    """Two clients, each with a schema of its own."""
+    clients = [
+        await asyncpg.connect(**keys(job, "database"), statement_cache_size=0, server_settings={"search_path": path})
+        for path in ("a", "b")
+    ]
+    seen = [" ".join([await client.fetchval("SHOW search_path") for _ in range(4)]) for client in clients]
+    for client in clients:
+        client.terminate()
+    return f"A: {seen[0]}; B: {seen[1]}"
+
+
 async def url(job, query, question):
     dsn = f"postgresql://{job['user']}:{job['password']}@{job['host']}:{job['port']}/{job['database']}?{query}"
     connection = await asyncpg.connect(dsn, statement_cache_size=0)
@@ -222,7 +240,7 @@ async def statement_cache(job, **more):
     clients = [await asyncpg.connect(**keys(job, "database"), **more) for _ in range(2)]
     results = []
     for _ in range(8):
-        for number, client in enumerate(clients):
+        for number, client in three(clients):
             try:
                 answer = await client.fetchval(f"SELECT {number} + $1::int", 0)
                 results.append(True if answer == number else "another client's answer")
@@ -278,7 +296,7 @@ SCENARIOS = {
     "listen-direct": lambda job: run(listen(job, True)),
     "startup-timeout": lambda job: run(startup(job, statement_timeout="5000")),
     "startup-jit": lambda job: run(startup(job, jit="off")),
-    "startup-search-path": lambda job: run(startup(job, search_path="pg_catalog")),
+    "startup-search-path": lambda job: run(startup_search_path(job)),
     "startup-isolation": lambda job: run(startup(job, default_transaction_isolation="serializable")),
     "startup-work-mem": lambda job: run(startup(job, work_mem="5MB")),
     "startup-name": lambda job: run(startup(job, application_name="x")),
@@ -301,11 +319,13 @@ SCENARIOS = {
     "cancel": cancel,
     "prepared": prepared3,
     "not-prepared": lambda job: prepared3(job, prepare_threshold=None),
-    "deallocates": deallocates3,
+    "deallocates": lambda job: deallocates3(job, 0),
+    "deallocates-not": lambda job: deallocates3(job, None),
     "pipeline": pipeline,
     "iterator": lambda job: iterate(job, True),
     "iterator-off": lambda job: iterate(job, True, DISABLE_SERVER_SIDE_CURSORS=True),
     "all": lambda job: iterate(job, False),
+    "django-options-timeout": lambda job: iterate(job, False, OPTIONS={"options": "-c statement_timeout=5000"}),
     "django-options": lambda job: iterate(job, False, OPTIONS={"options": "-c search_path=public"}),
     "django-sslmode": lambda job: iterate(job, False, OPTIONS={"sslmode": "prefer"}),
     "versions": lambda job: json.dumps(

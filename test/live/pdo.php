@@ -17,7 +17,7 @@ function ask(PDO $client, int $number): string {
         return '× ' . preg_replace(['/\n.*/s', '/_[0-9a-f]{8}"/'], ['', '_N"'], $error->getMessage());
     }
 }
-for ($round = 0; $round < 8; $round++) foreach ($clients as $number => $client) note($results, ask($client, $number));
+for ($round = 0; $round < 4; $round++) foreach ([0, 1, 0] as $number) note($results, ask($clients[$number], $number));
 $print = fn (array $seen): string => implode(', ', array_map(fn ($what) => "$seen[$what] $what", array_keys($seen)));
 echo 'outside of a transaction: ', $print($results);
 $inside = [];

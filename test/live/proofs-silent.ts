@@ -30,7 +30,14 @@ const psql =
     attempt(
       cell.program(
         `${POSTGRES_BIN}/psql`,
-        ['-X', '-w', '-Atq', '-f', '-', `postgresql://${cell.user}:${cell.password}@${cell.host}:${cell.port}/${cell.database}?${query}`],
+        [
+          '-X',
+          '-w',
+          '-Atq',
+          '-f',
+          '-',
+          `postgresql://${cell.user}:${cell.password}@${cell.host}:${cell.port}/${cell.database}?${query}`,
+        ],
         commands(cell),
       ),
     );
@@ -56,6 +63,7 @@ export const silent: Silent[] = [
       const [A, B] = await pair(cell);
       await A.query("SET TimeZone = 'Asia/Tokyo'");
       await A.query("SET application_name = 'a'");
+      await B.query("SET application_name = 'b'"); // to 1.18 none is a reason to keep the one that is there
       return `${await see({ A, B }, 'SHOW TimeZone')}; ${await see({ A, B }, 'SHOW application_name')}`;
     },
     example: { file: 'a.py', text: 'cur.execute("SET TIME ZONE \'UTC\'")' },
@@ -106,7 +114,7 @@ export const silent: Silent[] = [
         client.query({ name: 'find', text: `SELECT ${value} + $1::int AS answer`, values: [0] });
       const seen: unknown[] = [];
       for (let i = 0; i < 4; i++) {
-        for (const one of [read(A, 1), read(B, 2)]) seen.push((await one()).rows[0].answer);
+        for (const one of [read(A, 1), read(B, 2), read(A, 1)]) seen.push((await one()).rows[0].answer);
       }
       return seen.join(' ');
     },
@@ -119,7 +127,10 @@ export const silent: Silent[] = [
     by,
     run: async cell => {
       const [A, B] = await pair(cell);
-      const inside = await transact(cell, A, ['CREATE TEMP TABLE stage ON COMMIT DROP AS SELECT 1 AS a', 'SELECT a FROM stage']);
+      const inside = await transact(cell, A, [
+        'CREATE TEMP TABLE stage ON COMMIT DROP AS SELECT 1 AS a',
+        'SELECT a FROM stage',
+      ]);
       return `inside ${inside}; ${await see({ A, B }, 'SELECT a FROM stage')}`;
     },
     example: { file: 'a.py', text: 'cur.execute("CREATE TEMP TABLE stage (a int) ON COMMIT DROP")' },
@@ -132,7 +143,7 @@ export const silent: Silent[] = [
       await makeTable(cell);
       const [A, B] = await pair(cell);
       const query = { name: 'all', text: `SELECT * FROM ${cell.name}` };
-      for (const client of [A, B, A, B]) await client.query(query);
+      for (const client of [A, B, A, A, B, B]) await client.query(query);
       await cell.boss(`CREATE INDEX ON ${cell.name} (id); ANALYZE ${cell.name}`);
       const seen: unknown[] = [];
       for (const client of [A, B, A, B]) seen.push((await client.query(query)).rowCount);
@@ -305,7 +316,8 @@ export const silent: Silent[] = [
     run: async cell => {
       const [A, B] = await pair(cell);
       const seen: unknown[] = [];
-      for (const client of [A, B, A, B]) seen.push((await client.query('SELECT $1::int AS answer', [7])).rows[0].answer);
+      for (const client of [A, B, A, B])
+        seen.push((await client.query('SELECT $1::int AS answer', [7])).rows[0].answer);
       return seen.join(' ');
     },
     example: { file: 'a.ts', text: "pool.query('SELECT $1::int', [7])" },
@@ -314,7 +326,10 @@ export const silent: Silent[] = [
     name: 'gssencmode=prefer and target_session_attrs=read-write',
     by: 'libpq',
     run: psql('gssencmode=prefer&target_session_attrs=read-write', () => 'SELECT 1;'),
-    example: { file: '.env', text: 'DATABASE_URL=postgresql://a:b@postgres:5432/a?gssencmode=prefer&target_session_attrs=read-write' },
+    example: {
+      file: '.env',
+      text: 'DATABASE_URL=postgresql://a:b@postgres:5432/a?gssencmode=prefer&target_session_attrs=read-write',
+    },
   },
   {
     name: 'Django iterator() with DISABLE_SERVER_SIDE_CURSORS',
