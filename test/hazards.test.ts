@@ -5,6 +5,7 @@ import { compileHazardRule, type PoolMode } from '../src/audit/hazard-rules.ts';
 import { extractSource } from '../src/extract.ts';
 import type { Source } from '../src/model.ts';
 import { buildTopology } from '../src/topology.ts';
+import { silent } from './live/proofs-silent.ts';
 
 const topology = buildTopology({
   composeFiles: [],
@@ -45,7 +46,8 @@ test.each(hazards.filter(rule => rule.fixedIn).map(rule => [rule.id, rule] as co
   '%s: silent from the version that mends it',
   async (_, rule) => {
     const { bad } = rule.examples[0] ?? {};
-    expect(await audit(bad?.file ?? '', bad?.text ?? '', 'transaction', rule.fixedIn ?? '')).toEqual([]);
+    const found = await audit(bad?.file ?? '', bad?.text ?? '', 'transaction', rule.fixedIn ?? '');
+    expect(found.map(finding => finding.rule)).not.toContain(rule.id);
   },
 );
 
@@ -78,6 +80,13 @@ test.each([
 ])('%s: the first part of a sum is found: %s', async (file, text) => {
   expect(await audit(file, text, 'transaction', '1.24.1')).toHaveLength(1);
 });
+
+test.each(silent.map(({ name, example }) => [name, example] as const))(
+  'proven to be no hazard: %s',
+  async (_, { file, text }) => {
+    expect(await audit(file, text, 'transaction', '1.24.1')).toEqual([]);
+  },
+);
 
 test('a finding has its place in the file, also inside a longer string', async () => {
   const text = 'def f(c):\n    c.execute("""\n        SELECT 1;\n        LISTEN jobs\n    """)';

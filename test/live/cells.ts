@@ -1,5 +1,5 @@
 /** One Postgres, three PgBouncers and the drivers, and a pool of its own for each thing that is tried. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Client, ClientConfig } from 'pg';
@@ -16,8 +16,22 @@ export interface Lab {
   end: () => void;
 }
 
+/** A driver that is not here (scripts/install-test-tools.sh brings them); null: all are. */
+export function findMissingDriver(): string | null {
+  const checks: [name: string, command: string, args: string[]][] = [
+    [
+      'python3 with psycopg2, psycopg, asyncpg and Django',
+      '/usr/bin/python3',
+      ['-c', 'import psycopg2, psycopg, asyncpg, django'],
+    ],
+    ['php with pdo_pgsql', 'php', ['-r', 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);']],
+    ['go with lib/pq', 'test', ['-x', '/usr/bin/go', '-a', '-d', '/usr/share/gocode/src/github.com/lib/pq']],
+  ];
+  return checks.find(([, command, args]) => spawnSync(command, args).status !== 0)?.[0] ?? null;
+}
+
 /** Pools of each mode, on each PgBouncer. */
-const POOLS = 150;
+const POOLS = 300;
 
 export async function startLab(): Promise<Lab> {
   const tls = makeCertificate();
@@ -117,7 +131,9 @@ const clean = (text: string, { name, database, port, tlsPort }: Cell): string =>
     .replaceAll(name, 't')
     .replaceAll(database, 'app')
     .replaceAll(new RegExp(`port ${port}|port ${tlsPort}`, 'g'), 'port …')
-    .replaceAll(/_django_curs_\w+/g, '_django_curs_…');
+    .replaceAll(/127\.0\.0\.1:\d+/g, 'the server')
+    .replaceAll(/_django_curs_\w+/g, '_django_curs_…')
+    .replaceAll(/"_pg3_\d+"/g, '"_pg3_N"');
 
 function startPlain(postgres: Postgres, version: Version): Promise<Pooler> {
   const lines = modes.flatMap(mode =>

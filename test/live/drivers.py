@@ -215,12 +215,27 @@ async def startup(job, **settings):
         await connection.close()
 
 
-async def startup_search_path(job):
+def search_path_option(job):
     """Two clients, each with a schema of its own."""
-    clients = [
-        await asyncpg.connect(**keys(job, "database"), statement_cache_size=0, server_settings={"search_path": path})
-        for path in ("a", "b")
-    ]
+    clients = [connect2(job, options=f"-c search_path={path}") for path in ("a", "b")]
+    for client in clients:
+        client.autocommit = True
+    seen = [repeat(4, lambda: ask2(client, "SHOW search_path")) for client in clients]
+    for client in clients:
+        client.close()
+    return f"A: {seen[0]}; B: {seen[1]}"
+
+
+async def search_path(job, how):
+    """The same by asyncpg, in its settings or in the URL."""
+    clients = []
+    for path in ("a", "b"):
+        if how == "url":
+            dsn = f"postgresql://{job['user']}:{job['password']}@{job['host']}:{job['port']}/{job['database']}?search_path={path}"
+            clients.append(await asyncpg.connect(dsn, statement_cache_size=0))
+        else:
+            settings = {"search_path": path}
+            clients.append(await asyncpg.connect(**keys(job, "database"), statement_cache_size=0, server_settings=settings))
     seen = [" ".join([await client.fetchval("SHOW search_path") for _ in range(4)]) for client in clients]
     for client in clients:
         client.terminate()
@@ -296,11 +311,11 @@ SCENARIOS = {
     "listen-direct": lambda job: run(listen(job, True)),
     "startup-timeout": lambda job: run(startup(job, statement_timeout="5000")),
     "startup-jit": lambda job: run(startup(job, jit="off")),
-    "startup-search-path": lambda job: run(startup_search_path(job)),
+    "startup-search-path": lambda job: run(search_path(job, "settings")),
     "startup-isolation": lambda job: run(startup(job, default_transaction_isolation="serializable")),
     "startup-work-mem": lambda job: run(startup(job, work_mem="5MB")),
     "startup-name": lambda job: run(startup(job, application_name="x")),
-    "url-search-path": lambda job: run(url(job, "search_path=pg_catalog", "search_path")),
+    "url-search-path": lambda job: run(search_path(job, "url")),
     "url-timeout": lambda job: run(url(job, "statement_timeout=5000", "statement_timeout")),
     "url-lock-timeout": lambda job: run(url(job, "lock_timeout=5000", "lock_timeout")),
     "url-name": lambda job: run(url(job, "application_name=x", "application_name")),
@@ -313,6 +328,7 @@ SCENARIOS = {
     "set-session-autocommit": set_session_autocommit_alone,
     "with-hold": lambda job: with_hold(job, True),
     "without-hold": lambda job: with_hold(job, False),
+    "options-search-path": search_path_option,
     "options": lambda job: dsn2(job, options="-c statement_timeout=5"),
     "no-options": lambda job: dsn2(job, connect_timeout=5),
     "two-phases": two_phases,

@@ -52,9 +52,9 @@ export interface Proof {
   isHarmless?: (mode: PoolMode, version: Version) => boolean;
 }
 
-/** BEGIN in statement mode. The second is what psycopg2 makes of it. */
+/** BEGIN in statement mode. The others are what psycopg2 and postgres.js make of it. */
 export const REFUSED =
-  /transaction blocks not allowed in statement pooling mode|server closed the connection unexpectedly/;
+  /transaction blocks not allowed in statement pooling mode|server closed the connection unexpectedly|CONNECTION_CLOSED/;
 
 /** The value, or the error as text. */
 export async function attempt(work: Promise<unknown>): Promise<string> {

@@ -69,6 +69,11 @@ const startNode =
 
 const unsupported = /unsupported startup parameter/;
 const REFUSED_STARTUP = { shows: unsupported };
+/** PgBouncer 1.26 takes a search_path, but cannot tell what it is on a server before PostgreSQL 18. */
+export const REFUSED_PATH: Pick<Proof, 'shows' | 'isHarmless'> = {
+  shows: /unsupported startup parameter|A: [ab ]*b.*B: |B: [ab ]*a/,
+  isHarmless: (mode, version) => version === '1.26' && mode === 'session',
+};
 
 /** The library was not run: what it sends was. */
 const notRun = (library: string): string => `the SQL of ${library}, which was not run itself`;
@@ -159,7 +164,7 @@ export const driverProofs: Record<string, Proof[]> = {
     ...REFUSED_STARTUP,
   })),
   'startup-search-path': [
-    { by: 'asyncpg', bad: python('startup-search-path'), good: python('startup-name'), ...REFUSED_STARTUP },
+    { by: 'asyncpg', bad: python('startup-search-path'), good: python('startup-name'), ...REFUSED_PATH },
   ],
   'startup-options': [
     {
@@ -168,13 +173,7 @@ export const driverProofs: Record<string, Proof[]> = {
       good: python('django-sslmode'),
       ...REFUSED_STARTUP,
     },
-    {
-      by: 'Django, search_path',
-      bad: python('django-options'),
-      good: python('django-sslmode'),
-      isHarmless: (_, version) => version === '1.26',
-      ...REFUSED_STARTUP,
-    },
+    { by: 'psycopg2, search_path', bad: python('options-search-path'), good: python('no-options'), ...REFUSED_PATH },
   ],
   'startup-options-argument': [
     { by: 'psycopg2', bad: python('options'), good: python('no-options'), ...REFUSED_STARTUP },
@@ -269,8 +268,7 @@ export const driverProofs: Record<string, Proof[]> = {
       by: 'PDO of PHP 8.2',
       bad: pdo('prepare'),
       good: pdo('emulate'),
-      shows:
-        /inside: .*(?:current transaction is aborted|does not exist)|another client's answer|transaction blocks not/,
+      shows: /current transaction is aborted|prepared statement .* does not exist|another client's answer/,
       refusedInStatement: true,
     },
   ],

@@ -196,7 +196,7 @@ export const sqlProofs: Record<string, Proof[]> = {
   'interval-style': [
     {
       by,
-      bad: leave("SET intervalstyle = 'iso_8601'", "SELECT interval '90 min'"),
+      bad: leave("SET intervalstyle = 'iso_8601'", "SELECT (interval '90 min')::text"),
       good: leaveInTransaction(["SET LOCAL intervalstyle = 'iso_8601'"], "SELECT (interval '90 min')::text"),
       shows: /A: .*01:30:00.*B: .*PT1H30M/,
     },

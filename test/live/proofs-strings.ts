@@ -1,5 +1,6 @@
 /** Proofs of the rules about connection strings, by libpq (psql) and by drivers that read such parameters. */
 import { attempt, type Cell, type Proof, type Scenario } from './proof.ts';
+import { REFUSED_PATH } from './proofs-drivers.ts';
 import { POSTGRES_BIN } from './run.ts';
 
 /** psql with a URL, its query last. */
@@ -46,11 +47,10 @@ export const stringProofs: Record<string, Proof[]> = {
       shows,
     },
     {
-      by: 'libpq, search_path',
-      bad: psql('options=-c%20search_path%3Dpg_catalog', 'SHOW search_path'),
-      good: psql('application_name=app', 'SHOW application_name'),
-      isHarmless: (_, version) => version === '1.26',
-      shows,
+      by: 'libpq (psycopg2), search_path',
+      bad: python('options-search-path'),
+      good: python('no-options'),
+      ...REFUSED_PATH,
     },
   ],
   'dsn-search-path': [
@@ -58,7 +58,7 @@ export const stringProofs: Record<string, Proof[]> = {
       by: 'asyncpg, search_path (currentSchema of pgjdbc becomes the same; pgjdbc was not run)',
       bad: python('url-search-path'),
       good: python('url-name'),
-      shows,
+      ...REFUSED_PATH,
     },
   ],
   'dsn-timeout': [
