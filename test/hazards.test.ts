@@ -5,7 +5,8 @@ import { compileHazardRule, type PoolMode } from '../src/audit/hazard-rules.ts';
 import { extractSource } from '../src/extract.ts';
 import type { Source } from '../src/model.ts';
 import { buildTopology } from '../src/topology.ts';
-import { silent } from './live/proofs-silent.ts';
+import { folklore } from './live/proofs-folklore.ts';
+import { silentFeatures } from './live/proofs-silent.ts';
 
 const topology = buildTopology({
   composeFiles: [],
@@ -81,7 +82,7 @@ test.each([
   expect(await audit(file, text, 'transaction', '1.24.1')).toHaveLength(1);
 });
 
-test.each(silent.map(({ name, example }) => [name, example] as const))(
+test.each([...silentFeatures, ...folklore].map(({ name, example }) => [name, example] as const))(
   'proven to be no hazard: %s',
   async (_, { file, text }) => {
     expect(await audit(file, text, 'transaction', '1.24.1')).toEqual([]);

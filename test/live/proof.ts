@@ -139,3 +139,9 @@ export function countNotifications(client: Client): () => number {
 }
 
 export const pause = (milliseconds: number): Promise<void> => new Promise(done => setTimeout(done, milliseconds));
+
+/** A scenario of drivers.py. */
+export const python =
+  (scenario: string): Scenario =>
+  cell =>
+    cell.python(scenario);

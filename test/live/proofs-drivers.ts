@@ -1,30 +1,18 @@
 /** Proofs of the rules about drivers and frameworks, by these themselves where Debian or npm has them. */
 import knex from 'knex';
 import postgresJs, { type Options } from 'postgres';
-import {
-  ask,
-  attempt,
-  type Cell,
-  countNotifications,
-  type Proof,
-  pair,
-  pause,
-  repeat,
-  type Scenario,
-  see,
-  tally,
-} from './proof.ts';
-import { listen, searchPath, sessionLock, setRole } from './proofs-sql.ts';
+import { ask, type Cell, countNotifications, type Proof, pause, python, repeat, type Scenario, see } from './proof.ts';
+import { searchPath, setRole } from './proofs-settings.ts';
+import { listen, sessionLock } from './proofs-sql.ts';
 import { waitUntil } from './run.ts';
-
-const python =
-  (scenario: string): Scenario =>
-  cell =>
-    cell.python(scenario);
 
 type Sql = postgresJs.Sql;
 
-async function withPostgresJs(cell: Cell, options: Options<Record<string, never>>, use: (sql: Sql) => Promise<string>) {
+export async function withPostgresJs(
+  cell: Cell,
+  options: Options<Record<string, never>>,
+  use: (sql: Sql) => Promise<string>,
+) {
   const { host, port, user: username, password, database } = cell;
   const sql = postgresJs({ host, port, username, password, database, max: 2, fetch_types: false, ...options });
   try {
@@ -35,30 +23,6 @@ async function withPostgresJs(cell: Cell, options: Options<Record<string, never>
 }
 
 const endpointOf = ({ host, port, user, password, database }: Cell) => ({ host, port, user, password, database });
-
-/** Two sessions with statements of the same name, each of which must get its own answer. */
-const preparedByNode =
-  (name: string | undefined): Scenario =>
-  async cell => {
-    const [A, B] = await pair(cell);
-    const seen: string[] = [];
-    for (let round = 0; round < 4; round++) {
-      // Three, since in pairs each would come to the same server connection every time.
-      for (const [i, client] of [
-        [0, A],
-        [1, B],
-        [0, A],
-      ] as const) {
-        const query = { ...(name ? { name } : {}), text: `SELECT ${i} + $1::int AS answer`, values: [0] };
-        seen.push(
-          await attempt(
-            client.query(query).then(({ rows }) => (rows[0].answer === i ? 'right' : "another client's answer")),
-          ),
-        );
-      }
-    }
-    return tally(seen);
-  };
 
 const startNode =
   (more: Record<string, unknown>): Scenario =>
@@ -207,79 +171,6 @@ export const driverProofs: Record<string, Proof[]> = {
     { by: 'Django', bad: python('iterator'), good: python('iterator-off'), shows: /cursor ".*" does not exist/ },
   ],
   'tenant-schemas': [{ by: notRun('these libraries'), ...searchPath }],
-  'lib-pq': [
-    {
-      by: 'lib/pq',
-      bad: async cell => cell.program(await cell.libPq(), [goString(cell)]),
-      good: async cell => cell.program(await cell.libPq(), [`${goString(cell)} binary_parameters=yes`]),
-      shows: /unnamed prepared statement does not exist/,
-    },
-  ],
-  'asyncpg-statement-cache': [
-    {
-      by: 'asyncpg',
-      bad: python('statement-cache'),
-      good: python('no-statement-cache'),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
-    },
-  ],
-  'psycopg-prepared': [
-    {
-      by: 'psycopg 3',
-      bad: python('prepared'),
-      good: python('not-prepared'),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
-    },
-  ],
-  'psycopg-deallocate': [
-    {
-      by: 'psycopg 3 with libpq 15, prepared_max 5',
-      bad: python('deallocates'),
-      good: python('deallocates-not'),
-      shows: /× prepared statement .* does not exist/,
-    },
-  ],
-  'node-named-query': [
-    {
-      by: 'node-postgres',
-      bad: preparedByNode('find'),
-      good: preparedByNode(undefined),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
-    },
-  ],
-  'postgres-js-prepared': [
-    {
-      by: 'postgres.js',
-      bad: preparedByPostgresJs(true),
-      good: preparedByPostgresJs(false),
-      shows: /prepared statement .* does not exist/,
-    },
-  ],
-  'protocol-prepared': [
-    {
-      by: 'node-postgres with names, as pgx, pgjdbc and Rails give them; these were not run themselves',
-      bad: preparedByNode('S_1'),
-      good: preparedByNode(undefined),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
-    },
-  ],
-  'pdo-prepared': [
-    {
-      by: 'PDO of PHP 8.2',
-      bad: pdo('prepare'),
-      good: pdo('emulate'),
-      shows: /current transaction is aborted|prepared statement .* does not exist|another client's answer/,
-      refusedInStatement: true,
-    },
-  ],
-  'migrates-at-start': [
-    {
-      by: 'node-postgres with a named query',
-      bad: cachedPlan((name, column) => `ALTER TABLE ${name} ADD ${column} int`),
-      good: cachedPlan(name => `CREATE INDEX ON ${name} (a); ANALYZE ${name}`),
-      shows: /cached plan must not change result type/,
-    },
-  ],
   'reserved-connection': [
     {
       by: 'postgres.js',
@@ -306,9 +197,6 @@ export const driverProofs: Record<string, Proof[]> = {
   ],
 };
 
-const goString = ({ host, port, user, password, database }: Cell): string =>
-  `host=${host} port=${port} user=${user} password=${password} dbname=${database} sslmode=disable`;
-
 async function withKnex(
   cell: Cell,
   more: { searchPath?: string[] },
@@ -320,44 +208,4 @@ async function withKnex(
   } finally {
     await db.destroy();
   }
-}
-
-/** Outside of transactions it tries again by itself, so the first error is inside one. */
-function preparedByPostgresJs(prepare: boolean): Scenario {
-  return cell =>
-    withPostgresJs(cell, { prepare, max: 1 }, async sql => {
-      const seen: string[] = [];
-      const note = async (work: Promise<unknown>) => seen.push(await attempt(work.then(() => 'right')));
-      for (let i = 0; i < 4; i++) await note(sql`SELECT ${1}::int`);
-      // Statement pooling has no transactions to try.
-      for (let i = 0; i < 6 && cell.mode !== 'statement'; i++) await note(sql.begin(async tx => tx`SELECT ${1}::int`));
-      return seen.every(one => one === 'right') ? 'all right' : tally(seen).replaceAll(/"[^"]*"/g, '"…"');
-    });
-}
-
-function pdo(how: 'prepare' | 'emulate'): Scenario {
-  return ({ host, port, user, password, database, mode, program }) =>
-    program('php', [
-      new URL('./pdo.php', import.meta.url).pathname,
-      `pgsql:host=${host};port=${port};dbname=${database}`,
-      user,
-      password,
-      mode ?? '',
-      how,
-    ]);
-}
-
-/** DDL while a statement is prepared, then the same query by a client that has just come. */
-function cachedPlan(ddl: (name: string, column: string) => string): Scenario {
-  return async cell => {
-    await cell.boss(`CREATE TABLE ${cell.name} AS SELECT 1 AS a; ALTER TABLE ${cell.name} OWNER TO app`);
-    const query = { name: 'all', text: `SELECT * FROM ${cell.name}` };
-    const [A] = await pair(cell);
-    await repeat(4, () => A.query(query));
-    await cell.boss(ddl(cell.name, 'b'));
-    await A.end();
-    const B = await cell.connect();
-    const seen = await repeat(2, () => B.query(query).then(({ rows }) => `${rows.length} row`));
-    return `a new client after the DDL: ${seen}`;
-  };
 }

@@ -1,5 +1,5 @@
 /** Proofs of the rules about connection strings, by libpq (psql) and by drivers that read such parameters. */
-import { attempt, type Cell, type Proof, type Scenario } from './proof.ts';
+import { attempt, type Cell, type Proof, python, type Scenario } from './proof.ts';
 import { REFUSED_PATH } from './proofs-drivers.ts';
 import { POSTGRES_BIN } from './run.ts';
 
@@ -13,11 +13,6 @@ const psql =
     const url = `postgresql://${user}:${password}@${host}:${portOf(cell)}/${name}?${query}`;
     return attempt(cell.program(`${POSTGRES_BIN}/psql`, ['-X', '-w', '-At', '-c', question, url]));
   };
-
-const python =
-  (scenario: string): Scenario =>
-  cell =>
-    cell.python(scenario);
 
 const node =
   (query: string, question: string): Scenario =>
