@@ -139,7 +139,7 @@ const text = `# Hazards behind PgBouncer, and how each was proven
 Made by \`npm run hazards\`; do not edit. Each rule's bad and good example ran straight on PostgreSQL 15 and then through
 PgBouncer 1.18.0, 1.24.1 and 1.26.1, started by the generated entrypoint, each in a pool of its own with two server
 connections that take turns (\`server_round_robin = 1\`). What Postgres answers is right. The bad example differs from it in the
-modes and versions that the rule names, and in no other; the good one never does, but for transactions of several round
+modes and versions that the rule names, and in no other (where it does no harm on some version, the row says so); the good one never does, but for transactions of several round
 trips, which statement pooling refuses aloud. A and B are two clients, \`t\` is a name, \`–\` is empty or NULL; values stand in
 the order in which they were read. \`test/live/hazards.test.ts\` repeats all this on every run.
 

@@ -30,6 +30,8 @@ function checkDrivers(): boolean {
 }
 
 interface Seen {
+  /** The rule warns all the same. */
+  harmless?: true;
   bad?: string;
   good?: string;
 }
@@ -41,10 +43,10 @@ interface Recorded {
 }
 
 const recorded = new Map<string, Recorded>();
-const direct = new Map<object, Promise<Required<Seen>>>();
+const direct = new Map<object, Promise<Required<Pick<Seen, 'bad' | 'good'>>>>();
 
 /** Straight on Postgres, once. */
-function observeDirect(proof: Pick<Proof, 'bad' | 'good'>): Promise<Required<Seen>> {
+function observeDirect(proof: Pick<Proof, 'bad' | 'good'>): Promise<Required<Pick<Seen, 'bad' | 'good'>>> {
   const before = direct.get(proof);
   if (before) return before;
   const now = (async () => ({ bad: await lab.observe(proof.bad, null), good: await lab.observe(proof.good, null) }))();
@@ -72,7 +74,7 @@ async function prove(rule: HazardRule, proof: Proof, number: number, version: Ve
     if (isClaimed(rule, mode, version) && !isHarmless) {
       if (bad === straight.bad || !proof.shows.test(bad)) problems.push(`${pool}: no harm: ${bad}`);
     } else if (!isAsDirect) problems.push(`${pool}: not claimed: ${bad}, on Postgres: ${straight.bad}`);
-    const seen: Seen = { bad };
+    const seen: Seen = { bad, ...(isHarmless && isClaimed(rule, mode, version) ? { harmless: true } : {}) };
     if (rule.severity[mode]) {
       seen.good = await lab.observe(proof.good, { version, mode });
       const isRefused = mode === 'statement' && proof.refusedInStatement && REFUSED.test(seen.good);
