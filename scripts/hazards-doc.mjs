@@ -106,7 +106,10 @@ function groupPools(pools, what) {
 function describeProof({ by, direct, pools }, rule) {
   const rows = [['Postgres', direct.bad, direct.good]];
   for (const [where, text] of groupPools(pools, cell =>
-    JSON.stringify([cell.bad, cell.good ?? 'not run: the rule is silent here']),
+    JSON.stringify([
+      cell.bad + (cell.harmless ? ' (no harm; the rule warns all the same)' : ''),
+      cell.good ?? 'not run: the rule is silent here',
+    ]),
   )) {
     const [bad, good] = JSON.parse(text);
     rows.push([where, bad, good]);
