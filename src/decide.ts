@@ -166,6 +166,7 @@ function derivedFacts(
   const port = site.port?.value ?? null;
   if (
     site.form === 'port' &&
+    site.role !== 'prose' &&
     endpoint.host === null &&
     site.host === null &&
     port !== null &&
