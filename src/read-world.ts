@@ -1,8 +1,7 @@
 /** Reads what a plan needs from disk: first what tells the topology, then the files that can hold a site. */
 
 import { isComposeFile, isComposePath, isOddCompose } from '../codemods/paths.ts';
-import { AUDIT_FILTER, AUDIT_LITERALS } from './audit/audit-plan.ts';
-import { isAudited } from './audit/candidates.ts';
+import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from './audit/candidates.ts';
 import type { Config } from './config.ts';
 import { type Discovery, discover, readSource } from './discover.ts';
 import { grepFiles, isInWorkTree } from './git.ts';

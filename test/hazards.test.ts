@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { hazards } from '../rules/hazards.generated.ts';
 import { auditSites, auditSource } from '../src/audit/audit.ts';
+import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from '../src/audit/candidates.ts';
 import { compileHazardRule, type PoolMode } from '../src/audit/hazard-rules.ts';
 import { extractSource } from '../src/extract.ts';
 import type { Source } from '../src/model.ts';
@@ -88,6 +89,16 @@ test.each([...silentFeatures, ...folklore].map(({ name, example }) => [name, exa
     expect(await audit(file, text, 'transaction', '1.24.1')).toEqual([]);
   },
 );
+
+test('every bad example of code is found by the search that comes first', () => {
+  const code = hazards
+    .flatMap(({ examples }) => examples.map(({ bad }) => bad))
+    .filter(bad => isAudited(bad?.file ?? ''));
+  const missed = code.filter(
+    bad => !AUDIT_FILTER.test(bad?.text ?? '') || !AUDIT_LITERALS.some(literal => bad?.text.includes(literal)),
+  );
+  expect(missed).toEqual([]);
+});
 
 test('a finding has its place in the file, also inside a longer string', async () => {
   const text = 'def f(c):\n    c.execute("""\n        SELECT 1;\n        LISTEN jobs\n    """)';

@@ -4,12 +4,9 @@ import type { CodeFact } from '../code-facts.ts';
 import type { Config } from '../config.ts';
 import type { Hazard, Site, Source } from '../model.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
-import { auditFilter, auditLiterals } from './candidates.ts';
+import { AUDIT_FILTER } from './candidates.ts';
 import { type CompiledHazardRule, compileHazardRule } from './hazard-rules.ts';
 import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
-
-export const AUDIT_LITERALS: readonly string[] = auditLiterals(hazards);
-export const AUDIT_FILTER: RegExp = auditFilter(hazards);
 
 let compiled: CompiledHazardRule[] | null = null;
 

@@ -1,6 +1,4 @@
 /** Which files are worth an audit: literals for the first search, a regular expression for the second look. */
-import type { HazardRule } from './hazard-rules.ts';
-
 const SQL_LITERALS = [
   'set_config(',
   '_advisory_',
@@ -30,49 +28,90 @@ const SQL_LITERALS = [
   'dblink_connect',
 ];
 
-const SQL_PATTERN = [
-  'set_config\\s*\\(',
-  '_advisory_(?:un)?lock',
-  '(?:^|["\'`;(>$])\\s*(?:SET|RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD)\\s+[\\w"\'{$%]',
-  '\\bTEMP(?:ORARY)?\\s+(?:TABLE|VIEW|SEQUENCE)',
-  '\\bINTO\\s+TEMP',
-  'WITH\\s+HOLD',
-  '\\b(?:curr|last)val\\s*\\(',
-  '\\b(?:CREATE|DROP)\\s+DATABASE',
-  'CREATE\\s+SERVER',
-  'dblink_connect',
-].join('|');
-
-/** Words of calls, settings and imports that rules name, e.g. `*.add_listener` → `add_listener`. */
-function wordsOf(rules: readonly HazardRule[]): string[] {
-  const names = rules.flatMap(({ when, imports }) => [
-    ...(when.call ?? []).map(name => `${name.slice(name.lastIndexOf('.') + 1)}(`),
-    ...(when.setting ?? []),
-    ...(when.import ?? []),
-    ...(imports && !when.call && !when.setting ? imports : []),
-  ]);
-  // `client.on(` is everywhere: there the argument tells.
-  const told = names.map(name => (name === 'on(' ? 'notification' : name.replace(/\*|^_ /g, '')));
-  return [...new Set(told)].filter(word => word.length > 3 && word !== 'options' && word !== 'iterator(');
-}
-
-export const auditLiterals = (rules: readonly HazardRule[]): string[] => [
-  ...SQL_LITERALS,
-  ...wordsOf(rules),
-  '.iterator()',
-  '-c ',
+/** Words that start a statement are words of English too: in lower case only what looks like SQL counts. */
+const SQL_PATTERNS = [
+  /set_config\s*\(/,
+  /_advisory_(?:un)?lock/,
+  /(?:^|["'`;(>$])\s*(?:SET|RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD)\s+[\w"'{$%]/,
+  /["'`;]\s*set\s+(?:session\s+)?[\w.]+\s*(?:=|to\b)/,
+  /["'`;]\s*set\s+(?:role|session)\s/,
+  /["'`;]\s*(?:listen|unlisten|deallocate|discard|reset)\s+\w+\s*;?\s*["'`]/,
+  /\b(?:TEMP(?:ORARY)?|temp(?:orary)?)\s+(?:TABLE|VIEW|SEQUENCE|table|view|sequence)/,
+  /\b(?:INTO\s+TEMP|into\s+temp)/,
+  /WITH\s+HOLD|with\s+hold/,
+  /\b(?:curr|last)val\s*\(/,
+  /\b(?:CREATE|DROP|create|drop)\s+(?:DATABASE|database)/,
+  /CREATE\s+SERVER|create\s+server/,
+  /dblink_connect/,
 ];
 
-export const auditFilter = (rules: readonly HazardRule[]): RegExp =>
-  new RegExp(
-    [
-      SQL_PATTERN,
-      ...wordsOf(rules).map(word => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
-      '\\.iterator\\(',
-      'options["\']?\\s*[:=]\\s*[frb]*["\'][^"\']*-c',
-    ].join('|'),
-    'im',
-  );
+/** What the rules for code look for, as narrow as it can be said; a test holds every bad example against it. */
+const CODE_LITERALS = [
+  'add_listener(',
+  '.notifies(',
+  "'notification'",
+  '"notification"',
+  'sql.listen(',
+  'sql.subscribe(',
+  'sql.reserve(',
+  'graphile-worker',
+  'pg-listen',
+  'procrastinate',
+  'postgraphile',
+  'good_job',
+  'pglock',
+  'sqlalchemy_dlock',
+  'with_advisory_lock',
+  'set_session(',
+  'withhold',
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'server_settings',
+  'search_path',
+  'assume_role',
+  'searchPath',
+  'django_tenants',
+  'tenant_schemas',
+  'apartment',
+  'github.com/lib/pq',
+  'github.com/jackc/pgx',
+  'org.postgresql.',
+  'tokio_postgres',
+  'sqlx::postgres',
+  'pgsql:',
+  'command.upgrade(',
+  'migrate.latest(',
+  'runMigrations(',
+];
+
+/** Literals that stand in too many files to be told by: a pattern says more. */
+const CODE_PATTERNS: [literal: string, pattern: string][] = [
+  ['import asyncpg', '\\bimport asyncpg\\b'],
+  ['from asyncpg', '\\bfrom asyncpg\\b'],
+  ['import psycopg', '\\bimport psycopg(?:_pool)?\\b'],
+  ['from psycopg', '\\bfrom psycopg(?:_pool)?\\b'],
+  ["'postgres'", "(?:from|require\\()\\s*'postgres'"],
+  ['"postgres"', '(?:from|require\\()\\s*"postgres"'],
+  ['.query(', '\\.query\\(\\s*\\{'],
+  ['.iterator(', '\\.iterator\\('],
+  ['-c ', 'options["\']?\\s*[:=]\\s*[frb]*["\'][^"\']*-c'],
+];
+
+export const AUDIT_LITERALS: readonly string[] = [
+  ...SQL_LITERALS,
+  ...CODE_LITERALS,
+  ...CODE_PATTERNS.map(([literal]) => literal),
+];
+
+export const AUDIT_FILTER = new RegExp(
+  [
+    ...SQL_PATTERNS.map(({ source }) => source),
+    ...CODE_LITERALS.map(word => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
+    ...CODE_PATTERNS.map(([, pattern]) => pattern),
+  ].join('|'),
+  'm',
+);
 
 const CODE = /\.(?:py|[cm]?[jt]s|[jt]sx|sql|rb|go|java|kt|kts|scala|php|cs|exs?|rs)$/i;
 
