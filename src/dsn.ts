@@ -202,7 +202,10 @@ const KNOWN = new Set(
     'pooling charset search_path client_encoding channel_binding gssencmode require_auth fallback_application_name ' +
     'keepalives_idle keepalives_interval keepalives_count tcp_user_timeout requiressl sslnegotiation sslcompression ' +
     'sslpassword sslcertmode sslcrl sslcrldir sslsni requirepeer ssl_min_protocol_version ssl_max_protocol_version ' +
-    'krbsrvname gsslib gssdelegation load_balance_hosts'
+    'krbsrvname gsslib gssdelegation load_balance_hosts ' +
+    // lib/pq and pgx of Go, with settings of the server that they pass on
+    'binary_parameters timezone statement_timeout lock_timeout default_query_exec_mode statement_cache_capacity ' +
+    'description_cache_capacity pool_max_conns pool_min_conns pool_max_conn_lifetime pool_max_conn_idle_time'
   ).split(' '),
 );
 const isKnown = (name: string): boolean => KNOWN.has(name.toLowerCase().replace(/\s/g, ''));

@@ -5,12 +5,14 @@ import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import { insertService } from '../codemods/compose-service.ts';
 import { isSwarmPath } from '../codemods/paths.ts';
+import type { Finding } from './audit/audit.ts';
 import type { Config } from './config.ts';
 import { insertIntoCode } from './insert-code.ts';
 import { insertDirectCommands } from './insert-direct-commands.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
+import { insertMends } from './insert-mends.ts';
 import { insertPoolers } from './insert-poolers.ts';
 import type { Edit, Entry, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
 import { routingProblem } from './route.ts';
@@ -20,6 +22,7 @@ import { isManifestServer, type Topology } from './topology.ts';
 
 export interface EditInput {
   sites: Site[];
+  hazards: readonly Finding[];
   sources: ReadonlyMap<string, Source>;
   extractions: ReadonlyMap<string, Extraction>;
   topology: Topology;
@@ -52,6 +55,8 @@ export interface EditState extends EditInput, EditResult {
   /** Pooled sites whose edits are made in this run. */
   pooled: Site[];
   pools: Map<Server, Pool>;
+  /** What the poolers have to run on each server connection. */
+  connectQueries: Map<Pool, string>;
   newlineOf(file: string): Newline;
 }
 
@@ -64,11 +69,13 @@ export function planEdits(input: EditInput): EditResult {
     notes: [],
     pooled: [],
     pools: new Map(),
+    connectQueries: new Map(),
     newlineOf: file => input.sources.get(file)?.newline ?? '\n',
   };
   keepRefusedGroups(state);
   choosePools(state);
   for (const site of state.pooled) replaceSite(site, state);
+  insertMends(state);
   if (state.pooled.length === 0) return state;
   insertDirectCommands(state);
   insertSplits(state, site => directValue(site, state));

@@ -53,6 +53,8 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
     `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
   ]);
   if (hasOtherUsers(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  const query = state.connectQueries.get(pool);
+  if (query !== undefined) settings.push(['PGBOUNCER_CONNECT_QUERY', query]);
   if (config.assets.statsVolume) {
     state.notes.push(
       'assets.statsVolume has no effect yet: the console is reached over TCP (scripts/pgbouncer_status.sh).',

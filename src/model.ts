@@ -255,6 +255,12 @@ export interface Hazard {
   fix: string;
 }
 
+/** Edits that mend a hazard, and the SQL that the pooler has to run on each server connection instead of what they remove. */
+export interface Mend {
+  edits: { span: Span; text: string }[];
+  connectQuery?: string;
+}
+
 export interface Refusal {
   file: string;
   reason: string;

@@ -16,7 +16,6 @@ import {
   type Change,
   type Extraction,
   type Failure,
-  type Hazard,
   noFacts,
   type Refusal,
   type Site,
@@ -54,7 +53,7 @@ export interface Plan {
   filesSkipped: number;
   sites: Site[];
   changes: Change[];
-  hazards: Hazard[];
+  hazards: Finding[];
   /** Comments against hazards that keep nothing quiet, or give no reason. */
   suppressions: AuditResult['suppressions'];
   variables: Variable[];
@@ -119,15 +118,16 @@ async function planOnce(
     }
     return out;
   };
+  const all = new Map([...world.audited, ...world.sources]);
   const extracted = await extract(world.sources);
-  const input = auditInput(config);
-  const findings = await auditCode([...world.sources.values(), ...world.audited.values()], input, audits);
+  const input = auditInput(config, topology);
   const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
+  const findings = await auditCode(all.values(), extractions, input, audits);
   for (const [path, found] of findings) {
     const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
     extractions.set(path, { sites, facts: { ...facts, code: [...new Set([...facts.code, ...factsOf(found)])] } });
   }
-  const texts = new Map([...world.sources].map(([path, source]) => [path, source.text]));
+  const texts = new Map([...all].map(([path, source]) => [path, source.text]));
   const flow = readFlow(topology, extractions, world.sources);
   const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
   const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
@@ -152,9 +152,11 @@ async function planOnce(
     await extract(world.local),
     new Map([...world.local].map(([path, { text }]) => [path, text])),
   );
+  const audit = settleHazards(findings, sites, all, input);
   const result = planEdits({
     sites,
-    sources: world.sources,
+    hazards: audit.hazards,
+    sources: all,
     extractions,
     topology,
     config,
@@ -174,8 +176,8 @@ async function planOnce(
     filesScanned: world.filesScanned,
     filesSkipped: world.filesSkipped,
     sites: sites.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start)),
-    changes: makeChanges({ ...result, edits: kept }, world),
-    ...settleHazards(findings, sites, new Map([...world.audited, ...world.sources]), input),
+    changes: makeChanges({ ...result, edits: kept }, all),
+    ...audit,
     variables: describeVariables(sites, flow, extractions),
     localEnv: local
       .filter(
@@ -227,9 +229,11 @@ function scanContext(topology: Topology, config: Config): ScanContext {
   };
 }
 
-function makeChanges(result: EditResult, world: World): Change[] {
+function makeChanges(result: EditResult, sources: ReadonlyMap<string, Source>): Change[] {
   const changes: Change[] = [];
-  for (const source of world.sources.values()) {
+  const edited = new Set(result.edits.map(({ file }) => file));
+  for (const source of sources.values()) {
+    if (!edited.has(source.path)) continue;
     const edits = result.edits.filter(edit => edit.file === source.path);
     if (edits.length === 0) continue;
     const after = splice(source.text, edits);
@@ -274,15 +278,17 @@ async function settle(
     const plan = await once(world, new Set(refused.keys()));
     const modified = plan.changes.filter(change => change.kind === 'modify');
     const sources = new Map(world.sources);
+    const audited = new Map(world.audited);
     for (const { file, after } of modified) {
-      sources.set(file, { ...(world.sources.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+      const place = sources.has(file) ? sources : audited;
+      place.set(file, { ...(place.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
     }
     // A new manifest is part of what the edited files lead to.
     for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {
       const newline = after.includes('\r\n') ? '\r\n' : '\n';
       sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
     }
-    const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources }, new Set()));
+    const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set()));
     if (faults.length === 0 || round === 5) {
       return { ...plan, refused: [...plan.refused, ...[...refused].map(([file, reason]) => ({ file, reason }))] };
     }

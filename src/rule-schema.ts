@@ -45,7 +45,17 @@ const hazardConditionSchema = z.strictObject({
   within: words.optional(),
   import: words.optional(),
   parameter: words.optional(),
+  sibling: words.optional(),
+  file: words.optional(),
 });
+const hazardEditSchema = z.union([
+  z.strictObject({ argument: z.string() }),
+  z.strictObject({ entry: z.string() }),
+  z.strictObject({ parameter: z.string() }),
+  z.strictObject({ value: z.string() }),
+  z.strictObject({ setLocal: z.literal(true) }),
+  z.strictObject({ connectQuery: z.literal(true) }),
+]);
 const severitySchema = z.enum(['error', 'warning', 'note']);
 const placedExampleSchema = z.strictObject({ file: z.string(), text: z.string() });
 
@@ -68,6 +78,8 @@ export const hazardRulesSchema = z.array(
     message: z.string().min(20),
     why: z.string().min(10),
     fix: z.string().min(10),
+    edit: hazardEditSchema.optional(),
+    needsServer: z.literal(true).optional(),
     source: z.url(),
     examples: z.array(z.strictObject({ bad: placedExampleSchema, good: placedExampleSchema })).min(1),
   }),

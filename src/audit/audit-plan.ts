@@ -2,7 +2,8 @@
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { CodeFact } from '../code-facts.ts';
 import type { Config } from '../config.ts';
-import type { Hazard, Site, Source } from '../model.ts';
+import type { Extraction, Site, Source } from '../model.ts';
+import type { Topology } from '../topology.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
 import { AUDIT_FILTER } from './candidates.ts';
 import { type CompiledHazardRule, compileHazardRule } from './hazard-rules.ts';
@@ -10,21 +11,26 @@ import { readSuppressions, type Suppression, suppress } from './suppressions.ts'
 
 let compiled: CompiledHazardRule[] | null = null;
 
-export function auditInput({ pool }: Config): AuditInput {
+export function auditInput({ pool }: Config, { servers, poolers }: Topology): AuditInput {
   compiled ??= hazards.map(compileHazardRule);
-  return { rules: compiled, mode: pool.mode, version: pool.version };
+  return { rules: compiled, mode: pool.mode, version: pool.version, hasServer: servers.length + poolers.length > 0 };
 }
 
 /** By path. Sources are told apart by their digest, so that the edited ones of a second look are read again. */
 export async function auditCode(
   sources: Iterable<Source>,
+  extractions: ReadonlyMap<string, Extraction>,
   input: AuditInput,
   cache: Map<string, Finding[]>,
 ): Promise<Map<string, Finding[]>> {
   const found = new Map<string, Finding[]>();
   for (const source of sources) {
     const key = `${source.path}\0${source.digest}`;
-    const findings = cache.get(key) ?? (AUDIT_FILTER.test(source.text) ? await auditSource(source, input) : []);
+    const findings =
+      cache.get(key) ??
+      (AUDIT_FILTER.test(source.text)
+        ? await auditSource(source, input, extractions.get(source.path)?.sites ?? [])
+        : []);
     cache.set(key, findings);
     if (findings.length > 0) found.set(source.path, findings);
   }
@@ -41,7 +47,7 @@ export function factsOf(findings: readonly Finding[]): CodeFact[] {
 }
 
 export interface AuditResult {
-  hazards: Hazard[];
+  hazards: Finding[];
   /** Comments that keep nothing quiet, or give no reason. */
   suppressions: { file: string; line: number; problem: 'unused' | 'no reason' }[];
 }
@@ -63,7 +69,7 @@ export function settleHazards(
     const own = sites.filter(site => site.file === file && isOurs(site));
     const found = [...(code.get(file) ?? []), ...auditSites(source, own, input)];
     const { kept, unused, unexplained } = suppress(found, readSuppressions(source.text));
-    result.hazards.push(...kept.map(withoutProcess));
+    result.hazards.push(...kept);
     const note = (list: readonly Suppression[], problem: 'unused' | 'no reason') =>
       result.suppressions.push(...list.map(({ line }) => ({ file, line, problem })));
     note(unused, 'unused');
@@ -72,5 +78,3 @@ export function settleHazards(
   result.hazards.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
   return result;
 }
-
-const withoutProcess = ({ process: _, ...hazard }: Finding): Hazard => hazard;

@@ -16,10 +16,10 @@ export function countFindings(hazards: readonly Hazard[]): Baseline {
 }
 
 /** Findings beyond the counts (the last ones of a file and rule), and entries of which fewer are left. */
-export function compareBaseline(
-  hazards: readonly Hazard[],
+export function compareBaseline<T extends Hazard>(
+  hazards: readonly T[],
   known: Baseline | null,
-): { fresh: Hazard[]; gone: string[] } {
+): { fresh: T[]; gone: string[] } {
   if (!known) return { fresh: [...hazards], gone: [] };
   const seen = new Map<string, number>();
   const fresh = hazards.filter(hazard => {

@@ -83,6 +83,15 @@ const CODE_LITERALS = [
   'command.upgrade(',
   'migrate.latest(',
   'runMigrations(',
+  'new PrismaClient(',
+  'django.db.backends.postgresql',
+  'db.backends.postgis',
+  'db.backends.postgres',
+  'adapter: post',
+  'schema_search_path',
+  'PGOPTIONS',
+  "'driver' => 'pgsql'",
+  'connection-init-sql',
 ];
 
 /** Literals that stand in too many files to be told by: a pattern says more. */
@@ -95,6 +104,9 @@ const CODE_PATTERNS: [literal: string, pattern: string][] = [
   ['"postgres"', '(?:from|require\\()\\s*"postgres"'],
   ['.query(', '\\.query\\(\\s*\\{'],
   ['.iterator(', '\\.iterator\\('],
+  ['variables:', '^\\s+variables:\\s*$'],
+  ['.Repo,', '\\bconfig\\s+:\\w+,\\s*[\\w.]+\\.Repo,'],
+  [' Oban,', '\\bOban,'],
   ['-c ', 'options["\']?\\s*[:=]\\s*[frb]*["\'][^"\']*-c'],
 ];
 
@@ -113,9 +125,15 @@ export const AUDIT_FILTER = new RegExp(
   'm',
 );
 
-const CODE = /\.(?:py|[cm]?[jt]s|[jt]sx|sql|rb|go|java|kt|kts|scala|php|cs|exs?|rs)$/i;
+const CODE = /\.(?:py|[cm]?[jt]s|[jt]sx|sql|rb|rake|go|java|kts?|scala|php|cs|exs?|rs)$|(?:^|\/)Gemfile$/i;
 
-export const isAudited = (path: string): boolean => CODE.test(path) && !/\.d\.ts$/.test(path);
+/** Settings of Rails and Spring, and what compose and env files give to a process. */
+const SETTINGS =
+  /(?:^|\/)(?:database|application|bootstrap|[\w.-]*compose)[\w.-]*\.(?:ya?ml|properties)(?:\.\w+)?$|(?:^|\/)[\w.-]*\.env(?:[._-][\w.-]+)?$/i;
+
+export const isSettingsFile = (path: string): boolean => SETTINGS.test(path) && !CODE.test(path);
+
+export const isAudited = (path: string): boolean => (CODE.test(path) && !/\.d\.ts$/.test(path)) || isSettingsFile(path);
 
 /** Tests, migrations and scripts that a new server runs: they go direct, so what they do to a session stays theirs. */
 export const goesDirect = (path: string): boolean =>

@@ -19,9 +19,31 @@ export interface HazardCondition {
   /** A name around the setting: a key, a variable, the function that gets it. */
   within?: string[] | undefined;
   import?: string[] | undefined;
-  /** Parameter of a connection string, as `name=value`. */
+  /** Parameter of a connection string, as `name=value`; its scheme is `scheme=…`, and `form=ado` tells that of .NET. */
   parameter?: string[] | undefined;
+  /**
+   * Another setting of the same object, or parameter of the same connection string, as `name=value`; for all else a parameter of
+   * some connection string in the file.
+   */
+  sibling?: string[] | undefined;
+  /** Path of the file. */
+  file?: string[] | undefined;
 }
+
+/** How a place is mended where that is certain. */
+export type HazardEdit =
+  /** Added to the call that was found. E.g.: `statement_cache_size=0` */
+  | { argument: string }
+  /** Added after the setting that was found. E.g.: `'DISABLE_SERVER_SIDE_CURSORS': True` */
+  | { entry: string }
+  /** Added to the connection string. E.g.: `binary_parameters=yes` */
+  | { parameter: string }
+  /** Put for the value of the parameter that was found. E.g.: `prefer` */
+  | { value: string }
+  /** `SET` → `SET LOCAL` */
+  | { setLocal: true }
+  /** The parameters leave the connection string, and the pooler sets them when it connects. */
+  | { connectQuery: true };
 
 export interface HazardExample {
   file: string;
@@ -45,13 +67,19 @@ export interface HazardRule {
   message: string;
   why: string;
   fix: string;
+  edit?: HazardEdit | undefined;
+  /** Counts only where the repository has a Postgres server: the file lists drivers that may not be in use. */
+  needsServer?: true | undefined;
   source: string;
   examples: { bad?: HazardExample | undefined; good?: HazardExample | undefined }[];
 }
 
 /** What a file is known for, beside its events. */
 export interface FileFacts {
+  path: string;
   imports: readonly string[];
+  /** Parameters of the connection strings in it. */
+  parameters: readonly string[];
 }
 
 export interface CompiledHazardRule extends HazardRule {
@@ -62,9 +90,9 @@ export interface CompiledHazardRule extends HazardRule {
 export type Item =
   | Exclude<Event, { kind: 'sql' }>
   | { kind: 'fact'; fact: SqlFact }
-  | { kind: 'parameter'; name: string; at: number };
+  | { kind: 'parameter'; name: string; at: number; others: readonly string[] };
 
-type Test = (item: Item) => boolean;
+type Test = (item: Item, file: FileFacts) => boolean;
 
 export function compileHazardRule(rule: HazardRule): CompiledHazardRule {
   const when = compile(rule.when);
@@ -72,8 +100,8 @@ export function compileHazardRule(rule: HazardRule): CompiledHazardRule {
   const isImported = rule.imports ? anyOf(rule.imports) : null;
   return {
     ...rule,
-    matches: (item, { imports }) =>
-      when(item) && !not(item) && (isImported === null || imports.some(name => isImported(name))),
+    matches: (item, file) =>
+      when(item, file) && !not(item, file) && (isImported === null || file.imports.some(name => isImported(name))),
   };
 }
 
@@ -84,7 +112,7 @@ const anyOf = (patterns: readonly string[]): ((value: string) => boolean) => {
 
 function compile(condition: HazardCondition): Test {
   const tests: Test[] = [];
-  const { sql, detail, call, argument, setting, value, within, parameter } = condition;
+  const { sql, detail, call, argument, setting, value, within, parameter, sibling } = condition;
   if (sql) tests.push(item => item.kind === 'fact' && sql.includes(item.fact.name));
   if (detail) tests.push(withGlobs(detail, item => (item.kind === 'fact' ? [item.fact.detail] : [])));
   if (call) tests.push(withGlobs(call, item => (item.kind === 'call' ? [item.name] : [])));
@@ -95,8 +123,19 @@ function compile(condition: HazardCondition): Test {
   if (within) tests.push(withGlobs(within, item => (item.kind === 'setting' ? item.within : [])));
   if (condition.import) tests.push(withGlobs(condition.import, item => (item.kind === 'import' ? [item.name] : [])));
   if (parameter) tests.push(withGlobs(parameter, item => (item.kind === 'parameter' ? [item.name] : [])));
-  return item => tests.every(test => test(item));
+  if (sibling) {
+    const matches = anyOf(sibling);
+    tests.push((item, file) => siblingsOf(item, file).some(matches));
+  }
+  if (condition.file) {
+    const matches = anyOf(condition.file);
+    tests.push((_, { path }) => matches(path));
+  }
+  return (item, file) => tests.every(test => test(item, file));
 }
+
+const siblingsOf = (item: Item, { parameters }: FileFacts): readonly string[] =>
+  item.kind === 'setting' ? item.siblings() : item.kind === 'parameter' ? item.others : parameters;
 
 const isText = (value: string | undefined): value is string => value !== undefined;
 

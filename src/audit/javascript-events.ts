@@ -2,7 +2,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/javascript';
 import { readValue } from '../../codemods/javascript-values.ts';
-import { asFragment, type Event, namedArguments } from './events.ts';
+import { asFragment, type Event, namedArguments, slotAfter } from './events.ts';
 
 export function readJavaScriptEvents(text: string, path: string): Event[] {
   const dialect = /\.[cm]?ts$/i.test(path) ? 'ts' : /\.tsx$/i.test(path) ? 'ts jsx' : 'jsx';
@@ -47,11 +47,15 @@ function nameOf(call: SyntaxNode, text: string): string {
 
 function readCall(node: SyntaxNode, text: string): Event {
   const found: [number, string][] = [];
-  for (let child = node.getChild('ArgList')?.firstChild ?? null; child; child = child.nextSibling) {
-    if (!/^[(),]$/.test(child.name)) found.push([found.length, literalText(child, text)]);
+  const list = node.getChild('ArgList');
+  let slot = list ? { at: list.from + 1, lead: '' } : null;
+  for (let child = list?.firstChild ?? null; child; child = child.nextSibling) {
+    if (/^[(),]$/.test(child.name) || child.name.endsWith('Comment')) continue;
+    found.push([found.length, literalText(child, text)]);
+    slot = { at: child.to, lead: ', ' };
   }
   const name = nameOf(node, text);
-  return { kind: 'call', name, at: node.from, arguments: namedArguments(found) };
+  return { kind: 'call', name, at: node.from, arguments: namedArguments(found), slot };
 }
 
 function readImport(node: SyntaxNode, text: string): Event[] {
@@ -64,7 +68,22 @@ function readProperty(node: SyntaxNode, text: string): Event[] {
   const value = node.lastChild;
   if (!key || !value || key === value) return [];
   const name = slice(key, text).replace(/^["']|["']$/g, '');
-  return [{ kind: 'setting', name, value: literalText(value, text), at: node.from, within: namesAround(node, text) }];
+  return [
+    {
+      kind: 'setting',
+      name,
+      value: literalText(value, text),
+      at: node.from,
+      within: namesAround(node, text),
+      siblings: () => (node.parent?.getChildren('Property') ?? []).map(one => pairOf(one, text)),
+      slot: slotAfter(text, node.from, node.to),
+    },
+  ];
+}
+
+function pairOf({ firstChild, lastChild }: SyntaxNode, text: string): string {
+  const name = slice(firstChild, text).replace(/^["']|["']$/g, '');
+  return `${name}=${lastChild ? literalText(lastChild, text) : ''}`;
 }
 
 /** Keys, variables and functions around a node, innermost first. */

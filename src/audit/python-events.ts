@@ -3,7 +3,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { argumentsOf, calleeName } from '../../codemods/python-notes.ts';
 import { isString, readString } from '../../codemods/python-strings.ts';
-import { asFragment, type Event, namedArguments } from './events.ts';
+import { asFragment, type Event, namedArguments, slotAfter } from './events.ts';
 
 export function readPythonEvents(text: string): Event[] {
   const events: Event[] = [];
@@ -39,11 +39,11 @@ function readSql(node: SyntaxNode, text: string): Event[] {
 
 function readCall(node: SyntaxNode, text: string): Event[] {
   const name = calleeName(text, node.firstChild);
-  const args = argumentsOf(text, node).map(({ name: key, value }, i): [string | number, string] => [
-    key ?? i,
-    literalText(value, text),
-  ]);
-  return [{ kind: 'call', name, at: node.from, arguments: namedArguments(args) }];
+  const list = argumentsOf(text, node);
+  const args = list.map(({ name: key, value }, i): [string | number, string] => [key ?? i, literalText(value, text)]);
+  const last = list.at(-1)?.value.to;
+  const slot = last === undefined ? { at: node.to - 1, lead: '' } : { at: last, lead: ', ' };
+  return [{ kind: 'call', name, at: node.from, arguments: namedArguments(args), slot }];
 }
 
 /** `import a.b as c` and `from a.b import c, d` → `a.b`, and `a.b.c`, `a.b.d`. */
@@ -64,17 +64,16 @@ function readImports(node: SyntaxNode, text: string): Event[] {
 
 function readDictionary(node: SyntaxNode, text: string): Event[] {
   const within = namesAround(node, text);
+  const siblings: string[] = [];
   const events: Event[] = [];
   for (let key = node.firstChild; key; key = key.nextSibling) {
     const value = key.nextSibling?.name === ':' ? key.nextSibling.nextSibling : null;
     if (!isString(key) || !value) continue;
-    events.push({
-      kind: 'setting',
-      name: readString(text, key).text,
-      value: literalText(value, text),
-      at: key.from,
-      within,
-    });
+    const name = readString(text, key).text;
+    const valueText = literalText(value, text);
+    siblings.push(`${name}=${valueText}`);
+    const slot = slotAfter(text, key.from, value.to);
+    events.push({ kind: 'setting', name, value: valueText, at: key.from, within, siblings: () => siblings, slot });
   }
   return events;
 }

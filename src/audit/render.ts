@@ -5,9 +5,10 @@ import { escapeControls } from '../controls.ts';
 import type { Hazard, Severity } from '../model.ts';
 import type { Plan } from '../plan.ts';
 import { VERSION } from '../version.ts';
+import type { Finding } from './audit.ts';
 import type { AuditReporter } from './command.ts';
 
-export async function renderHazards(name: AuditReporter, plan: Plan, hazards: readonly Hazard[]): Promise<string> {
+export async function renderHazards(name: AuditReporter, plan: Plan, hazards: readonly Finding[]): Promise<string> {
   switch (name) {
     case 'text':
       return renderText(hazards);
