@@ -91,6 +91,7 @@ export function generateAssets(input: AssetInput): Asset[] {
     createAsset(inDirectory('healthcheck.sh'), 'healthcheck.sh', values),
     createAsset(inDirectory('conf.d/custom.ini.example'), 'conf.d/custom.ini.example', values),
     createAsset(inDirectory('conf.d/staging.ini.example'), 'conf.d/staging.ini.example', values),
+    createAsset(inDirectory('conf.d/session.ini.example'), 'conf.d/session.ini.example', values),
   ];
   if (input.statusScript !== null) {
     const placed = { ...values, ...locateCompose(input.statusScript, input.composeFile) };
@@ -123,6 +124,7 @@ function listValues(input: AssetInput): Values {
     DIRECT_ON_HOST: describeHostEndpoint(server.publishedPort),
     USERS: listNames(input.users, '$POSTGRES_USER'),
     DATABASES: listNames(input.databases, '$POSTGRES_DB'),
+    SESSION_DATABASE: input.databases.find(name => /^[A-Za-z]\w*$/.test(name)) ?? 'app',
     APP_SERVICE: isSafe(input.appService) ? input.appService : 'APP',
     ...describeVariables(input.appVariables),
     STATUS_COMMAND: input.statusScript === null ? '' : `sh ${quoteForShell(input.statusScript)}\n`,

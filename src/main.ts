@@ -1,5 +1,5 @@
 /** What each command does. Exit codes are decided here and nowhere else. */
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { applyPlan } from './apply.ts';
 import { wantsColor } from './color.ts';
@@ -9,9 +9,8 @@ import { UsageError } from './errors.ts';
 import type { CliOptions } from './options.ts';
 import { type Plan, type PlanOptions, planMigration } from './plan.ts';
 import { startProgress } from './progress.ts';
-import { toReport } from './report.ts';
+import { print, readReporters, report, writeOutput } from './reporters/render.ts';
 import { renderSummary } from './summary.ts';
-import { VERSION } from './version.ts';
 
 export async function main(options: CliOptions): Promise<number> {
   switch (options.command) {
@@ -87,12 +86,14 @@ export function toPlanOptions({ values }: CliOptions): PlanOptions {
 
 async function runPlan(options: CliOptions): Promise<number> {
   const { values } = options;
-  const reporters = readReporters(options);
+  const reporters = readReporters(options, values.write ? null : values.check ? 'text' : 'diff');
   const stop = startProgress(values);
   const plan = await planMigration(toPlanOptions(options)).finally(stop);
   if (values.out !== undefined) (await import('./saved-plan.ts')).savePlan(plan, resolve(values.out));
   if (values.patch !== undefined) await writePatch(plan, resolve(values.patch));
-  for (const { name, file } of reporters) await report(name, file, plan, options);
+  const title = 'Through PgBouncer';
+  const results = reporters.length > 0 ? (await import('./reporters/results.ts')).planResults(plan) : [];
+  await report(reporters, { plan, title, results, text: () => listChanges(plan) }, options);
   const mode = values.write ? 'write' : values.check ? 'check' : 'plan';
   // The summary comes before the writing, so that a refusal is the last thing to be read.
   if (!values.quiet)
@@ -122,63 +123,8 @@ const isPending = (plan: Plan, strict: boolean): boolean =>
   plan.refused.length > 0 ||
   (strict && plan.sites.some(site => site.action === 'review'));
 
-interface Reporter {
-  name: 'text' | 'diff' | 'json';
-  file: string | null;
-}
-
-function readReporters({ values }: CliOptions): Reporter[] {
-  const named = (values.reporter ?? []).map((text): Reporter => {
-    const [name = '', file] = text.split(/=(.*)/s);
-    if (!['text', 'diff', 'json'].includes(name))
-      throw new UsageError(`Unknown reporter ${name}; there are text, diff and json.`);
-    return { name: name as Reporter['name'], file: file ?? null };
-  });
-  if (values.json) named.push({ name: 'json', file: null });
-  if (named.length > 0) return named;
-  return values.write ? [] : values.check ? [{ name: 'text', file: null }] : [{ name: 'diff', file: null }];
-}
-
-async function report(name: Reporter['name'], file: string | null, plan: Plan, { values }: CliOptions): Promise<void> {
-  const color = file === null && wantsColor(values.color, process.stdout);
-  const text = await renderReport(
-    name,
-    plan,
-    values['show-secrets'] ?? false,
-    color,
-    file === null && (process.stdout.isTTY ?? false),
-  );
-  if (file === null) await print(text);
-  else writeOutput(resolve(file), text, 0o644);
-}
-
-async function renderReport(
-  name: Reporter['name'],
-  plan: Plan,
-  showSecrets: boolean,
-  color: boolean,
-  isTerminal: boolean,
-): Promise<string> {
-  if (name === 'json') return `${JSON.stringify(toReport(plan, VERSION), null, 2)}\n`;
-  if (name === 'text')
-    return plan.changes.map(change => `${change.kind === 'create' ? 'create' : 'modify'} ${change.file}\n`).join('');
-  if (plan.changes.length === 0) return '';
-  const { renderPatch } = await import('./diff.ts');
-  const text = plan.changes.map(change => renderPatch(change, showSecrets)).join('');
-  const shown = isTerminal ? escapeControls(text) : text;
-  return color ? (await import('./color.ts')).colorDiff(shown) : shown;
-}
-
-function writeOutput(path: string, text: string, mode: number): void {
-  try {
-    writeFileSync(path, text, { mode });
-  } catch (error) {
-    throw new UsageError(`${path} can't be written: ${(error as NodeJS.ErrnoException).code}. Nothing was changed.`);
-  }
-}
-
-/** Waits for a slow reader, so that nothing is lost when the process ends. */
-const print = (text: string): Promise<void> => new Promise(done => process.stdout.write(text, () => done()));
+const listChanges = ({ changes }: Plan): string =>
+  changes.map(({ kind, file }) => `${kind === 'create' ? 'create' : 'modify'} ${file}\n`).join('');
 
 async function writePatch(plan: Plan, path: string): Promise<void> {
   const { renderPatch } = await import('./diff.ts');

@@ -1,6 +1,7 @@
 /** The end of a run: what would change, what stays direct, what needs eyes, what to do by hand, the next command. */
 import pc from 'picocolors';
 import { bases } from '../pgbouncer/bases.ts';
+import { describeReadiness } from './audit/readiness.ts';
 import { escapeControls } from './controls.ts';
 import { lineAt } from './lines.ts';
 import type { Site } from './model.ts';
@@ -60,6 +61,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     20,
   );
   section('Breaks behind the pool (pool-migrate audit tells more)', describeHazards(plan), 8);
+  section('Transaction mode', describeReadiness(plan));
   section(
     'Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)',
     plan.localEnv.map(({ file, key, action }) => `${file}: ${key} (${action})`),
@@ -100,7 +102,7 @@ function describeServers({ topology, filesScanned, sites }: Plan): string[] {
 }
 
 /** One line for each rule, the worst first, with the first places. Notes are for the audit. */
-function describeHazards({ hazards }: Plan): string[] {
+function describeHazards({ hazards, unsafe }: Plan): string[] {
   const rules = [...new Set(hazards.filter(({ severity }) => severity !== 'note').map(({ rule }) => rule))];
   const all = rules.map(rule => hazards.filter(hazard => hazard.rule === rule));
   return all
@@ -108,7 +110,8 @@ function describeHazards({ hazards }: Plan): string[] {
     .map(found => {
       const places = found.slice(0, 3).map(({ file, line }) => `${file}:${line}`);
       const more = found.length > 3 ? ` and ${found.length - 3} more` : '';
-      return `${found[0]?.severity} ${found[0]?.rule} ${places.join(', ')}${more}  ${found[0]?.message}`;
+      const mends = !unsafe && found.some(({ mend }) => mend) ? ' (--unsafe mends it)' : '';
+      return `${found[0]?.severity} ${found[0]?.rule} ${places.join(', ')}${more}  ${found[0]?.message}${mends}`;
     });
 }
 

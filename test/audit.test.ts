@@ -36,13 +36,13 @@ test.each([
   ['an unknown reporter', FILES, ['--reporter', 'xml'], 2],
   [
     'a version that mends it',
-    { 'docker-compose.yml': COMPOSE, 'db.py': 'import asyncpg\n' },
+    { 'docker-compose.yml': COMPOSE, 'db.py': 'import asyncpg\nasyncpg.connect(dsn)\n' },
     ['--pgbouncer-version', '1.24'],
     0,
   ],
   [
     'a version that does not',
-    { 'docker-compose.yml': COMPOSE, 'db.py': 'import asyncpg\n' },
+    { 'docker-compose.yml': COMPOSE, 'db.py': 'import asyncpg\nasyncpg.connect(dsn)\n' },
     ['--pgbouncer-version', '1.18'],
     1,
   ],

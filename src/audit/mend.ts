@@ -5,13 +5,20 @@ import type { HazardEdit, Item } from './hazard-rules.ts';
 /** `sites`: the connection string that a parameter belongs to; for all else those of the file. */
 export function mend(edit: HazardEdit, item: Item, sites: readonly RawSite[], text: string): Mend | null {
   if ('argument' in edit) return item.kind === 'call' ? insert(item.slot, edit.argument) : null;
-  if ('entry' in edit) return item.kind === 'setting' ? insert(item.slot, edit.entry) : null;
+  if ('entry' in edit)
+    return item.kind === 'setting' && !hasEntry(item, edit.entry) ? insert(item.slot, edit.entry) : null;
   if ('setLocal' in edit) return item.kind === 'fact' ? makeLocal(item.fact.at, text) : null;
   if (sites.some(({ facts }) => facts.includes('not-verbatim'))) return null;
   if ('parameter' in edit) return together(sites.map(site => addParameter(site, edit.parameter, text)));
   const [site] = sites;
   if (!site || item.kind !== 'parameter') return null;
   return 'value' in edit ? replaceValue(site, item.name, edit.value, text) : moveOptions(site, text);
+}
+
+/** An entry of that name is there already, with another value. */
+function hasEntry({ siblings }: Extract<Item, { kind: 'setting' }>, entry: string): boolean {
+  const name = /\w+/.exec(entry)?.[0];
+  return siblings().some(sibling => sibling.startsWith(`${name}=`));
 }
 
 /** All or nothing. */

@@ -22,16 +22,26 @@ export function findMissingDriver(): string | null {
     [
       'python3 with psycopg2, psycopg, asyncpg and Django',
       '/usr/bin/python3',
-      ['-c', 'import psycopg2, psycopg, asyncpg, django'],
+      ['-c', 'import psycopg2, psycopg, asyncpg, django, sqlalchemy, greenlet'],
     ],
     ['php with pdo_pgsql', 'php', ['-r', 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);']],
-    ['go with lib/pq', 'test', ['-x', '/usr/bin/go', '-a', '-d', '/usr/share/gocode/src/github.com/lib/pq']],
+    ["PHP's Illuminate", 'test', ['-f', '/usr/share/php/Illuminate/Database/autoload.php']],
+    [
+      'go with lib/pq and pgx',
+      'test',
+      ['-x', '/usr/bin/go', '-a', '-d', `${GO_PACKAGES}/lib/pq`, '-a', '-d', `${GO_PACKAGES}/jackc/pgx`],
+    ],
+    ['ruby with Active Record', '/usr/bin/ruby', ['-e', 'require "active_record"; require "pg"']],
+    ['java with pgjdbc', 'test', ['-x', '/usr/bin/java', '-a', '-f', PGJDBC]],
   ];
   return checks.find(([, command, args]) => spawnSync(command, args).status !== 0)?.[0] ?? null;
 }
 
+const GO_PACKAGES = '/usr/share/gocode/src/github.com';
+const PGJDBC = '/usr/share/java/postgresql.jar';
+
 /** Pools of each mode, on each PgBouncer. */
-const POOLS = 300;
+const POOLS = 400;
 
 export async function startLab(): Promise<Lab> {
   const tls = makeCertificate();
@@ -64,8 +74,10 @@ export async function startLab(): Promise<Lab> {
     }),
   );
   const boss = await connect(postgres.port, { user: 'super' });
-  const python = startPython(postgres.port);
-  const goProgram = buildGo();
+  const python = startWorker('/usr/bin/python3', ['drivers.py'], postgres.port);
+  const ruby = startWorker('/usr/bin/ruby', ['rails.rb'], postgres.port);
+  const java = startJava();
+  const goPrograms = new Map((['lib-pq', 'pgx'] as const).map(name => [name, buildGo(name)]));
   let cells = 0;
   const used = new Map<string, number>();
 
@@ -95,12 +107,15 @@ export async function startLab(): Promise<Lab> {
         const result = await boss.query(sql);
         return (Array.isArray(result) ? result.at(-1) : result).rows;
       },
-      python: scenarioName => python.ask({ ...endpoint, mode: cell.mode, name: cell.name, scenario: scenarioName }),
+      python: name => python.ask({ ...endpoint, mode: cell.mode, name: cell.name, scenario: name }),
+      ruby: name => ruby.ask({ ...endpoint, scenario: name }),
+      java: (name, query) =>
+        java.ask([name, `jdbc:postgresql://127.0.0.1:${port}/${database}?${query}`, endpoint.user, endpoint.password]),
       program: async (command, args, input) => {
         const result = await run(command, args, { PATH: '/usr/bin:/bin', LC_ALL: 'C', HOME: tls }, input);
         return (result.stdout.trim().replaceAll('\n', ' ') || result.stderr.trim().split('\n')[0]) ?? '';
       },
-      libPq: () => goProgram,
+      goProgram: name => goPrograms.get(name) as Promise<string>,
     };
     if (where) await warm(cell);
     let seen: string;
@@ -115,8 +130,13 @@ export async function startLab(): Promise<Lab> {
   };
   return {
     observe,
-    driverVersions: JSON.parse(await python.ask({ scenario: 'versions' })),
-    end: () => python.end(),
+    driverVersions: {
+      ...JSON.parse(await python.ask({ scenario: 'versions' })),
+      ...JSON.parse(await ruby.ask({ scenario: 'versions' })),
+    },
+    end: () => {
+      for (const worker of [python, ruby, java]) worker.end();
+    },
   };
 }
 
@@ -184,47 +204,69 @@ function makeCertificate(): string {
   return directory;
 }
 
-interface Python {
-  ask: (job: Record<string, unknown>) => Promise<string>;
+interface Worker<Job> {
+  ask: (job: Job) => Promise<string>;
   end: () => void;
 }
 
-/** One Python for all jobs: it starts in the time that it needs for a dozen of them. */
-function startPython(directPort: number): Python {
-  const child: ChildProcess = spawn('/usr/bin/python3', [new URL('./drivers.py', import.meta.url).pathname], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  const waiting = new Map<number, { resolve: (seen: string) => void; reject: (error: Error) => void }>();
+/** One process for all jobs: it starts in the time that it needs for a dozen of them. */
+function startLines(
+  command: string,
+  args: string[],
+  split: (line: string) => [id: string, seen: string],
+): Worker<(id: string) => string> {
+  const child: ChildProcess = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const waiting = new Map<string, { resolve: (seen: string) => void; reject: (error: Error) => void }>();
   let errors = '';
   let jobs = 0;
   child.stderr?.on('data', chunk => {
     errors += chunk;
   });
   child.once('exit', () => {
-    for (const { reject } of waiting.values()) reject(new Error(`drivers.py ended: ${errors}`));
+    for (const { reject } of waiting.values()) reject(new Error(`${args.at(-1)} ended: ${errors}`));
   });
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', line => {
-    const { id, seen } = JSON.parse(line) as { id: number; seen: string };
+    const [id, seen] = split(line);
     waiting.get(id)?.resolve(seen);
     waiting.delete(id);
   });
   return {
-    ask: job =>
+    ask: describe =>
       new Promise((resolve, reject) => {
-        const id = ++jobs;
+        const id = String(++jobs);
         waiting.set(id, { resolve, reject });
-        child.stdin?.write(`${JSON.stringify({ ...job, id, direct_port: directPort })}\n`);
+        child.stdin?.write(`${describe(id)}\n`);
       }),
     end: () => child.kill(),
   };
 }
 
-/** Path of the program of lib-pq.go, with the library as Debian has it. */
-async function buildGo(): Promise<string> {
+const besideThis = (name: string): string => new URL(`./${name}`, import.meta.url).pathname;
+
+/** drivers.py, rails.rb: jobs and answers as JSON. */
+function startWorker(command: string, [script = '']: string[], directPort: number): Worker<Record<string, unknown>> {
+  const lines = startLines(command, [besideThis(script)], line => {
+    const { id, seen } = JSON.parse(line) as { id: string; seen: string };
+    return [id, seen];
+  });
+  return { ...lines, ask: job => lines.ask(id => JSON.stringify({ ...job, id, direct_port: directPort })) };
+}
+
+/** Jdbc.java: words separated by tabs. */
+function startJava(): Worker<string[]> {
+  const lines = startLines('/usr/bin/java', ['-cp', PGJDBC, besideThis('Jdbc.java')], line => {
+    const [id = '', seen = ''] = line.split('\t');
+    return [id, seen];
+  });
+  return { ...lines, ask: words => lines.ask(id => [id, ...words].join('\t')) };
+}
+
+/** Path of a program, with its library as Debian has it. */
+async function buildGo(name: 'lib-pq' | 'pgx'): Promise<string> {
   const directory = makeWorkDirectory();
-  const source = new URL('./lib-pq.go', import.meta.url).pathname;
+  const source = besideThis(`${name}.go`);
   const env = { GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOCACHE: join(directory, 'cache'), CGO_ENABLED: '0' };
-  const program = join(directory, 'lib-pq');
+  const program = join(directory, name);
   await new Promise<void>((resolve, reject) => {
     const child = spawn('go', ['build', '-o', program, source], {
       env: { ...env, PATH: '/usr/bin:/bin', HOME: directory },

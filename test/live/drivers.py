@@ -12,11 +12,16 @@ import django
 import psycopg
 import psycopg2
 import psycopg2.extensions
+import sqlalchemy
 from django.conf import settings
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 settings.configure(DATABASES={}, INSTALLED_APPS=[])
 django.setup()
-from django.db import connections, models  # noqa: E402  (needs the settings)
+from django import forms  # noqa: E402  (needs the settings)
+from django.db import connections, models  # noqa: E402
 from django.db.utils import ConnectionHandler  # noqa: E402
 
 
@@ -302,6 +307,36 @@ def iterate(job, lazily, **options):
         connections[job["name"]].close()
 
 
+def choices(job, **options):
+    """Of a form's field: Django reads them by iterator()."""
+    try:
+        return "choices: " + " ".join(str(value) for value, _ in forms.ModelChoiceField(rows_of(job, **options), empty_label=None).choices)
+    finally:
+        connections[job["name"]].close()
+
+
+# --- SQLAlchemy ---
+
+
+async def sqlalchemy_asyncpg(job, query, **more):
+    url = f"postgresql+asyncpg://{job['user']}:{job['password']}@{job['host']}:{job['port']}/{job['database']}{query}"
+    engine = create_async_engine(url, **more)
+    clients = [await engine.connect() for _ in range(2)]
+    results = []
+    for _ in range(8):
+        for number, client in three(clients):
+            try:
+                async with client.begin():
+                    answer = (await client.execute(text(f"SELECT {number} + CAST(:zero AS int)"), {"zero": 0})).scalar()
+                results.append(True if answer == number else "another client's answer")
+            except DBAPIError as error:
+                results.append(first_line(error.orig).split(": ", 1)[-1])
+    for client in clients:
+        await client.invalidate()
+    await engine.dispose()
+    return tally([result if result is True else unnumbered(result) for result in results])
+
+
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 20))
 
@@ -341,6 +376,12 @@ SCENARIOS = {
     "iterator": lambda job: iterate(job, True),
     "iterator-off": lambda job: iterate(job, True, DISABLE_SERVER_SIDE_CURSORS=True),
     "all": lambda job: iterate(job, False),
+    "choices": choices,
+    "choices-off": lambda job: choices(job, DISABLE_SERVER_SIDE_CURSORS=True),
+    "sqlalchemy": lambda job: run(sqlalchemy_asyncpg(job, "")),
+    "sqlalchemy-no-cache": lambda job: run(
+        sqlalchemy_asyncpg(job, "?prepared_statement_cache_size=0", connect_args={"statement_cache_size": 0})
+    ),
     "django-options-timeout": lambda job: iterate(job, False, OPTIONS={"options": "-c statement_timeout=5000"}),
     "django-options": lambda job: iterate(job, False, OPTIONS={"options": "-c search_path=public"}),
     "django-sslmode": lambda job: iterate(job, False, OPTIONS={"sslmode": "prefer"}),
@@ -350,6 +391,7 @@ SCENARIOS = {
             "psycopg": psycopg.__version__,
             "asyncpg": asyncpg.__version__,
             "Django": django.get_version(),
+            "SQLAlchemy": sqlalchemy.__version__,
         }
     ),
 }

@@ -1,9 +1,9 @@
 /** What the pool is for: many clients over few server connections. And what it may do to sessions. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { templates } from '../../pgbouncer/templates.generated.ts';
-import { connect, createApp, type PoolerOptions, runPsql, withPooler } from './pooler.ts';
+import { connect, createApp, findAsset, type PoolerOptions, runPsql, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { hasServers, makeWorkDirectory, POSTGRES_BIN, type Result, run, versions, waitUntil } from './servers.ts';
 
@@ -16,6 +16,7 @@ beforeAll(async () => {
   await createApp(postgres);
 });
 
+const sessionPool = readFileSync(findAsset('pgbouncer/conf.d/session.ini.example'), 'utf8');
 const staging = templates['conf.d/staging.ini.example'] ?? '';
 
 /** How often one client, alone, meets a setting that an earlier transaction of its own session made. */
@@ -39,6 +40,27 @@ describe.skipIf(!hasServers).each(versions)('PgBouncer %s', version => {
   test('the staging profile shows a SET that one client on a default pool never misses', async () => {
     expect(await countKeptSettings({ version })).toBe(10);
     expect(await countKeptSettings({ version, conf: { 'staging.ini': staging } })).toBe(0);
+  });
+
+  test('a database of session.ini keeps what its client set, and gives it to nobody', async () => {
+    const conf = {
+      'session.ini': sessionPool.replace('host=postgres port=5432', `host=127.0.0.1 port=${postgres.port}`),
+    };
+    await withPooler(postgres, { version, conf: { ...conf, 'staging.ini': staging } }, async pooler => {
+      const keeper = await connect(pooler.port, { database: 'app_session' });
+      await keeper.query("SET work_mem = '1234kB'");
+      const others = [await connect(pooler.port, { database: 'app_session' }), await connect(pooler.port)];
+      const workMem = async (client: typeof keeper) =>
+        (await client.query("SELECT current_setting('work_mem') AS value, current_database() AS name")).rows[0];
+      for (let round = 0; round < 4; round++) {
+        expect(await workMem(keeper)).toEqual({ value: '1234kB', name: 'app' });
+        for (const other of others) expect(await workMem(other)).toEqual({ value: '4MB', name: 'app' });
+      }
+      await keeper.end();
+      const next = await connect(pooler.port, { database: 'app_session' });
+      expect(await workMem(next)).toEqual({ value: '4MB', name: 'app' });
+      await Promise.all([next, ...others].map(client => client.end()));
+    });
   });
 
   test(`${CLIENTS} clients over ${LIMIT} connections: direct fails, through the pool all succeed`, {

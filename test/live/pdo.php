@@ -1,9 +1,21 @@
 <?php
 // Two clients of PDO, whose statements have the same names; then one of them inside a transaction.
-// Arguments: DSN, user, password, pool mode, `emulate` or `prepare`. Prints what was seen.
+// Arguments: DSN, user, password, pool mode, `emulate` or `prepare`, and `laravel` where Laravel makes them. Prints what was seen.
 [, $dsn, $user, $password, $mode, $how] = $argv;
 $options = [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_EMULATE_PREPARES => $how === 'emulate'];
-$clients = [new PDO($dsn, $user, $password, $options), new PDO($dsn, $user, $password, $options)];
+function make(string $dsn, string $user, string $password, array $options): PDO {
+    global $argv;
+    if (($argv[6] ?? '') !== 'laravel') return new PDO($dsn, $user, $password, $options);
+    require_once '/usr/share/php/Illuminate/Database/autoload.php';
+    $laravel = new Illuminate\Database\Capsule\Manager();
+    parse_str(strtr(substr($dsn, strlen('pgsql:')), ';', '&'), $settings);
+    $laravel->addConnection([
+        'driver' => 'pgsql', 'host' => $settings['host'], 'port' => $settings['port'], 'database' => $settings['dbname'],
+        'username' => $user, 'password' => $password, 'charset' => 'utf8', 'options' => $options,
+    ]);
+    return $laravel->getConnection()->getPdo();
+}
+$clients = [make($dsn, $user, $password, $options), make($dsn, $user, $password, $options)];
 $results = [];
 function note(array &$results, string $what): void {
     $results[$what] = ($results[$what] ?? 0) + 1;

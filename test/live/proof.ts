@@ -30,8 +30,12 @@ export interface Cell {
   python: (scenario: string) => Promise<string>;
   /** A program, with its arguments; what it printed. */
   program: (command: string, args: string[], input?: string) => Promise<string>;
-  /** The program of lib-pq.go. */
-  libPq: () => Promise<string>;
+  /** A scenario of rails.rb. */
+  ruby: (scenario: string) => Promise<string>;
+  /** A scenario of Jdbc.java, and the parameters of its URL. */
+  java: (scenario: string, query: string) => Promise<string>;
+  /** Path of the program of lib-pq.go or pgx.go. */
+  goProgram: (name: 'lib-pq' | 'pgx') => Promise<string>;
   /** The same database through a pooler that offers TLS. */
   tlsPort: number;
 }
@@ -52,9 +56,9 @@ export interface Proof {
   isHarmless?: (mode: PoolMode, version: Version) => boolean;
 }
 
-/** BEGIN in statement mode. The others are what psycopg2 and postgres.js make of it. */
+/** BEGIN in statement mode. The others are what psycopg2, postgres.js and asyncpg make of it. */
 export const REFUSED =
-  /transaction blocks not allowed in statement pooling mode|server closed the connection unexpectedly|CONNECTION_CLOSED/;
+  /transaction blocks not allowed in statement pooling mode|server closed the connection unexpectedly|CONNECTION_CLOSED|connection was closed in the middle/;
 
 /** The value, or the error as text. */
 export async function attempt(work: Promise<unknown>): Promise<string> {

@@ -24,7 +24,7 @@ export async function withPostgresJs(
 
 const endpointOf = ({ host, port, user, password, database }: Cell) => ({ host, port, user, password, database });
 
-const startNode =
+export const startNode =
   (more: Record<string, unknown>): Scenario =>
   async cell => {
     const client = await cell.connect(more);
@@ -32,7 +32,7 @@ const startNode =
   };
 
 const unsupported = /unsupported startup parameter/;
-const REFUSED_STARTUP = { shows: unsupported };
+export const REFUSED_STARTUP = { shows: unsupported };
 /** PgBouncer 1.26 takes a search_path, but cannot tell what it is on a server before PostgreSQL 18. */
 export const REFUSED_PATH: Pick<Proof, 'shows' | 'isHarmless'> = {
   shows: /unsupported startup parameter|A: [ab ]*b.*B: |B: [ab ]*a/,
@@ -40,7 +40,7 @@ export const REFUSED_PATH: Pick<Proof, 'shows' | 'isHarmless'> = {
 };
 
 /** The library was not run: what it sends was. */
-const notRun = (library: string): string => `the SQL of ${library}, which was not run itself`;
+export const notRun = (library: string): string => `the SQL of ${library}, which was not run itself`;
 
 export const driverProofs: Record<string, Proof[]> = {
   'driver-listens': [{ by: 'asyncpg', bad: python('listen'), good: python('listen-direct'), shows: /hears 0 of 4/ }],

@@ -3,7 +3,7 @@ import { attempt, type Cell, type Proof, pair, python, repeat, type Scenario, ta
 import { withPostgresJs } from './proofs-drivers.ts';
 
 /** Two sessions with statements of the same name, each of which must get its own answer. */
-const preparedByNode =
+export const preparedByNode =
   (name: string | undefined): Scenario =>
   async cell => {
     const [A, B] = await pair(cell);
@@ -26,6 +26,8 @@ const preparedByNode =
     return tally(seen);
   };
 
+export const MIXED_UP = /prepared statement .* (?:does not exist|already exists)|another client's answer/;
+
 const goString = ({ host, port, user, password, database }: Cell): string =>
   `host=${host} port=${port} user=${user} password=${password} dbname=${database} sslmode=disable`;
 
@@ -33,8 +35,8 @@ export const preparedProofs: Record<string, Proof[]> = {
   'lib-pq': [
     {
       by: 'lib/pq',
-      bad: async cell => cell.program(await cell.libPq(), [goString(cell)]),
-      good: async cell => cell.program(await cell.libPq(), [`${goString(cell)} binary_parameters=yes`]),
+      bad: async cell => cell.program(await cell.goProgram('lib-pq'), [goString(cell)]),
+      good: async cell => cell.program(await cell.goProgram('lib-pq'), [`${goString(cell)} binary_parameters=yes`]),
       shows: /unnamed prepared statement does not exist/,
     },
   ],
@@ -43,7 +45,7 @@ export const preparedProofs: Record<string, Proof[]> = {
       by: 'asyncpg',
       bad: python('statement-cache'),
       good: python('no-statement-cache'),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
+      shows: MIXED_UP,
     },
   ],
   'psycopg-prepared': [
@@ -51,7 +53,7 @@ export const preparedProofs: Record<string, Proof[]> = {
       by: 'psycopg 3',
       bad: python('prepared'),
       good: python('not-prepared'),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
+      shows: MIXED_UP,
     },
   ],
   'psycopg-deallocate': [
@@ -67,7 +69,7 @@ export const preparedProofs: Record<string, Proof[]> = {
       by: 'node-postgres',
       bad: preparedByNode('find'),
       good: preparedByNode(undefined),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
+      shows: MIXED_UP,
     },
   ],
   'postgres-js-prepared': [
@@ -80,10 +82,17 @@ export const preparedProofs: Record<string, Proof[]> = {
   ],
   'protocol-prepared': [
     {
-      by: 'node-postgres with names, as pgx, pgjdbc and Rails give them; these were not run themselves',
+      by: 'pgx 4',
+      bad: async cell => cell.program(await cell.goProgram('pgx'), [goString(cell)]),
+      good: async cell =>
+        cell.program(await cell.goProgram('pgx'), [`${goString(cell)} statement_cache_mode=describe`]),
+      shows: MIXED_UP,
+    },
+    {
+      by: 'node-postgres with names, as tokio-postgres and sqlx give them; these were not run themselves',
       bad: preparedByNode('S_1'),
       good: preparedByNode(undefined),
-      shows: /prepared statement .* (?:does not exist|already exists)|another client's answer/,
+      shows: MIXED_UP,
     },
   ],
   'pdo-prepared': [
@@ -120,7 +129,7 @@ function preparedByPostgresJs(prepare: boolean): Scenario {
     });
 }
 
-function pdo(how: 'prepare' | 'emulate'): Scenario {
+export function pdo(how: 'prepare' | 'emulate', by = ''): Scenario {
   return ({ host, port, user, password, database, mode, program }) =>
     program('php', [
       new URL('./pdo.php', import.meta.url).pathname,
@@ -129,6 +138,7 @@ function pdo(how: 'prepare' | 'emulate'): Scenario {
       password,
       mode ?? '',
       how,
+      by,
     ]);
 }
 

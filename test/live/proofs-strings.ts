@@ -50,9 +50,15 @@ export const stringProofs: Record<string, Proof[]> = {
   ],
   'dsn-search-path': [
     {
-      by: 'asyncpg, search_path (currentSchema of pgjdbc becomes the same; pgjdbc was not run)',
+      by: 'asyncpg, search_path',
       bad: python('url-search-path'),
       good: python('url-name'),
+      ...REFUSED_PATH,
+    },
+    {
+      by: 'pgjdbc, currentSchema',
+      bad: ({ java }) => java('search-path', 'currentSchema=@'),
+      good: ({ java }) => java('search-path', 'ApplicationName=@'),
       ...REFUSED_PATH,
     },
   ],
