@@ -213,7 +213,7 @@ function renderDependsOn(server: ComposeService, pooler: PoolerService, { unit }
 }
 
 function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: PoolerService, style: Style): string[] {
-  const { unit, quote } = style;
+  const { unit } = style;
   const isList = isSeq(server.environmentNode);
   const upstream: [string, string][] =
     pooler.others.length > 0
@@ -225,10 +225,7 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   const own: [string, string][] = [...upstream, ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`]];
   if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const lines = [`${unit}environment:`];
-  for (const [name, value] of own) {
-    const shown = /^\d+$/.test(value) && !isList ? `${quote}${value}${quote}` : value;
-    lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${shown}`);
-  }
+  for (const [name, value] of own) lines.push(renderEntry(name, value, isList, style));
   for (const [name, entry] of listCredentials(file, server, pooler.others)) {
     const raw = rawEntry(file, entry);
     if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
@@ -236,10 +233,15 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
     if (isList) lines.push(`${unit}${style.listIndent}- ${isPair(entry.node) ? `${name}=${raw}` : item}`);
     else lines.push(`${unit}${unit}${name}:${raw === '' ? '' : ` ${isPair(entry.node) ? raw : valueOfItem(raw)}`}`);
   }
-  for (const [name, value] of pooler.settings) {
-    lines.push(isList ? `${unit}${style.listIndent}- ${name}=${value}` : `${unit}${unit}${name}: ${value}`);
-  }
+  for (const [name, value] of pooler.settings) lines.push(renderEntry(name, value, isList, style));
   return lines;
+}
+
+/** A map's numbers and truth values need quotes; in a list they would be part of the value. */
+function renderEntry(name: string, value: string, isList: boolean, { unit, listIndent, quote }: Style): string {
+  if (isList) return `${unit}${listIndent}- ${name}=${value}`;
+  const shown = /^(?:\d+|true|false)$/.test(value) ? `${quote}${value}${quote}` : value;
+  return `${unit}${unit}${name}: ${shown}`;
 }
 
 /** Networks by name only: aliases and fixed addresses belong to Postgres. */

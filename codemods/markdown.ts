@@ -1,12 +1,14 @@
 /** Sites of Markdown: code blocks by their language, inline code, prose. The parser is @lezer/markdown. */
 import { parser } from '@lezer/markdown';
 import { composeMapped, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
+import { type Extraction, noFacts, type RawSite, type Use } from '../src/model.ts';
 import { classifyPart } from '../src/part.ts';
-import { scanBlock } from '../src/scan-block.ts';
-import { emptySite, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan-value.ts';
+import { isHostKey, isPortKey, scanBlock } from '../src/scan-block.ts';
+import { emptySite, isLocalName, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan-value.ts';
+import { startsServer } from '../src/starts-server.ts';
 import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
+import { headingsOf } from './headings.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
 
@@ -45,12 +47,19 @@ export function extract(text: string, context: ExtractContext): Extraction {
     },
   });
   const prose = scanProse(text, code, context);
+  const headings = headingsOf(text);
+  const isAside = (at: number) => ASIDE.test(headings.findLast(({ start }) => start < at)?.text ?? '');
   // A pair in inline code, such as `Host=db, Port=5432`, was read as prose and as code.
   const rest = sites.filter(
     site => !prose.some(other => other.span.start < site.span.end && site.span.start < other.span.end),
   );
-  return { sites: [...prose, ...rest], facts };
+  const all = [...prose, ...rest];
+  for (const site of all) if (isAside(site.span.start)) site.facts = [...site.facts, 'aside-heading'];
+  return { sites: all, facts };
 }
+
+/** Sections whose commands mostly have to go direct. */
+const ASIDE = /\b(?:migrat\w+|alembic|backups?|back(?:ing)? up|restor(?:e|ing)|pg_dump|disaster|recovery)\b/i;
 
 const SHELL = /^(?:|sh|bash|shell|zsh|console|shellsession|terminal|text|txt|plain|plaintext|cmd|powershell|ps1)$/;
 const ASSIGNMENTS = /^(?:env|dotenv|ini|properties|toml|conf|cfg)$/;
@@ -61,6 +70,7 @@ function scanCode(text: string, start: number, end: number, language: string, co
   const ci = /^\s*(?:runs-on:|- uses:|stages:|image: .*\n\s*services:)/m.test(body) ? ['ci'] : [];
   // A compose file in a document brings servers of its own.
   const stack = /^[ \t]*services:[ \t]*$/m.test(body) ? ['compose-snippet'] : [];
+  if (/^[ \t]*apiVersion:\s/m.test(body) && /^[ \t]*kind:\s/m.test(body)) stack.push('manifest-snippet');
   const scope: Scope = { role: 'docs', facts: ['code-block', `language:${language || 'none'}`, ...ci, ...stack] };
   if (ASSIGNMENTS.test(language) || (SHELL.test(language) && isAssignments(body))) {
     const settings = readEnvLines(body).map(line => ({
@@ -70,13 +80,41 @@ function scanCode(text: string, start: number, end: number, language: string, co
     }));
     return scanBlock(settings, `code@${start}`, context);
   }
+  if (/^ya?ml$/.test(language)) return scanYaml(text, start, end, scope, context);
   if (!SHELL.test(language)) return scanOther(text, start, end, scope, context);
-  return logicalLines(body).flatMap(([from, to]) => {
+  // Line by line, so that an apostrophe in a comment can't swallow the lines after it.
+  const lines = logicalLines(body).map(([from, to]) => {
     const prompt = /^\s*(?:[$>%]\s+)?/.exec(body.slice(from, to))?.[0].length ?? 0;
-    const line = mapSlice(text, start + from + prompt, start + to);
-    if (/^\s*#/.test(line.text) || !isCandidate(line.text, context)) return [];
-    return scanShell(line, scope, context).sites;
+    return mapSlice(text, start + from + prompt, start + to);
   });
+  const results = lines.map(line =>
+    /^\s*#/.test(line.text)
+      ? null
+      : { line, ...scanShell(line, scope, context), isCandidate: isCandidate(line.text, context) },
+  );
+  const facts = startsServer(results.flatMap(result => result?.commands ?? [])) ? ['starts-server'] : [];
+  return results.flatMap((result, i) => {
+    if (!result?.isCandidate) return [];
+    const later = results
+      .slice(i + 1)
+      .flatMap(other => other?.commands.map(words => ({ words, text: other.line.text })) ?? []);
+    return result.sites.map(site => {
+      const uses = site.uses.length > 0 || site.key === null ? site.uses : usesAfter(site.key, result.line.text, later);
+      const isLocal = site.host?.value ? isLocalName(site.host.value) : false;
+      return { ...site, uses, facts: isLocal ? [...site.facts, ...facts] : site.facts };
+    });
+  });
+}
+
+/** Commands on the lines after an assignment: for an exported variable all of them. */
+function usesAfter(key: string, line: string, later: readonly { words: string[]; text: string }[]): Use[] {
+  const isExported = /^\s*(?:export|set)\s/.test(line);
+  const reads = new RegExp(`\\$\\{?${key.replace(/\W/g, '')}\\b`);
+  return later
+    .filter(
+      ({ words, text }) => (isExported || reads.test(text)) && !/^(?:export|echo|cd|source|set)$/.test(words[0] ?? ''),
+    )
+    .map(({ words }) => ({ words, service: null, image: null }));
 }
 
 /** Commands that tell what values are used for: runs in a service, and migrations. */
@@ -101,6 +139,18 @@ const isAssignments = (body: string): boolean =>
 /** Code of another language in a document: connection strings only. */
 function scanOther(text: string, start: number, end: number, scope: Scope, context: ExtractContext): RawSite[] {
   return scanUrls(mapSlice(text, start, end), scope, context);
+}
+
+/** A part of a compose file or of settings, which need not be a whole one: URLs, and hosts and ports by their keys. */
+function scanYaml(text: string, start: number, end: number, scope: Scope, context: ExtractContext): RawSite[] {
+  const body = mapSlice(text, start, end);
+  // `- KEY=value` of a list reads as `KEY=value`.
+  const lines = readEnvLines(body.text.replace(/^(\s*)-(?=\s+["']?[A-Z])/gm, '$1 '));
+  const settings = lines
+    .filter(({ key, commented }) => !commented && (isHostKey(key) || isPortKey(key)))
+    .map(({ key, value }) => ({ key, value: composeMapped(body, value), scope }));
+  const split = scanBlock(settings, `code@${start}`, context).filter(({ form }) => form === 'host' || form === 'port');
+  return [...scanUrls(body, scope, context), ...split];
 }
 
 function scanInline(text: string, start: number, end: number, context: ExtractContext): RawSite[] {

@@ -20,6 +20,6 @@ export const isSwarmPath = (path: string): boolean =>
 
 /** Files of CI systems, whose service containers are thrown away after each run. */
 export const isCiPath = (path: string): boolean =>
-  /(?:^|\/)(?:\.github\/(?:workflows|actions|scripts)\/|\.ci\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(
+  /(?:^|\/)(?:\.\w+\/workflows\/|\.github\/(?:actions|scripts)\/|\.ci\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(
     path,
   );

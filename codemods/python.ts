@@ -234,10 +234,10 @@ function visitString(node: SyntaxNode, state: State): void {
     /^(?:BinaryExpression)$/.test(parent?.name ?? '') && /\bor\b/.test(state.text.slice(parent?.from, node.from));
   const read = fallback ? environmentKey(state.text.slice(parent?.from, node.from)) : null;
   const scope: Scope = {
-    role: isDocstring ? 'docs' : read ? 'fallback' : key ? 'setting' : 'literal',
+    role: isDocstring ? 'prose' : read ? 'fallback' : key ? 'setting' : 'literal',
     key: read ?? key,
     local: key,
-    facts: isDocstring ? ['code-block'] : state.fileFacts,
+    facts: isDocstring ? ['mention'] : state.fileFacts,
   };
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
     state.split.push({ block: groupAround(node, state.text) ?? 'file', setting: { key, value: mapped, scope } });

@@ -4,7 +4,7 @@ import type { RawSite, Use } from '../src/model.ts';
 import { classifyPart } from '../src/part.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan-value.ts';
-import { readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
+import { readShell, type ShellCommand, type ShellWord } from './shell-words.ts';
 
 /** Programs of PostgreSQL that take `-h HOST` and `-p PORT`. Source: postgresql.org/docs/current/reference-client.html */
 const CLIENTS = new Set(
@@ -38,7 +38,7 @@ export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext
     if (words.length > 0) result.commands.push(words);
     const commandScope: Scope = { ...scope, uses: words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []) };
     for (const assignment of command.assignments) {
-      const commands = words.length > 0 ? [words] : commandsOf(mapped.text, parsed, assignment, command);
+      const commands = words.length > 0 ? [words] : commandsOf(mapped.text, parsed, assignment.name, command);
       const uses = commands.map(item => useOf(item, scope));
       result.sites.push(...scanWord(mapped, assignment, { ...scope, key: assignment.name, uses }, context));
     }
@@ -52,17 +52,22 @@ export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext
 function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope, context: ScanContext): RawSite[] {
   const settings = commands.flatMap(command => {
     const words = plainWords(command);
-    const use: Scope = {
-      ...scope,
-      role: 'fallback',
-      uses: words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []),
-    };
-    return [...command.words, ...command.assignments].flatMap(({ value }): Setting[] => {
-      const [whole, key = ''] = /^\$\{(\w+):?-[^${}\s]+\}$/.exec(value.text) ?? [];
+    const own = words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []);
+    const read = ({ value }: ShellWord, uses: Use[]): Setting[] => {
+      const [whole, key = ''] = /^\$\{(\w+):?[-=][^${}\s]+\}$/.exec(value.text) ?? [];
       return whole && (isHostKey(key) || isPortKey(key))
-        ? [{ key, value: composeMapped(outer, value), scope: use }]
+        ? [{ key, value: composeMapped(outer, value), scope: { ...scope, role: 'fallback', uses } }]
         : [];
-    });
+    };
+    const usesOf = (name: string) => commandsOf(outer.text, commands, name, command).map(item => useOf(item, scope));
+    return [
+      ...command.words.flatMap(word => {
+        // `: "${DB_HOST:=db}"` sets it for what follows.
+        const [, name] = words[0] === ':' ? (/^\$\{(\w+):?=/.exec(word.value.text) ?? []) : [];
+        return read(word, name ? usesOf(name) : own);
+      }),
+      ...command.assignments.flatMap(one => read(one, words.length > 0 ? own : usesOf(one.name))),
+    ];
   });
   return scanBlock(settings, 'defaults', context);
 }
@@ -79,17 +84,34 @@ const useOf = (words: string[], scope: Scope): Use => ({
   image: scope.uses?.[0]?.image ?? null,
 });
 
-/** Commands of the script that expand the variable; for an exported one that none expands, all that follow. */
-function commandsOf(text: string, all: ShellCommand[], assignment: ShellAssignment, at: ShellCommand): string[][] {
-  const reads = new RegExp(`\\$\\{?${assignment.name}\\b`);
-  const later = all.filter(command => command.start > at.start && command.words.length > 0);
-  const direct = later.filter(command => reads.test(text.slice(command.start, command.end)));
-  const isExported = new RegExp(`\\bexport\\s+(?:-\\w+\\s+)?${assignment.name}\\b`).test(text);
-  return (direct.length > 0 ? direct : isExported ? later : []).filter(command => !isBuiltin(command)).map(plainWords);
+/**
+ * Commands of the script that expand the variable, also through others that are put together from it; for an exported one all
+ * that follow.
+ */
+function commandsOf(
+  text: string,
+  all: ShellCommand[],
+  name: string,
+  at: ShellCommand,
+  seen: ReadonlySet<string> = new Set(),
+): string[][] {
+  if (seen.has(name)) return [];
+  const known = new Set([...seen, name]);
+  const reads = new RegExp(`\\$\\{?${name}\\b`);
+  const later = all.filter(command => command.start > at.start);
+  const readers = later.filter(command => reads.test(text.slice(command.start, command.end)));
+  const direct = readers.filter(command => command.words.length > 0).map(plainWords);
+  const built = readers.flatMap(command =>
+    command.assignments
+      .filter(({ value }) => reads.test(value.text))
+      .flatMap(other => commandsOf(text, all, other.name, command, known)),
+  );
+  const isExported = new RegExp(`\\bexport\\s+(?:-\\w+\\s+)?${name}\\b`).test(text);
+  const found = [...direct, ...built, ...(isExported ? later.map(plainWords) : [])];
+  return found.filter(words => words.length > 0 && !BUILTINS.has(words[0] ?? ''));
 }
 
 const BUILTINS = new Set(['echo', 'printf', 'export', 'test', '[', '[[', 'set', 'cd', ':', 'true', 'exit', 'unset']);
-const isBuiltin = (command: ShellCommand): boolean => BUILTINS.has(command.words[0]?.value.text ?? '');
 
 function scanWord(outer: MappedText, word: ShellWord, scope: Scope, context: ScanContext): RawSite[] {
   return scanValue(composeMapped(outer, word.value), scope, context);

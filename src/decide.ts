@@ -160,7 +160,12 @@ function derivedFacts(
   ) {
     facts.push('publishes');
   }
-  if (site.facts.includes('main') || commands.some(words => words.includes(baseOf(site.file))))
+  if (hasPlaceholders(site)) facts.push('placeholder-credentials');
+  if (site.uses.some(({ words }) => runsInside(words, topology))) facts.push('inside-server');
+  if (
+    (site.facts.includes('main') && !/(?:^|\/)tests?\//.test(site.file)) ||
+    commands.some(words => words.includes(baseOf(site.file)))
+  )
     facts.push('smoke-test');
   if (ciFiles.has(site.file)) facts.push('ci-reads');
   const port = site.port?.value ?? null;
@@ -185,6 +190,28 @@ function derivedFacts(
     facts.push('host-without-port');
   }
   return facts;
+}
+
+/** `user:pass@…/dbname`, unless the server itself is set up with these. */
+function hasPlaceholders({ user, database, resolution }: Site): boolean {
+  const server = resolution.kind === 'server' || resolution.kind === 'published' ? resolution.server : null;
+  if (user === null || (server !== null && (server.user === user || server.database === database))) return false;
+  return (
+    /^(?:user|username|usr|USER|u)$/i.test(user) &&
+    /^(?:dbname|db_?name|database_?name|database|db|mydb|mydatabase)$/i.test(database ?? '')
+  );
+}
+
+/** `docker compose exec postgres psql …`: the command runs in the container of a server. */
+function runsInside(words: readonly string[], { servers }: Topology): boolean {
+  const at = words.indexOf('exec');
+  if (at === -1 || !/^(?:docker|podman|docker-compose|compose|kubectl)$/.test(words[0] ?? '')) return false;
+  const target = words
+    .slice(at + 1)
+    .find((word, i, all) => !word.startsWith('-') && !/^-(?:u|e|w|n|c|-user|-env|-namespace)$/.test(all[i - 1] ?? ''));
+  return servers.some(({ names }) =>
+    names.includes((target ?? '').replace(/^(?:svc|deploy|deployment|sts|statefulset|pod)\//, '').toLowerCase()),
+  );
 }
 
 /** A manifest that names a server which no manifest defines: a chart or an operator may bring one of that name. */

@@ -7,7 +7,8 @@ import { isTooDeep } from './depth-guard.ts';
 import { PlanError } from './errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from './model.ts';
 import { isLocalName, type ScanContext } from './scan-value.ts';
-import { imageName, isServerImage, type Topology } from './topology.ts';
+import { startsServer } from './starts-server.ts';
+import type { Topology } from './topology.ts';
 
 export interface Extracted {
   format: string;
@@ -29,6 +30,9 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
     if (startsServer(extraction.facts.commands))
       for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('starts-server');
+    if (TUNNEL.test(text))
+      for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('tunnel');
+    if (GENERATED.test(text.slice(0, 1000))) for (const { facts } of sites) facts.push('generated-file');
     if (/^(?:python|javascript)$/.test(codemod.id) && DUMPS.test(text))
       for (const { facts } of sites) facts.push('runs-dump');
     const marked = markedSections(text);
@@ -48,15 +52,16 @@ export async function extractSource(source: Source, topology: Topology, scan: Sc
   }
 }
 
+/** What opens a way to a server elsewhere: localhost is then not the port that compose publishes. */
+const TUNNEL =
+  /cloud[-_ ]?sql[-_ ](?:auth[-_ ])?proxy|kubectl[^\n]*port-forward|\bssh\s[^\n]*-L\s|fly(?:ctl)? proxy|session-manager-plugin/i;
+
+/** Headers of files that a program writes: an edit is lost with its next run. */
+const GENERATED =
+  /(?:automatically|auto-?)\s*generated|@generated\b|generated (?:by|from)\b[^\n]*\bdo not edit|do not (?:edit|commit)[^\n]*generated|should not be (?:edited|committed)/i;
+
 /** Code that starts a dump or a restore. */
 const DUMPS = /["'`\s/](?:pg_dump|pg_dumpall|pg_restore|pg_basebackup)["'`\s]/;
-
-/** A script that runs a Postgres of its own: `docker run -p 5432:5432 postgres`. */
-const startsServer = (commands: readonly string[][]): boolean =>
-  commands.some(words => {
-    const at = words.findIndex((word, i) => word === 'run' && /^(?:docker|podman)$/.test(words[i - 1] ?? ''));
-    return at !== -1 && words.slice(at).some(word => isServerImage(imageName(word)));
-  });
 
 /** Spans of the sections that an earlier run wrote. */
 function markedSections(text: string): [number, number][] {

@@ -6,7 +6,7 @@ import { insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
 import { generatedPools, leadsTo } from './edit.ts';
-import { baseFileOf } from './extends.ts';
+import { baseFileOf, withBase } from './extends.ts';
 import type { Server } from './model.ts';
 import { dirOf, relativePath } from './paths.ts';
 import { routesOf } from './route.ts';
@@ -72,14 +72,14 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
     {
       name: pool.host,
       port: pool.port,
-      published: pool.published?.text ?? null,
+      published: isPublished(file, server, state) ? (pool.published?.text ?? null) : null,
       address: server.published[0]?.address ?? null,
       buildContext: relativePath(directory, config.assets.directory),
       upstreamPort: server.port,
       others,
       routes: routesOf(pool, state),
       profiles: commonProfiles(file, consumersOf(pool, file, state)),
-      settings: settings.map(([name, value]) => [name, /^(?:true|false)$/.test(value) ? `"${value}"` : value]),
+      settings,
       confDirectory: `${relativePath(directory, config.assets.directory)}/conf.d`,
       statsVolume: null,
     },
@@ -91,6 +91,21 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
     unit: unitOf(pool),
     safety: 'safe',
   });
+}
+
+/**
+ * A file that keeps its Postgres to itself keeps the pooler too: what another file of the directory publishes may never run
+ * with it. An override file, which defines no server of its own, speaks for those that it is added to.
+ */
+function isPublished(file: ComposeFile, server: Server, { topology }: EditState): boolean {
+  const publishes = (other: ComposeFile) => {
+    const service = other.services.find(candidate => candidate.name === server.service);
+    return service !== undefined && withBase(other, service, topology.composeFiles).ports.length > 0;
+  };
+  const isOverride = (other: ComposeFile) =>
+    topology.stacks.get(other.path) === server.stack &&
+    !server.definitions.some(({ file: path }) => path === other.path);
+  return publishes(file) || topology.composeFiles.some(other => isOverride(other) && publishes(other));
 }
 
 /** Connections of other roles than the one that the container creates: PgBouncer then asks Postgres for their passwords. */

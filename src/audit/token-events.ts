@@ -2,8 +2,9 @@
  * Events of Go, Java, Kotlin, Scala, C#, PHP, Ruby, Elixir and Rust sources. Without a grammar, calls and settings are told from
  * brackets, `key: value`, `key => value` and the commas between them, which these languages share.
  */
+
+import { type Language, languageOf, type Token, tokenize } from '../../codemods/lexer.ts';
 import { asFragment, type Event, namedArguments, slotAfter } from './events.ts';
-import { type Language, languageOf, type Token, tokenize } from './lexer.ts';
 
 export function readTokenEvents(text: string, path: string): Event[] {
   const language = languageOf(path);

@@ -1,0 +1,8 @@
+import { imageName, isServerImage } from './topology.ts';
+
+/** A script that runs a Postgres of its own: `docker run -p 5432:5432 postgres`. */
+export const startsServer = (commands: readonly string[][]): boolean =>
+  commands.some(words => {
+    const at = words.findIndex((word, i) => word === 'run' && /^(?:docker|podman)$/.test(words[i - 1] ?? ''));
+    return at !== -1 && words.slice(at).some(word => isServerImage(imageName(word)));
+  });
