@@ -95,6 +95,8 @@ function visitObject(node: SyntaxNode, state: State): void {
         /^(?:dialect|type|client|provider|driver|engine)$/.test(item.key) && /^(?:pg|postg)/i.test(item.value.text),
     );
   if (isPostgres) placePort(node, settings, state);
+  if (isPostgres && hostVariable !== null && settings.every(({ key }) => !isPortKey(key)) && isPortless(node, text))
+    state.facts.portless.push(hostVariable);
   for (const site of scanBlock(settings, group, state.context, {
     isPostgres,
     ...(callee ? { form: 'argument' as const } : {}),
@@ -110,14 +112,18 @@ function visitObject(node: SyntaxNode, state: State): void {
   }
 }
 
-/** `host: 'db'` in an object that shows all its properties and has no port. */
+/** The object shows all its properties, and none of them can bring a port. */
+function isPortless(node: SyntaxNode, text: string): boolean {
+  const names = node.getChildren('Property').map(property => nameOf(property, text));
+  const isWhole = !names.includes(null) && !node.getChild('Spread');
+  return isWhole && !names.some(name => /^port$|connectionString|^url$|^uri$/i.test(name ?? ''));
+}
+
+/** `host: 'db'` in an object without a port. */
 function placePort(node: SyntaxNode, settings: Setting[], { text, outer }: State): void {
   const host = settings.find(item => item.key === 'host' && item.scope.role !== 'fallback');
-  const properties = node.getChildren('Property');
-  const names = properties.map(property => nameOf(property, text));
-  const property = properties[names.indexOf('host')];
-  if (!host || !property || names.includes(null) || node.getChild('Spread')) return;
-  if (names.some(name => /^port$|connectionString|^url$|^uri$/i.test(name ?? ''))) return;
+  const property = node.getChildren('Property').find(candidate => nameOf(candidate, text) === 'host');
+  if (!host || !property || !isPortless(node, text)) return;
   const { span, exact } = toSource(outer, property.to, property.to);
   if (!exact) return;
   const quote = text[property.from] === '"' || text[property.from] === "'" ? text[property.from] : '';

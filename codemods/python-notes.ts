@@ -53,6 +53,8 @@ export function noteEngine(
     name === 'Celery' ? args.find(arg => arg.name === 'backend' || arg.name === 'result_backend') : undefined;
   const url = isEngine ? (args.find(arg => arg.name === 'url') ?? args[0]) : backend;
   if (!url || isString(url.value)) return;
+  // Without a pool of its own there is no arithmetic to tell.
+  if (args.some(({ name, value }) => name === 'poolclass' && /NullPool$/.test(calleeName(text, value)))) return;
   const statement = statementOf(call);
   const start = lineStartOf(text, statement.from);
   if (!/^[ \t]*$/.test(text.slice(start, statement.from))) return;

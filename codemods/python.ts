@@ -36,6 +36,9 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const settings = state.split.filter(item => item.block === block).map(item => item.setting);
     sites.push(...scanBlock(settings, block, context));
   }
+  // A variable of the file itself is most likely one that it reads.
+  const hosts = facts.reads.filter(isHostKey);
+  if (hosts.length > 0) facts.portless = facts.portless.flatMap(name => (name === '*' ? hosts : [name]));
   return { sites, facts };
 }
 
@@ -171,12 +174,19 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   if (isPostgres && isComplete && host?.name === 'host' && !args.some(arg => /^dsn$|^conninfo$/.test(arg.name ?? ''))) {
     const slot = { at: host.value.to, before: ', port=', after: '' };
     for (const setting of split) if (setting.key === 'host') setting.scope = { ...scope, portSlot: slot };
+    if (split.length === 0) state.facts.portless.push(hostVariable ?? variableName(calleeName(text, host.value)));
   }
   const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
   state.sites.push(
     ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
   );
 }
+
+/** `settings.DB_HOST` → `DB_HOST`; a plain variable may come from anywhere. */
+const variableName = (expression: string): string => {
+  const name = /\.(\w+)$/.exec(expression)?.[1]?.toUpperCase() ?? '';
+  return isHostKey(name) ? name : '*';
+};
 
 /** Django's DATABASES and other dictionaries of settings. */
 function visitDictionary(node: SyntaxNode, state: State): void {

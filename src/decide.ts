@@ -24,6 +24,10 @@ export interface DecideInput {
   received: ReadonlyMap<string, Use[]>;
   /** What code near a file does with values that no service is seen to receive. */
   codeUses(file: string): Use[];
+  /** True where code takes the host from the variable, and no port from the one beside it. */
+  isPortless(file: string, key: string, siblings: readonly string[]): boolean;
+  /** What programs that run pg_dump do with a variable. */
+  dumpUses(key: string): Use[];
   /** Env files that CI reads. */
   ciFiles: ReadonlySet<string>;
   /** How safe it is to give each of these services a value of its own instead of the site's; null: impossible. */
@@ -58,6 +62,9 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
   );
   const isDocumented = site.role === 'docs' && /^[A-Z][A-Z0-9_]+$/.test(site.key ?? '');
+  const dumps = site.role === 'environment' && site.key !== null ? input.dumpUses(site.key) : [];
+  // Beside the dump there is at least an application's default.
+  if (dumps.length > 0) uses.push(...(uses.length === 0 ? [READER] : []), ...dumps);
   if (uses.length === 0 && (isSetting(site.role) || isDocumented)) uses.push(...input.codeUses(file));
   return {
     ...site,
@@ -77,6 +84,8 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     splitServices: [],
   };
 }
+
+const READER: Use = { words: [], service: null, image: null };
 
 const isSetting = (role: Site['role']): boolean =>
   role === 'setting' || role === 'fallback' || role === 'argument' || role === 'environment';
@@ -142,7 +151,7 @@ function isInContainer(site: Site, topology: Topology): boolean {
 function derivedFacts(
   site: Site,
   endpoint: Endpoint,
-  { topology, config, ciFiles, commands, texts }: DecideInput,
+  { topology, config, ciFiles, commands, texts, isPortless }: DecideInput,
 ): string[] {
   const facts: string[] = [];
   const kinds = serviceNames(topology, site.file);
@@ -186,9 +195,12 @@ function derivedFacts(
   const { resolution } = site;
   const needsPort =
     resolution.kind === 'published' || (resolution.kind === 'server' && resolution.server.port !== config.pool.port);
-  if (needsPort && endpoint.port === null && site.form !== 'url' && site.portSlot === null) {
-    facts.push('host-without-port');
-  }
+  const isAlone = endpoint.port === null && site.form !== 'url' && site.portSlot === null;
+  const isUnread =
+    site.role === 'environment' &&
+    site.form === 'host' &&
+    isPortless(site.file, site.key ?? '', site.entry?.siblings ?? []);
+  if (needsPort && (isAlone || isUnread)) facts.push('host-without-port');
   return facts;
 }
 
@@ -280,6 +292,21 @@ function readsBoth({ action, rule, file, group }: Site, all: readonly Site[]): b
   return isRead('host') && isRead('port');
 }
 
+/**
+ * Another environment's value of the same variable: a template for production with a host of its own. What is pooled here changes
+ * nothing there, if its port comes from there too, or no default in code is changed.
+ */
+function isElsewhere(
+  { rule, action, role, file, group }: Site,
+  all: readonly Site[],
+  pooled: readonly Site[],
+): boolean {
+  if (action !== 'leave' || role !== 'environment' || !/^(?:unknown-host|placeholder)$/.test(rule)) return false;
+  if (pooled.some(site => site.file === file)) return false;
+  const hasPort = all.some(site => site.file === file && site.group === group && site.port?.value);
+  return hasPort || pooled.every(site => site.role === 'environment');
+}
+
 /** A group is pooled as a whole or not at all. Members without a literal follow the others. */
 function settleGroups(sites: Site[], groups: readonly number[]): void {
   const members = new Map<number, Site[]>();
@@ -294,9 +321,22 @@ function settleGroups(sites: Site[], groups: readonly number[]): void {
     const split = new Set(pooled.flatMap(site => site.splitServices));
     // A service that gets a value of its own only reads the variable here.
     const isSplit = (site: Site) => !site.host?.value && !site.port?.value && split.has(site.service ?? '');
-    const isBystander = (site: Site) => site.rule === 'no-literal' || isSplit(site) || readsBoth(site, group);
-    const against = group.find(site => site.action !== 'pooled' && !isBystander(site));
-    if (against) {
+    const isBystander = (site: Site) =>
+      site.rule === 'no-literal' || isSplit(site) || readsBoth(site, group) || isElsewhere(site, group, pooled);
+    const all = group.filter(site => site.action !== 'pooled' && !isBystander(site));
+    const [against] = all;
+    // A program that has to be direct reads what the applications get: as with a command of theirs.
+    const isReader = ({ action, role, format }: Site) =>
+      action === 'direct' && role !== 'environment' && /^(?:python|javascript|shell|strings)$/.test(format);
+    if (against && all.every(isReader)) {
+      for (const site of pooled) {
+        Object.assign(site, {
+          rule: 'shared-with-direct-command',
+          safety: 'unsafe',
+          reason: `${against.file} reads ${site.key ?? 'this value'} too, and must stay direct: ${against.reason} Give it the direct variable by hand first.`,
+        });
+      }
+    } else if (against) {
       for (const site of pooled) {
         site.action = 'review';
         site.rule = 'group-disagrees';

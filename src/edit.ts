@@ -168,16 +168,24 @@ function choosePools(state: EditState): void {
   keepIdleDocuments(state);
 }
 
-/** Documents follow what runs: where nothing that runs goes through the pool yet, they would tell what is not so. */
+/**
+ * Documents, scripts and smoke tests follow the applications: where none of those goes through the pool yet, they would tell what
+ * is not so, or reach a pooler that nothing else uses.
+ */
 function keepIdleDocuments(state: EditState): void {
+  const isDocument = ({ role }: Site) => role === 'docs' || role === 'prose';
+  const isAside = (site: Site) => isDocument(site) || site.format === 'shell' || site.facts.includes('smoke-test');
   for (const pool of new Set(state.pools.values())) {
     const own = state.pooled.filter(site => leadsTo(pool, site, state));
-    if (own.some(site => site.role !== 'docs' && site.role !== 'prose')) continue;
+    const leftOut = state.sites.some(
+      site => site.action === 'pooled' && !state.pooled.includes(site) && !isAside(site) && leadsTo(pool, site, state),
+    );
+    if (own.some(site => (leftOut ? !isAside(site) : !isDocument(site)))) continue;
     for (const site of own) {
       toReview(
         site,
         'documents-only',
-        'Nothing that runs goes through the pool yet (see the other places), so documents stay as they are.',
+        'No application goes through the pool yet (see the other places), so what only goes with them stays as it is.',
       );
     }
     state.pooled = state.pooled.filter(site => !own.includes(site));

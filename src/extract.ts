@@ -6,8 +6,8 @@ import { readCodeFacts } from './code-facts.ts';
 import { isTooDeep } from './depth-guard.ts';
 import { PlanError } from './errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from './model.ts';
+import { DUMPS, startsServer } from './program-facts.ts';
 import { isLocalName, type ScanContext } from './scan-value.ts';
-import { startsServer } from './starts-server.ts';
 import type { Topology } from './topology.ts';
 
 export interface Extracted {
@@ -59,9 +59,6 @@ const TUNNEL =
 /** Headers of files that a program writes: an edit is lost with its next run. */
 const GENERATED =
   /(?:automatically|auto-?)\s*generated|@generated\b|generated (?:by|from)\b[^\n]*\bdo not edit|do not (?:edit|commit)[^\n]*generated|should not be (?:edited|committed)/i;
-
-/** Code that starts a dump or a restore. */
-const DUMPS = /["'`\s/](?:pg_dump|pg_dumpall|pg_restore|pg_basebackup)["'`\s]/;
 
 /** Spans of the sections that an earlier run wrote. */
 function markedSections(text: string): [number, number][] {

@@ -5,6 +5,7 @@ import { findBase } from './extends.ts';
 import { listMigrations, type PlacedUse, projectOf, TOOL } from './list-migrations.ts';
 import type { Extraction, Source, Use } from './model.ts';
 import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
+import { DUMPS } from './program-facts.ts';
 import { followCommands, needsSession } from './service-uses.ts';
 import type { Topology } from './topology.ts';
 
@@ -21,6 +22,10 @@ export interface Flow {
   services: Map<string, Use[]>;
   /** What code does with values that no service is seen to receive, by the first directory of its path. */
   codeUses(file: string): Use[];
+  /** True where the code near the file takes the host from the variable, and no port from the one beside it. */
+  isPortless(file: string, key: string, siblings: readonly string[]): boolean;
+  /** What programs that run pg_dump do with a variable. */
+  dumpUses(key: string): Use[];
   /** Every command that a compose service runs, as one text each. */
   commands: string[];
   /** Env files that the texts (of CI) name. */
@@ -50,7 +55,12 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
       const read = new Set(variablesRead(service));
       for (const [path, { facts }] of environments) {
         const standsFor = (name: string) => isStandIn(path, joinPath(dirOf(file.path), name), paths);
-        const isGiven = service.envFiles.some(standsFor);
+        // An env file in the folder that is built goes with the code.
+        const isBuiltIn =
+          service.build !== null &&
+          !/^\.?\/?$/.test(service.build) &&
+          isInside(joinPath(dirOf(file.path), service.build), path);
+        const isGiven = service.envFiles.some(standsFor) || isBuiltIn;
         const isProject = standsFor('.env');
         for (const key of facts.defines) {
           if (!isGiven && !(isProject && read.has(key))) continue;
@@ -77,7 +87,9 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
   const expanding = indexExpansions(extractions);
   const migrations = listMigrations(extractions, sources);
   for (const [path, { facts }] of environments) {
-    const isBelow = ({ file }: PlacedUse) => isInside(dirOf(path), file);
+    // A folder of settings beside the code is there for what is above it.
+    const home = dirOf(path).replace(/(?:^|\/)(?:config|conf|envs?|docker|deploy|compose)$/i, '');
+    const isBelow = ({ file }: PlacedUse) => isInside(home, file);
     const run = migrations.filter(isBelow);
     for (const key of facts.defines) {
       const id = `${path}\0${key}`;
@@ -99,10 +111,8 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
       .filter(needsSession)
       .map(fact => ({ path, use: { words: [fact, path], service: null, image: null, derived: true } })),
   );
-  // Documents speak of the whole repository.
-  const area = (path: string) => /^(?!docs?\/)([^/]+)\//.exec(path)?.[1] ?? '';
   const codeUses = (file: string) => {
-    const near = coded.filter(({ path }) => area(path) === area(file) || area(file) === '' || area(path) === '');
+    const near = coded.filter(({ path }) => isNear(path, file));
     // The tool of a project reads its settings too.
     const tools = SETTINGS.test(file)
       ? migrations.filter(({ file: tool, use }) => use.words[0] === TOOL && isInside(projectOf(tool), file))
@@ -110,7 +120,50 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     const uses = [...near, ...tools].map(({ use }) => use);
     return uses.length === 0 ? [] : [{ words: [], service: null, image: null }, ...uses];
   };
-  return { receivers, received, services, codeUses, commands, readBy };
+  const isPortless = (file: string, key: string, siblings: readonly string[]) =>
+    [...extractions].some(
+      ([path, { facts }]) => isNear(path, file) && (facts.portless.includes(key) || facts.portless.includes('*')),
+    ) || readsHostAlone(key, siblings, sources);
+  const dumpers = [...sources.values()].filter(
+    ({ path, text }) => /\.(?:py|[cm]?[jt]s)$/.test(path) && DUMPS.test(text),
+  );
+  const dumpUses = (key: string): Use[] =>
+    dumpers
+      .filter(({ text }) => new RegExp(`\\b${key}\\b`).test(text))
+      .map(({ path }) => ({ words: ['runs-dump', path], service: null, image: null, derived: true }));
+  return { receivers, received, services, codeUses, isPortless, dumpUses, commands, readBy };
+}
+
+/** Folders that hold programs of their own side by side. */
+const SHELF = /^(?:apps?|services?|packages?|projects?|samples?|examples?|modules?|microservices|workshops?)$/i;
+
+/** The part of the repository that a file belongs to; '' is the whole, of which documents speak too. */
+function areaOf(path: string): string {
+  const parts = path.split('/').slice(0, -1);
+  if (/^docs?$/.test(parts[0] ?? '')) return '';
+  const shelf = parts.findIndex(part => SHELF.test(part));
+  return parts.slice(0, shelf === -1 || shelf > 1 ? 1 : shelf + 2).join('/');
+}
+
+function isNear(path: string, other: string): boolean {
+  const [a, b] = [areaOf(path), areaOf(other)];
+  return a === b || a === '' || b === '' || isInside(a, `${b}/`) || isInside(b, `${a}/`);
+}
+
+/** Files that tell which variables exist, and no program. */
+const DEFINES = /(?:^|\/)[^/]*\.env(?:[._-][^/]*)?$|compose[^/]*\.ya?ml$|\.(?:md|mdx|rst|txt)$|(?:^|\/)Dockerfile/i;
+
+/** Some program names the variable of the host, and none the one of the port. libpq reads its own by itself. */
+function readsHostAlone(key: string, siblings: readonly string[], sources: ReadonlyMap<string, Source>): boolean {
+  const port = key.replace(/(?:HOST(?:_?NAME|_?ADDR)?|SERVER|ADDR(?:ESS)?)$/, 'PORT');
+  if (port === key || /^PG/.test(key) || !siblings.includes(port)) return false;
+  const names = (word: string) => {
+    const pattern = new RegExp(`\\b${word.replace(/\W/g, '')}\\b`);
+    return [...sources.values()].some(
+      ({ path, text }) => !DEFINES.test(path) && text.includes(word) && pattern.test(text),
+    );
+  };
+  return names(key) && !names(port);
 }
 
 /** Entries of ConfigMaps and Secrets: file, name and key. */

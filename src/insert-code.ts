@@ -1,9 +1,9 @@
 /** Python: a line that records what an engine expects, and the opt-in bypass of scripts and smoke tests. */
 import type { EditState } from './edit.ts';
-import { lineStartOf } from './lines.ts';
 import type { Site } from './model.ts';
 
-const TESTS = /(?:^|\/)(?:tests?|alembic|migrations)\/|(?:^|\/)(?:test_[^/]*|conftest)\.py$/;
+const TESTS =
+  /(?:^|\/)(?:tests?|alembic|migrations|backups?)\/|(?:^|\/)(?:test_[^/]*|conftest|[^/]*(?:backup|migrat)[^/]*)\.py$/;
 
 export function insertIntoCode(state: EditState): void {
   if (state.config.annotations) for (const path of state.sources.keys()) annotateEngines(path, state);
@@ -20,11 +20,10 @@ function annotateEngines(path: string, state: EditState): void {
     sqlalchemy: `# PgBouncer: pooled by default, direct through *${suffix}; client connections = processes x (pool_size + max_overflow).`,
     celery: `# PgBouncer: the result backend is pooled by default, direct through *${suffix}; keep its pool_size low, the pooler multiplexes.`,
   };
-  const seen = new Set<number>();
-  for (const { at, indent, kind } of engines) {
-    const before = source.text.slice(lineStartOf(source.text, at - 1), at);
-    if (seen.has(at) || before.includes('# PgBouncer:')) continue;
-    seen.add(at);
+  // One line for a file: the next engine is no other story.
+  const [first] = engines;
+  for (const { at, indent, kind } of first ? [first] : []) {
+    if (source.text.includes('# PgBouncer:')) continue;
     state.edits.push({
       file: path,
       span: { start: at, end: at },

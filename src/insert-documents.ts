@@ -2,7 +2,7 @@
 import { headingsOf } from '../codemods/headings.ts';
 import type { EditState } from './edit.ts';
 import { generatedPools, leadsTo } from './edit.ts';
-import type { Server, Source } from './model.ts';
+import type { Server, Site, Source } from './model.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
 const README = /^readme(?:\.(?:md|markdown|rst))?$/i;
@@ -67,6 +67,19 @@ function placeFor(text: string): { at: number; level: number } {
   return { at: next?.start ?? text.length, level };
 }
 
+/** With a variable and a service that there are, else in words. */
+function describeDirectRun(own: readonly Site[], server: Server, suffix: string): string {
+  const place = own.find(site => site.role === 'environment' && site.service !== null && site.format === 'compose');
+  const url = own.find(site => site.role === 'environment' && site.form === 'url')?.key;
+  const host = own.find(site => site.role === 'environment' && site.form === 'host')?.key;
+  const endpoint = `\`${server.service}:${server.port}\``;
+  if (!place?.service || (!url && !host)) return `give them ${endpoint}`;
+  const run = `docker compose run --rm ${place.service} sh -c`;
+  return url
+    ? `\`${run} 'cmd --db-url "$${url}${suffix}"'\``
+    : `\`${run} '${host}="$${host}${suffix}" cmd'\` (${endpoint}, the port likewise)`;
+}
+
 function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst: string[] } {
   const { config } = state;
   const onHost = pool.published ? `localhost:\${${HOST_PORT_VARIABLE}:-${pool.published.value}}` : 'not published';
@@ -74,9 +87,7 @@ function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst:
   const runbook = config.assets.runbook;
   const status = config.assets.statusScript;
   const own = state.pooled.filter(site => leadsTo(pool, site, state));
-  const variable = own.find(site => site.role === 'environment' && site.form === 'url')?.key ?? 'DATABASE_URL';
-  const service = own.find(site => site.service !== null && site.format === 'compose')?.service ?? 'APP';
-  const example = `docker compose run --rm ${service} sh -c 'cmd --db-url "$${variable}${config.direct.suffix}"'`;
+  const example = describeDirectRun(own, server, config.direct.suffix);
   const rows = [
     ['pooled (PgBouncer)', `${pool.host}:${pool.port}`, onHost],
     ...pool.servers.map(({ service: name, port, published }) => [
@@ -96,7 +107,7 @@ function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst:
       ),
       '',
       `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
-      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: \`${example}\`. Scripts that support it go direct with \`${config.direct.bypass}=1\`.`,
+      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: ${example}. Scripts that support it go direct with \`${config.direct.bypass}=1\`.`,
       `- Monitoring: \`${status}\` shows pools, clients and waiting times.`,
       `- Existing \`.env\` files keep their old DSN, which overrides the new default: see [the runbook](${runbook}).`,
       '',
@@ -107,7 +118,7 @@ function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst:
       ...rows.map(
         ([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`,
       ),
-      `- Migrations, dumps, bulk loads and LISTEN go direct: \`\`${example}\`\``,
+      `- Migrations, dumps, bulk loads and LISTEN go direct: ${example.replaceAll('`', '``')}`,
       `- Monitoring: \`\`${status}\`\``,
       `- Existing \`\`.env\`\` files keep their old DSN, which overrides the new default: see \`\`${runbook}\`\``,
     ],

@@ -135,6 +135,8 @@ export interface Facts {
   references: { config: string; key: string | null; uses: Use[] }[];
   /** What the code does that needs a session of its own. */
   code: CodeFact[];
+  /** Variables whose host some call connects to without any port; `*`: which one can't be seen. */
+  portless: string[];
   /** Words of the commands of a script; for a Dockerfile, of what its image starts. */
   commands: string[][];
 }
@@ -148,6 +150,7 @@ export const noFacts = (): Facts => ({
   configs: [],
   references: [],
   code: [],
+  portless: [],
   commands: [],
 });
 

@@ -142,6 +142,8 @@ async function planOnce(
       services: flow.services,
       received: flow.received,
       codeUses: flow.codeUses,
+      isPortless: flow.isPortless,
+      dumpUses: flow.dumpUses,
       ciFiles: flow.readBy(ciTexts),
       commands: flow.commands,
       splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),

@@ -121,6 +121,8 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     services: flow.services,
     received: flow.received,
     codeUses: flow.codeUses,
+    isPortless: flow.isPortless,
+    dumpUses: flow.dumpUses,
     ciFiles: flow.readBy(['cp .env.shared .env']),
     splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
     commands: flow.commands,

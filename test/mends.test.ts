@@ -159,6 +159,6 @@ test('plan and audit have the same reporters, and only one of them writes to std
     }
   expect(runCli(['--json', '--reporter', 'diff'], { cwd: root })).toMatchObject({ code: 2, stdout: '' });
   expect(runCli(['--reporter', 'github'], { cwd: root }).stdout).toContain(
-    '::warning file=docker-compose.yml,line=9,col=40,title=application-url::postgres:5432 goes past the pooler.',
+    '::warning file=docker-compose.yml,line=9,col=41,title=application-url::postgres:5432 goes past the pooler.',
   );
 });
