@@ -22,6 +22,7 @@ import {
   type Source,
   type Variable,
 } from './model.ts';
+import { isEnvironmentFile } from './prefilter.ts';
 import { readTopology } from './read-topology.ts';
 import { readWorld, type World } from './read-world.ts';
 import { type CompiledRule, compileRule } from './rules.ts';
@@ -120,7 +121,11 @@ async function planOnce(
   };
   const all = new Map([...world.audited, ...world.sources]);
   const extracted = await extract(world.sources);
-  const input = auditInput(config, topology);
+  const input = auditInput(
+    config,
+    topology,
+    [...world.sources.values()].filter(({ path }) => isEnvironmentFile(path)),
+  );
   const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
   const findings = await auditCode(all.values(), extractions, input, audits);
   for (const [path, found] of findings) {
@@ -157,7 +162,7 @@ async function planOnce(
   const audit = settleHazards(findings, sites, all, input);
   const result = planEdits({
     sites,
-    hazards: audit.hazards,
+    hazards: audit.found,
     sources: all,
     extractions,
     topology,
@@ -179,7 +184,8 @@ async function planOnce(
     filesSkipped: world.filesSkipped,
     sites: sites.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start)),
     changes: makeChanges({ ...result, edits: kept }, all),
-    ...audit,
+    hazards: audit.hazards,
+    suppressions: audit.suppressions,
     variables: describeVariables(sites, flow, extractions),
     localEnv: local
       .filter(

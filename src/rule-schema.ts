@@ -80,6 +80,7 @@ export const hazardRulesSchema = z.array(
     fix: z.string().min(10),
     edit: hazardEditSchema.optional(),
     needsServer: z.literal(true).optional(),
+    once: z.literal(true).optional(),
     source: z.url(),
     examples: z.array(z.strictObject({ bad: placedExampleSchema, good: placedExampleSchema })).min(1),
   }),

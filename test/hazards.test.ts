@@ -85,7 +85,65 @@ const SILENT: [name: string, file: string, text: string][] = [
   ['a part of an update in Python', 'a.py', 'q = "UPDATE t " + "SET a = 1"'],
   ['a tracked setting', 'a.py', 'cur.execute("SET TIME ZONE \'UTC\'")'],
   ['a word of another language', 'a.ts', "const LOAD = 'LOAD'"],
+  ['a setting of DuckDB', 'a.py', 'con.execute("SET memory_limit = \'1GB\'")'],
+  ['a temporary table of SQLite', 'a.py', 'import sqlite3\ncon.execute("CREATE TEMP TABLE a (b int)")'],
+  ['read and write as always', 'a.go', 'db.Exec("SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE")'],
+  ['not read-only', 'a.py', 'cur.execute("SET default_transaction_read_only = off")'],
+  ['UNLISTEN', 'a.py', 'cur.execute("UNLISTEN *")'],
+  [
+    'a temporary table that its function drops',
+    'a.sql',
+    'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE t (a int); DROP TABLE t; END $$;',
+  ],
+  ['only a type of a worker', 'a.ts', "import type { Task } from 'graphile-worker'"],
+  ['only jobs for a worker', 'a.ts', "import { makeWorkerUtils, type Task } from 'graphile-worker'"],
+  ['a query with a name that is no statement', 'a.js', "navigator.permissions.query({ name: 'clipboard' })"],
+  ['a comment of Go', 'a.go', '// db.Exec("SET statement_timeout = 5")\nfunc f() {}'],
+  ['a comment of Ruby with an apostrophe', 'a.rb', '# don\'t\n# execute "SET statement_timeout = 5"\nx = 1'],
+  ['a comment of C#', 'A.cs', '/* cmd.Execute("SET ROLE x"); */'],
+  ['a URL of another scheme', 'a.env', 'DEV_URL=docker://postgres/15/dev?search_path=public'],
+  ['options that PgBouncer keeps', 'a.env', 'DB_URL=postgresql://app:pw@postgres:5432/app?options=-c%20timezone%3DUTC'],
 ];
+
+test.each([
+  ['lower case in Java', 'A.java', 'String.format("set search_path to org_%d,public", id);', 'search-path-session'],
+  ['lower case in C#', 'A.cs', 'conn.CreateCommand($"select pg_advisory_lock({key})");', 'session-advisory-lock'],
+  ['lower case in Rust', 'a.rs', 'sqlx::query!("set role app")', 'set-role'],
+  ['a verb of Go', 'a.go', 'db.Exec(fmt.Sprintf("SET statement_timeout=%d", ms))', 'set-session'],
+  ['a transaction of Go', 'a.go', 'tx.Exec(ctx, "SET statement_timeout = 5")', 'set-session-in-tx'],
+  ['a heredoc of Ruby', 'a.rb', 'execute <<~SQL\n  SET search_path TO a\nSQL', 'search-path-session'],
+  ['a command of Ruby', 'a.rb', 'connection.execute "LISTEN jobs"', 'listen-notify'],
+  ['a heredoc of PHP', 'a.php', '<?php\n$db->query(<<<SQL\n  SET ROLE app\nSQL);', 'set-role'],
+  ['a raw string of C#', 'A.cs', 'Execute("""\n  LISTEN jobs\n  """);', 'listen-notify'],
+  ['a verbatim string of C#', 'A.cs', 'Execute(@"SET ROLE app");', 'set-role'],
+  ['a text block of Java', 'A.java', 'execute("""\n  SET ROLE app""");', 'set-role'],
+  ['a raw string of Rust', 'a.rs', 'client.execute(r#"SET ROLE app"#)', 'set-role'],
+  ['a text of Elixir', 'a.ex', 'Repo.query!("""\nSET ROLE app\n""")', 'set-role'],
+  ['properties of Spring', 'application.properties', 'spring.hikari.connection-init-sql=SET ROLE app', 'set-role'],
+  ['YAML of Spring', 'application.yml', 'spring:\n  hikari:\n    connection-init-sql: set role app', 'set-role'],
+  ['a DSN in a variable of PHP', 'a.php', "<?php $dsn = 'pgsql:host=db'; $db = new PDO($dsn, $u, $p);", 'pdo-prepared'],
+  ['settings of pgx', 'a.go', 'config.RuntimeParams["statement_timeout"] = "5"', 'startup-parameter'],
+  ['a large file', 'a.py', `${'x = 1\n'.repeat(60_000)}conn.execute("SET ROLE app")`, 'set-role'],
+])('found: %s', async (_, file, text, rule) => {
+  expect((await audit(file, text, 'transaction', '1.24.1')).map(finding => finding.rule)).toEqual([rule]);
+  expect(AUDIT_FILTER.test(text) && AUDIT_LITERALS.some(literal => text.includes(literal))).toBe(true);
+});
+
+test('a finding in a function body has its own place', async () => {
+  const body = 'BEGIN\n  SET work_mem = 5;\n  SET ROLE app;\nEND';
+  const text = `CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$\n${body} $$;`;
+  const found = await audit('a.sql', text, 'transaction', '1.24.1');
+  expect(found.map(({ line, rule }) => [line, rule])).toEqual([
+    [3, 'set-session'],
+    [4, 'set-role'],
+  ]);
+});
+
+test('a dump says it once, and as a note', async () => {
+  const text = '--\n-- PostgreSQL database dump\n--\nSET statement_timeout = 0;\nSET lock_timeout = 0;';
+  const found = await audit('schema.sql', text, 'transaction', '1.24.1');
+  expect(found.map(({ rule, severity }) => [rule, severity])).toEqual([['set-session', 'note']]);
+});
 
 test.each(SILENT)('%s is silent', async (_, file, text) => {
   expect(await audit(file, text, 'transaction', '1.24.1')).toEqual([]);

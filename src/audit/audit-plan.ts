@@ -11,9 +11,20 @@ import { readSuppressions, type Suppression, suppress } from './suppressions.ts'
 
 let compiled: CompiledHazardRule[] | null = null;
 
-export function auditInput({ pool }: Config, { servers, poolers }: Topology): AuditInput {
+/** `environments`: env files and templates; Laravel names its driver there. */
+export function auditInput(
+  { pool }: Config,
+  { servers, poolers }: Topology,
+  environments: readonly Source[],
+): AuditInput {
   compiled ??= hazards.map(compileHazardRule);
-  return { rules: compiled, mode: pool.mode, version: pool.version, hasServer: servers.length + poolers.length > 0 };
+  const isNamed = environments.some(({ text }) => /^DB_CONNECTION=["']?pgsql/m.test(text));
+  return {
+    rules: compiled,
+    mode: pool.mode,
+    version: pool.version,
+    hasServer: servers.length + poolers.length > 0 || isNamed,
+  };
 }
 
 /** By path. Sources are told apart by their digest, so that the edited ones of a second look are read again. */
@@ -48,8 +59,21 @@ export function factsOf(findings: readonly Finding[]): CodeFact[] {
 
 export interface AuditResult {
   hazards: Finding[];
+  /** Those that are told and all that say the same as one of them: each is mended. */
+  found: Finding[];
   /** Comments that keep nothing quiet, or give no reason. */
   suppressions: { file: string; line: number; problem: 'unused' | 'no reason' }[];
+}
+
+/** Of rules that are told once, the first finding in each folder at the top. */
+function tellOnce(hazards: readonly Finding[], { rules }: AuditInput): Finding[] {
+  const once = new Set(rules.flatMap(rule => (rule.once ? [rule.id] : [])));
+  const seen = new Set<string>();
+  return hazards.filter(({ rule, file, severity }) => {
+    if (!once.has(rule)) return true;
+    const key = `${rule}\0${severity}\0${file.includes('/') ? file.slice(0, file.indexOf('/')) : ''}`;
+    return seen.size < seen.add(key).size;
+  });
 }
 
 /** Sorted by file and line. Connection strings count where they lead to this repository's server or pooler. */
@@ -59,22 +83,24 @@ export function settleHazards(
   sources: ReadonlyMap<string, Source>,
   input: AuditInput,
 ): AuditResult {
-  const isOurs = ({ resolution, action }: Site) =>
-    action !== 'direct' && /^(?:server|published|pooler)$/.test(resolution.kind);
+  // Without a server of its own a repository connects to one elsewhere, which may get a pooler as well.
+  const kinds = input.hasServer ? /^(?:server|published|pooler|none|local|several)$/ : /^(?!other|placeholder)/;
+  const isOurs = ({ resolution, action }: Site) => action !== 'direct' && kinds.test(resolution.kind);
   const files = new Set([...code.keys(), ...sites.filter(isOurs).map(site => site.file)]);
-  const result: AuditResult = { hazards: [], suppressions: [] };
+  const result: AuditResult = { hazards: [], found: [], suppressions: [] };
   for (const file of [...files].sort()) {
     const source = sources.get(file);
     if (!source) continue;
     const own = sites.filter(site => site.file === file && isOurs(site));
     const found = [...(code.get(file) ?? []), ...auditSites(source, own, input)];
     const { kept, unused, unexplained } = suppress(found, readSuppressions(source.text));
-    result.hazards.push(...kept);
+    result.found.push(...kept);
     const note = (list: readonly Suppression[], problem: 'unused' | 'no reason') =>
       result.suppressions.push(...list.map(({ line }) => ({ file, line, problem })));
     note(unused, 'unused');
     note(unexplained, 'no reason');
   }
-  result.hazards.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
+  result.found.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
+  result.hazards = tellOnce(result.found, input);
   return result;
 }

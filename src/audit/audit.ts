@@ -1,13 +1,13 @@
 /** Hazards of sources: what breaks, or silently misbehaves, behind PgBouncer. */
 
 import { lineStarts, positionAt } from '../lines.ts';
-import { mapSlice, toSource } from '../mapped-text.ts';
+import { mapSlice } from '../mapped-text.ts';
 import type { Hazard, Mend, RawSite, Source } from '../model.ts';
 import { goesDirect, isAudited, isSettingsFile } from './candidates.ts';
+import { readCodeSql } from './code-sql.ts';
 import type { Event } from './events.ts';
 import { type CompiledHazardRule, concernsVersion, type FileFacts, type Item, type PoolMode } from './hazard-rules.ts';
 import { isAdo, mend } from './mend.ts';
-import { loadGrammar, readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
 
 export interface AuditInput {
   rules: readonly CompiledHazardRule[];
@@ -33,11 +33,10 @@ interface Placed {
 
 /** What the code and the SQL of a source do, in the order of the file. `sites`: the connection strings in it. */
 export async function auditSource(source: Source, input: AuditInput, sites: readonly RawSite[]): Promise<Finding[]> {
-  // Larger ones are generated, and parsing one would take longer than all others together.
-  if (!isAudited(source.path) || source.text.length > 300_000) return [];
+  if (!isAudited(source.path) || isGenerated(source.text)) return [];
   const events = await readEvents(source);
-  const facts = await readFacts(events);
   const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
+  const facts = speaksToOthers(imports) ? [] : await readCodeSql(events);
   const items: Placed[] = [
     ...events.flatMap(event => (event.kind === 'sql' ? [] : [{ item: event as Item, at: event.at, sites }])),
     ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at, sites })),
@@ -45,16 +44,30 @@ export async function auditSource(source: Source, input: AuditInput, sites: read
   return judge(source, items, { imports, parameters: sites.flatMap(({ params }) => params) }, input);
 }
 
+/** Parsing a large file that a program wrote would take longer than all others together. */
+const isGenerated = (text: string): boolean =>
+  text.length > 300_000 &&
+  (/generated/i.test(text.slice(0, 2000)) || text.length / (text.split('\n', 5000).length + 1) > 300);
+
+const OTHER_ENGINE =
+  /^(?:duckdb|sqlite3|aiosqlite|better-sqlite3|pymysql|MySQLdb|mysql|aiomysql|clickhouse|snowflake|pyodbc|oracledb|cx_Oracle|pymssql)/;
+const OURS =
+  /^(?:_ )?(?:psycopg|asyncpg|aiopg|pg8000|sqlalchemy|django|databases|pg|postgres|knex|typeorm|sequelize|prisma|drizzle)\b/;
+
+/** A file that imports only drivers of other engines speaks their SQL. */
+const speaksToOthers = (imports: readonly string[]): boolean =>
+  imports.some(name => OTHER_ENGINE.test(name)) && !imports.some(name => OURS.test(name));
+
 /** What connection strings ask for. */
 export function auditSites(source: Source, sites: readonly RawSite[], input: AuditInput): Finding[] {
   // Host and port of a keyword DSN are two sites of one string.
   const items = sites
     .filter(({ form }) => form !== 'port')
     .flatMap((site): Placed[] => {
-      const { params, span, scheme, host } = site;
-      if (host === null) return [];
+      const { params, span, scheme, host, facts } = site;
+      if (host === null || facts.includes('other-scheme')) return [];
       const kind = scheme !== '' ? [`scheme=${scheme.toLowerCase()}`] : isAdo(site, source.text) ? ['form=ado'] : [];
-      const others = [...params, ...kind];
+      const others = [...params.map(decode), ...kind];
       return others.map(name => ({
         item: { kind: 'parameter', name, at: span.start, others },
         at: span.start,
@@ -64,10 +77,20 @@ export function auditSites(source: Source, sites: readonly RawSite[], input: Aud
   return judge(source, items, { imports: [], parameters: [] }, input);
 }
 
+const decode = (parameter: string): string => {
+  try {
+    return decodeURIComponent(parameter.replace(/\+/g, ' '));
+  } catch {
+    return parameter;
+  }
+};
+
 function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, input: AuditInput): Finding[] {
   const starts = lineStarts(source.text);
   const found: Finding[] = [];
   const file = { path: source.path, ...about };
+  // What goes direct anyway is told, and breaks nothing.
+  const isAside = goesDirect(source.path) || isDump(source.text);
   for (const { item, at, sites } of items.sort((a, b) => a.at - b.at)) {
     for (const rule of input.rules) {
       const severity = rule.severity[input.mode];
@@ -75,14 +98,14 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
       if (!severity || !concernsVersion(rule, input.version) || (rule.needsServer && !input.hasServer)) continue;
       if (!rule.matches(item, file)) continue;
+      const role = item.kind === 'parameter' ? (sites[0]?.role ?? '') : '';
       const { line, column } = positionAt(starts, at);
       found.push({
         file: source.path,
         line,
         column,
         rule: rule.id,
-        // What goes direct anyway is told, and breaks nothing.
-        severity: goesDirect(source.path) ? 'note' : severity,
+        severity: isAside || /^(?:docs|prose|comment)$/.test(role) ? 'note' : severity,
         modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
         message: rule.message,
         fix: rule.fix,
@@ -91,8 +114,13 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
       });
     }
   }
-  return found.filter((one, i) => !found.slice(0, i).some(other => other.line === one.line && other.rule === one.rule));
+  // A dump says the same thing for each of its tables.
+  const isSame = (one: Finding, other: Finding) =>
+    other.rule === one.rule && (isDump(source.text) || other.line === one.line);
+  return found.filter((one, i) => !found.slice(0, i).some(other => isSame(one, other)));
 }
+
+const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));
 
 async function readEvents({ path, text }: Source): Promise<Event[]> {
   if (/\.pyi?$/i.test(path)) return (await import('./python-events.ts')).readPythonEvents(text);
@@ -105,26 +133,4 @@ async function readEvents({ path, text }: Source): Promise<Event[]> {
     return /\.properties$/i.test(path) ? settings.readPropertiesEvents(text) : settings.readEnvironmentEvents(text);
   }
   return (await import('./token-events.ts')).readTokenEvents(text, path);
-}
-
-/** Functions that run what they get. */
-const RUNS =
-  /(?:^|[._])(?:execute\w*|query\w*|exec\w*|fetch\w*|raw|unsafe|run|prepare|text|sql|SQL|RunSQL|psql|\$?queryRaw\w*|\$?executeRaw\w*|createQuery|createNativeQuery|begin|stream|copy_expert)$/i;
-const STARTS = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*([A-Za-z]+)/;
-
-/** Facts with offsets of the file. Text that nothing runs counts only if it is written as SQL is. */
-async function readFacts(events: readonly Event[]): Promise<SqlFact[]> {
-  const found: SqlFact[] = [];
-  for (const event of events) {
-    if (event.kind !== 'sql' || !SQL_WORDS.test(event.value.text)) continue;
-    const { value, callee } = event;
-    const first = STARTS.exec(value.text)?.[1] ?? '';
-    const isRun = callee !== null && RUNS.test(callee);
-    if (!isRun && first !== first.toUpperCase()) continue;
-    await loadGrammar();
-    for (const fact of readSqlFacts(value.text) ?? []) {
-      found.push({ ...fact, at: toSource(value, fact.at, fact.at).span.start });
-    }
-  }
-  return found;
 }

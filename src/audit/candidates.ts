@@ -35,6 +35,7 @@ const SQL_PATTERNS = [
   /(?:^|["'`;(>$])\s*(?:SET|RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD)\s+[\w"'{$%]/,
   /["'`;]\s*set\s+(?:session\s+)?[\w.]+\s*(?:=|to\b)/,
   /["'`;]\s*set\s+(?:role|session)\s/,
+  /["'`]\s*set\s+search_path\s/,
   /["'`;]\s*(?:listen|unlisten|deallocate|discard|reset)\s+\w+\s*;?\s*["'`]/,
   /\b(?:TEMP(?:ORARY)?|temp(?:orary)?)\s+(?:TABLE|VIEW|SEQUENCE|table|view|sequence)/,
   /\b(?:INTO\s+TEMP|into\s+temp)/,
@@ -62,6 +63,21 @@ const CODE_LITERALS = [
   'pglock',
   'sqlalchemy_dlock',
   'with_advisory_lock',
+  'pgxlisten',
+  'pq.NewListener',
+  'WaitForNotification',
+  'PgListener',
+  'Postgrex.Notifications',
+  'getNotifications(',
+  'wait_for_notify',
+  'riverqueue/river',
+  'gorm/dialects/postgres',
+  'setSchema(',
+  'diesel::pg',
+  'diesel_async',
+  'gem "que"',
+  "gem 'que'",
+  '.search_path',
   'set_session(',
   'withhold',
   'statement_timeout',
@@ -135,8 +151,12 @@ export const isSettingsFile = (path: string): boolean => SETTINGS.test(path) && 
 
 export const isAudited = (path: string): boolean => (CODE.test(path) && !/\.d\.ts$/.test(path)) || isSettingsFile(path);
 
-/** Tests, migrations and scripts that a new server runs: they go direct, so what they do to a session stays theirs. */
+/** Tests, migrations, benchmarks, documents and scripts that a new server runs: what they do to a session stays theirs. */
 export const goesDirect = (path: string): boolean =>
-  /(?:^|\/)(?:tests?|__tests__|spec|e2e|examples?|migrations?|migrate|alembic|initdb(?:\.d)?|docker-entrypoint-initdb\.d)\//i.test(
+  /(?:^|\/)(?:tests?|__tests__|spec|e2e|examples?|docs?|benchmarks?|benches|perf|db_perf|migrations?|migrate|alembic|seeds?|seeders|initdb(?:\.d)?|docker-entrypoint-initdb\.d|[\w-]*test_?db[\w-]*)\/|\.(?:Unit|Integration)?Tests?\//i.test(
     path,
-  ) || /(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)(?:test_|conftest)/i.test(path);
+  ) ||
+  /(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)(?:test_|conftest)|Tests?\.(?:cs|java|kt|php)$|(?:^|\/)(?:migrat\w*|seeds?)\.[a-z]+$|Console\/Commands\/\w*Migrat/i.test(
+    path,
+  ) ||
+  /[a-z]Tests?\//.test(path);

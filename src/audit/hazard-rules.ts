@@ -68,6 +68,8 @@ export interface HazardRule {
   why: string;
   fix: string;
   edit?: HazardEdit | undefined;
+  /** Told once for each part of the repository, by the first place: all others say the same. */
+  once?: true | undefined;
   /** Counts only where the repository has a Postgres server: the file lists drivers that may not be in use. */
   needsServer?: true | undefined;
   source: string;

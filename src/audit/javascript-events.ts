@@ -58,9 +58,22 @@ function readCall(node: SyntaxNode, text: string): Event {
   return { kind: 'call', name, at: node.from, arguments: namedArguments(found), slot };
 }
 
+/** The module, and each name that is taken from it: `pg-listen`, `pg-listen.default`. Types do nothing. */
 function readImport(node: SyntaxNode, text: string): Event[] {
   const source = node.getChild('String');
-  return source ? [{ kind: 'import', name: slice(source, text).slice(1, -1), at: node.from }] : [];
+  const clause = source ? text.slice(node.from, source.from) : '';
+  if (!source || /^import\s+type\b/.test(clause)) return [];
+  const module = slice(source, text).slice(1, -1);
+  const [, names = ''] = /\{([\s\S]*)\}/.exec(clause) ?? [];
+  const taken = names.split(',').map(name => name.trim().split(/\s+as\s+/)[0] ?? '');
+  const own = taken.filter(name => name !== '' && !/^type\s/.test(name));
+  const whole = /^import\s+(?:[\w$]|\*)/.test(clause) || !clause.includes('{') ? ['default'] : [];
+  const parts = [...own, ...whole];
+  return (parts.length > 0 ? [module, ...parts.map(name => `${module}.${name}`)] : []).map(name => ({
+    kind: 'import',
+    name,
+    at: node.from,
+  }));
 }
 
 function readProperty(node: SyntaxNode, text: string): Event[] {

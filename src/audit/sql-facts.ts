@@ -1,5 +1,6 @@
 /** What SQL does to the session that runs it, from the AST of PostgreSQL's own grammar (libpg-query). */
 import { maskPlaceholders } from './mask-placeholders.ts';
+import { isPostgresSetting } from './postgres-settings.ts';
 
 export type SqlFactName =
   | 'set-session'
@@ -78,8 +79,11 @@ export function readSqlFacts(sql: string): SqlFact[] | null {
     readStatement(kind, node, inTransaction, add);
     walk(node, (name, child) => readExpression(name, child, add));
     if (kind === 'DoStmt' || kind === 'CreateFunctionStmt') {
-      const text = masked.slice(toIndex(start), length === undefined ? undefined : toIndex(start + length));
-      for (const fact of readBody(kind, node, text)) add(fact.name, fact.detail, skipBlank(masked, start));
+      const from = toIndex(start);
+      const text = masked.slice(from, length === undefined ? undefined : toIndex(start + length));
+      const first = toIndex(skipBlank(masked, start));
+      for (const fact of readBody(kind, node, text))
+        facts.push({ ...fact, at: fact.at === -1 ? first : from + fact.at });
     }
   }
   return facts;
@@ -117,7 +121,6 @@ function readStatement(kind: string, node: Ast, inTransaction: boolean, add: Add
       readSet(node, inTransaction, add);
       return;
     case 'ListenStmt':
-    case 'UnlistenStmt':
       add('listen', text(node.conditionname), undefined);
       return;
     case 'PrepareStmt':
@@ -170,13 +173,19 @@ function readSet(node: Ast, inTransaction: boolean, add: Add): void {
   const isReset = node.kind === 'VAR_RESET' || node.kind === 'VAR_SET_DEFAULT';
   if (node.kind === 'VAR_RESET_ALL') add('discard', 'RESET ALL', undefined);
   else if (node.is_local === true || isReset || /^transaction/.test(name) || TRACKED.has(name)) return;
-  else if (name === 'session characteristics')
+  else if (name === 'session characteristics') {
     for (const { DefElem } of (node.args ?? []) as { DefElem?: Ast }[])
-      add('session-characteristics', String(DefElem?.defname), undefined);
+      if (!isReadWrite(DefElem)) add('session-characteristics', String(DefElem?.defname), undefined);
+  } else if (name === 'default_transaction_read_only' && isFalse(((node.args ?? []) as Ast[])[0])) return;
   else if (name === 'role' || name === 'session_authorization') add('set-role', name, undefined);
   else if (name === 'search_path') add('search-path-session', name, undefined);
-  else add(inTransaction ? 'set-session-in-tx' : 'set-session', name, undefined);
+  else if (isPostgresSetting(name)) add(inTransaction ? 'set-session-in-tx' : 'set-session', name, undefined);
 }
+
+/** READ WRITE is what everybody has anyway. */
+const isReadWrite = (element: Ast | undefined): boolean =>
+  element?.defname === 'transaction_read_only' &&
+  !((constant(element.arg as Ast)?.ival as Ast | undefined)?.ival as number);
 
 function readTemporary(relation: unknown, onCommit: unknown, add: Add): void {
   const { relpersistence, relname } = (relation ?? {}) as Ast;
@@ -232,7 +241,7 @@ function walk(node: unknown, visit: (name: string, node: Ast) => void): void {
   }
 }
 
-/** SQL inside DO blocks and function bodies. */
+/** SQL inside DO blocks and function bodies, with offsets in the statement; -1 where the place is not known. */
 function readBody(kind: string, node: Ast, text: string): SqlFact[] {
   const options = ((kind === 'DoStmt' ? node.args : node.options) ?? []) as { DefElem?: Ast }[];
   const option = (name: string) =>
@@ -242,10 +251,19 @@ function readBody(kind: string, node: Ast, text: string): SqlFact[] {
   const body =
     ((source?.String as Ast)?.sval as string | undefined) ??
     ((((source?.List as Ast)?.items as Ast[] | undefined)?.[0]?.String as Ast)?.sval as string | undefined);
-  if (!body) return [];
-  if (language.toLowerCase() === 'sql') return readSqlFacts(body) ?? [];
-  if (language.toLowerCase() !== 'plpgsql') return [];
-  return queriesOf(kind === 'DoStmt' ? asFunction(body) : text).flatMap(query => readSqlFacts(query) ?? []);
+  if (!body || !/^(?:sql|plpgsql)$/i.test(language)) return [];
+  const queries = language.toLowerCase() === 'sql' ? [body] : queriesOf(kind === 'DoStmt' ? asFunction(body) : text);
+  let from = Math.max(0, text.indexOf(body));
+  const found = queries.flatMap(query => {
+    const at = text.indexOf(query, from);
+    if (at !== -1) from = at;
+    return (readSqlFacts(query) ?? []).map(fact => ({ ...fact, at: at === -1 ? -1 : at + fact.at }));
+  });
+  // A function runs in one transaction: what it prepares it can execute, and a table that it drops is gone.
+  const dropped = new Set(
+    [...body.matchAll(/\bdrop\s+table\s+(?:if\s+exists\s+)?(?:pg_temp\.)?"?(\w+)/gi)].map(([, name]) => name),
+  );
+  return found.filter(({ name, detail }) => name !== 'sql-prepare' && !(name === 'temp-table' && dropped.has(detail)));
 }
 
 const asFunction = (body: string): string => {

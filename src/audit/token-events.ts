@@ -66,7 +66,12 @@ function readStructure(text: string, tokens: readonly Token[], language: Languag
       if (value) events.push({ kind: 'sql', value, callee: calleeOf(frames) });
     }
     if (CLOSING.test(sign)) {
-      if (frames.length > 1) close(before?.to ?? token.from);
+      if (frames.length > 1) {
+        const [[index, ...more] = []] = sign === ']' ? top().items : [];
+        close(before?.to ?? token.from);
+        // `x["key"] = value`: the key belongs to the item around.
+        if (index?.value && more.length === 0) top().items.at(-1)?.push(index);
+      }
       top().items.at(-1)?.push(token);
     } else if (sign === ',') top().items.push([]);
     else if (sign === '(' || sign === '[' || sign === '{') {
@@ -113,14 +118,20 @@ function chainAtEnd(item: readonly Token[], text: string): { name: string; at: n
  * `name: …`, `"name" => …`, `x["name"] = …` at the start of an item, and inside round brackets `name = …`; the value starts at
  * the token `after`.
  */
-function keyOf(item: readonly Token[], text: string, open: Frame['open']): { name: string; after: number } | null {
+function keyOf(
+  item: readonly Token[],
+  text: string,
+  open: Frame['open'],
+): { name: string; after: number; of: string } | null {
   const slice = (token: Token | undefined) => (token ? text.slice(token.from, token.to) : '');
   const at = item.findIndex(token => token.kind === 'sign' && /^(?:=>|:|=)$/.test(slice(token)));
   const isIndex = slice(item[at - 1]) === ']';
   const key = item[isIndex ? at - 2 : at - 1];
   const isAssignment = slice(item[at]) === '=' && !isIndex && open !== '(';
   if (at === -1 || !key || key.kind === 'sign' || isAssignment || slice(item[at + 1]) === '=') return null;
-  return { name: key.value?.text ?? slice(key).replace(/^[:$@]+/, ''), after: at + 1 };
+  // `config.RuntimeParams["key"] = …` is a setting of RuntimeParams.
+  const of = isIndex ? slice(item[at - 4]) : '';
+  return { name: key.value?.text ?? slice(key).replace(/^[:$@]+/, ''), after: at + 1, of };
 }
 
 /** What a closed frame tells: the call itself, and the settings in it, which know one another. */
@@ -146,7 +157,16 @@ function finishFrame(
     if (key) {
       siblings.push(`${key.name}=${value}`);
       const slot = slotAfter(text, first.from, last.to);
-      settings.push({ kind: 'setting', name: key.name, value, at: first.from, within, siblings: () => siblings, slot });
+      const around = key.of === '' ? within : [key.of, ...within];
+      settings.push({
+        kind: 'setting',
+        name: key.name,
+        value,
+        at: first.from,
+        within: around,
+        siblings: () => siblings,
+        slot,
+      });
     } else noteLocal(item, text, locals);
   }
   if (!frame.isCall) return settings;
@@ -181,7 +201,10 @@ function noteLocal(item: readonly Token[], text: string, locals: Map<string, str
 
 /** The innermost function that gets a string. */
 const calleeOf = (frames: readonly Frame[]): string | null =>
-  frames.slice(-5).findLast(({ isCall, name }) => isCall && name !== '')?.name ?? null;
+  frames.slice(-5).findLast(({ isCall, name }) => isCall && name !== '' && !FORMATS.test(name))?.name ?? null;
+
+/** What only puts a text together: the function around it is the one that gets it. */
+const FORMATS = /(?:^|\.)(?:Sprintf|[Ff]ormat|format!)$/;
 
 /** Imports come before everything else. A blank one is there for what the package does when it is loaded. */
 function readGoImports(text: string, tokens: readonly Token[]): Event[] {

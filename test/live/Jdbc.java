@@ -19,7 +19,9 @@ public class Jdbc {
             String[] job = line.split("\t");
             String seen;
             try {
-                seen = job[1].equals("prepared") ? prepared(job[2], job[3], job[4]) : searchPath(job[2], job[3], job[4]);
+                seen = job[1].equals("prepared")
+                    ? prepared(job[2], job[3], job[4])
+                    : searchPath(job[2], job[3], job[4], job[1].equals("set-schema"));
             } catch (SQLException error) {
                 seen = firstLine(error);
             }
@@ -60,12 +62,13 @@ public class Jdbc {
         return String.join(", ", parts);
     }
 
-    /** Two clients, each with a schema of its own in its URL: `@` stands for it. */
-    static String searchPath(String url, String user, String password) throws SQLException {
+    /** Two clients, each with a schema of its own in its URL, where `@` stands for it, or by setSchema. */
+    static String searchPath(String url, String user, String password, boolean sets) throws SQLException {
         List<String> parts = new ArrayList<>();
         List<Connection> clients = new ArrayList<>();
         try {
             for (String schema : Arrays.asList("a", "b")) clients.add(DriverManager.getConnection(url.replace("@", schema), user, password));
+            if (sets) for (int i = 0; i < 2; i++) clients.get(i).setSchema(i == 0 ? "a" : "b");
             for (Connection client : clients) {
                 List<String> values = new ArrayList<>();
                 for (int i = 0; i < 4; i++)

@@ -82,6 +82,15 @@ export const frameworkProofs: Record<string, Proof[]> = {
   'npgsql-reset': [{ ...discard, by: notRun('Npgsql') }],
   'npgsql-auto-prepare': [{ by: notRun('Npgsql'), ...namesLikeOthers }],
   'prisma-prepared': [{ by: notRun('Prisma'), ...namesLikeOthers }],
+  'jdbc-schema': [
+    {
+      by: 'pgjdbc',
+      bad: ({ java }) => java('set-schema', 'ApplicationName=x'),
+      good: ({ java }) => java('search-path', 'ApplicationName=@'),
+      shows: LEAKS,
+    },
+  ],
+  'library-listens': [{ by: notRun('these libraries'), ...listen }],
   'jdbc-prepared': [
     {
       by: 'pgjdbc, prepareThreshold=1 (by default it is 5)',
