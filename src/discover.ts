@@ -3,7 +3,8 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isInWorkTree, listFiles } from './git.ts';
+import { isInWorkTree, listTracked, listUntracked } from './git.ts';
+import type { Matcher } from './literal-matcher.ts';
 import type { Failure, Source } from './model.ts';
 import { baseOf } from './paths.ts';
 
@@ -14,14 +15,14 @@ const BINARY =
   /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|tiff?|psd|svg|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|jar|war|class|so|dylib|dll|exe|bin|o|a|pyc|wasm|woff2?|ttf|otf|eot|mp[34]|mov|avi|webm|ogg|wav|flac|sqlite3?|db|parquet|pack|idx|map|lock|sum|snap|po|mo|pem|crt|key|p12)$/i;
 const GENERATED =
   /(?:^|\/)(?:package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json|bun\.lockb?|composer\.lock)$|\.min\.(?:js|css)$/i;
-const VENDORED = /(?:^|\/)(?:node_modules|vendor|third_party|bower_components|\.pool-migrate|site-packages)\//;
+const VENDORED = /(?:^|\/)(?:node_modules|vendor|third_party|bower_components|\.yarn|\.pool-migrate|site-packages)\//;
 
 export interface Discovery {
+  /** Those that git tracks; outside git all. */
   paths: string[];
-  /** Those that git does not track; null outside git. */
-  untracked: ReadonlySet<string> | null;
-  /** Files that were left out by name: vendored, generated or binary. */
-  skipped: number;
+  untracked: Promise<string[]>;
+  /** Paths without those that are left out by name: vendored, generated or binary. */
+  select(paths: readonly string[]): string[];
 }
 
 export async function discover(
@@ -29,17 +30,21 @@ export async function discover(
   include: readonly string[],
   exclude: readonly string[],
 ): Promise<Discovery> {
-  const { paths: all, untracked } = isInWorkTree(root) ? listFiles(root) : { paths: await walk(root), untracked: null };
-  let paths = all.filter(path => !BINARY.test(path) && !GENERATED.test(path) && !VENDORED.test(path));
-  if (include.length > 0 || exclude.length > 0) {
-    const { matchGlob } = await import('./glob.ts');
-    const isIncluded = include.map(matchGlob);
-    const isExcluded = exclude.map(matchGlob);
-    paths = paths.filter(
-      path => (include.length === 0 || isIncluded.some(test => test(path))) && !isExcluded.some(test => test(path)),
-    );
-  }
-  return { paths: paths.sort(), untracked, skipped: all.length - paths.length };
+  const { matchGlob } = await import('./glob.ts');
+  const isIncluded = include.map(matchGlob);
+  const isExcluded = exclude.map(matchGlob);
+  const select = (paths: readonly string[]) =>
+    paths
+      .filter(path => !BINARY.test(path) && !GENERATED.test(path) && !VENDORED.test(path))
+      .filter(
+        path => (include.length === 0 || isIncluded.some(test => test(path))) && !isExcluded.some(test => test(path)),
+      )
+      .sort();
+  if (!isInWorkTree(root)) return { paths: await walk(root), untracked: Promise.resolve([]), select };
+  const untracked = listUntracked(root);
+  // Whoever waits for it learns of a failure; until then it is no unhandled one.
+  untracked.catch(() => {});
+  return { paths: listTracked(root), untracked, select };
 }
 
 /** Outside git: nested .gitignore files are honoured, links are never followed. */
@@ -93,25 +98,34 @@ export interface Reading {
   failure: Failure | null;
 }
 
+/** What has to be in a file for it to be read: the bytes first, since most files end there. */
+export interface Filter {
+  bytes: Matcher | null;
+  /** Any of these in its text, as Latin-1. */
+  text: readonly RegExp[];
+}
+
 /** Reads one file and applies the filter to its bytes. Neither source nor failure: the file does not matter. */
-export function readSource(root: string, path: string, filter: RegExp | null): Reading {
+export function readSource(root: string, path: string, filter: Filter | null): Reading {
   const absolute = join(root, path);
   const bytes = readBytes(absolute);
   const fail = (code: string, message: string): Reading => ({ source: null, failure: { file: path, code, message } });
+  const passes = (text: string) => filter === null || filter.text.some(pattern => pattern.test(text));
   if (!Buffer.isBuffer(bytes)) {
     if (bytes === 'unreadable') return fail('unreadable', 'the file could not be opened');
-    if (bytes === 'too-large' && filter && filter.test(headOf()))
+    if (bytes === 'too-large' && filter && passes(headOf()))
       return fail('too-large', `larger than ${LIMIT / 1024 / 1024} MiB, so it was not analysed`);
     return { source: null, failure: null };
   }
-  if (leavesRoot(root, path)) return { source: null, failure: null };
   const wide = decodeUtf16(bytes);
+  if (wide === null && filter?.bytes && !filter.bytes(bytes)) return { source: null, failure: null };
+  if (leavesRoot(root, path)) return { source: null, failure: null };
   if (wide !== null) {
     return /postgres|5432/i.test(wide)
       ? fail('encoding', 'UTF-16 text, so it was not analysed; convert it to UTF-8')
       : { source: null, failure: null };
   }
-  if (filter && !filter.test(bytes.toString('latin1'))) return { source: null, failure: null };
+  if (!passes(bytes.toString('latin1'))) return { source: null, failure: null };
   if (bytes.includes(0)) {
     const holds = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/.test(bytes.toString('latin1'));
     return holds

@@ -39,38 +39,32 @@ export function isInWorkTree(cwd: string): boolean {
   }
 }
 
-/**
- * Files below `cwd`, ignored ones left out, relative to it; and which of them git does not track.
- * Throws a UsageError where git refuses to answer, because an empty list would look like success.
- */
-export function listFiles(cwd: string): { paths: string[]; untracked: Set<string> } {
-  const result = git(cwd, ['ls-files', '-co', '-t', '--exclude-standard', '--deduplicate', '-z']);
-  if (!result.ok)
-    throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
-  const entries = result.stdout.split('\0').filter(entry => entry !== '');
-  const untracked = entries.filter(entry => entry.startsWith('? ')).map(entry => entry.slice(2));
-  return { paths: entries.map(entry => entry.slice(2)), untracked: new Set(untracked) };
-}
+const LIST = ['ls-files', '--deduplicate', '-z'];
+const split = (output: string): string[] => output.split('\0').filter(path => path !== '');
 
 /**
- * Tracked files whose content in the work tree has one of the literals: git reads them with all cores, which is several
- * times as fast as we can. Null where git can't tell, so that the caller has to read the files itself.
+ * Files below `cwd` that git tracks, relative to it. Throws a UsageError where git refuses to answer, because an empty list would
+ * look like success.
  */
-export async function grepFiles(cwd: string, literals: readonly string[]): Promise<Set<string> | null> {
-  const patterns = literals.flatMap(literal => ['-e', literal]);
-  const options = ['-l', '-z', '-a', '-F', '--no-color', '--no-textconv', '--no-recurse-submodules'];
-  const child = spawn('git', [...HARDENED, 'grep', ...options, ...patterns], {
+export function listTracked(cwd: string): string[] {
+  const result = git(cwd, LIST);
+  if (!result.ok)
+    throw new UsageError(`git could not list the files of ${cwd}: ${result.stderr.trim().split('\n')[0]}`);
+  return split(result.stdout);
+}
+
+/** Files that git neither tracks nor ignores. To find them takes several times as long, so it is done meanwhile. */
+export async function listUntracked(cwd: string): Promise<string[]> {
+  const child = spawn('git', [...HARDENED, ...LIST, '-o', '--exclude-standard'], {
     cwd,
     env: environment(),
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // 1 is git's way of saying that nothing was found.
   const code = await new Promise<number | null>(done => child.on('close', done).on('error', () => done(null)));
-  if (code !== 0 && code !== 1) return null;
-  const paths = Buffer.concat(chunks).toString('utf8').split('\0');
-  return new Set(paths.filter(path => path !== ''));
+  if (code !== 0) throw new UsageError(`git could not list the untracked files of ${cwd}.`);
+  return split(Buffer.concat(chunks).toString('utf8'));
 }
 
 /** Object ids of the index, for the files named. */

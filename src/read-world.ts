@@ -3,8 +3,8 @@
 import { isComposeFile, isComposePath, isOddCompose } from '../codemods/paths.ts';
 import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from './audit/candidates.ts';
 import type { Config } from './config.ts';
-import { type Discovery, discover, readSource } from './discover.ts';
-import { grepFiles, isInWorkTree } from './git.ts';
+import { discover, type Filter, readSource } from './discover.ts';
+import { buildMatcher, type Matcher } from './literal-matcher.ts';
 import { findLocalEnvironments } from './local-env.ts';
 import type { Failure, Source } from './model.ts';
 import { baseOf } from './paths.ts';
@@ -24,55 +24,108 @@ export interface World {
 }
 
 export async function readWorld(root: string, config: Config, includeIgnoredEnv: boolean): Promise<World> {
-  // Git searches with the other core while we list the files and read the first ones.
-  const early = isInWorkTree(root) ? grepFiles(root, [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS])]) : null;
-  const discovery = await discover(root, config.include, config.exclude);
-  const { paths, skipped } = discovery;
-  const world: World = {
-    sources: new Map(),
-    local: new Map(),
-    audited: new Map(),
-    failures: [],
-    filesScanned: paths.length,
-    filesSkipped: skipped,
-  };
-  const read = (path: string, filter: RegExp | null) => {
-    const { source, failure } = readSource(root, path, filter);
-    if (source) world.sources.set(path, source);
-    if (failure) world.failures.push(failure);
-  };
+  const { paths: tracked, untracked, select } = await discover(root, config.include, config.exclude);
   const isAsset = ownAssets(config);
-  const rest = paths.filter(path => !isAsset(path));
-  for (const path of rest.filter(path => isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)))
-    read(path, null);
-  // Scripts of a package that migrate with the values of an env file.
-  for (const path of rest.filter(path => baseOf(path) === 'package.json'))
-    read(path, /"[^"\n]*migrat[^"\n]*"\s*:\s*"/i);
-  const hits = await early;
-  for (const path of rest.filter(path => isOddCompose(path) && !isComposePath(path))) {
-    if (hits === null || hits.has(path) || discovery.untracked?.has(path)) read(path, /^services:/m);
-  }
-  const { topology } = readTopology(world.sources, config);
-  const candidates = await findCandidates(root, discovery, hits, furtherLiterals(topology, config));
-  const filter = candidateFilter(topology, config);
-  // What services start tells whether they migrate, so these scripts are read whatever they hold.
-  const scripts = namedScripts(world.sources);
-  for (const path of rest) {
-    if (world.sources.has(path)) continue;
-    if (scripts.has(baseOf(path))) read(path, null);
-    else if (candidates.has(path)) {
-      read(path, filter);
-      if (!world.sources.has(path) && isAudited(path)) {
-        const { source } = readSource(root, path, AUDIT_FILTER);
-        if (source) world.audited.set(path, source);
-      }
-    }
-  }
-  for (const path of findLocalEnvironments(root, world.sources, topology)) {
+  const sources = new Map<string, Source>();
+  const failures: Failure[] = [];
+  const audited = new Map<string, Source>();
+  const read = (path: string, filter: Filter | null): void => {
+    if (sources.has(path)) return;
+    const { source, failure } = readSource(root, path, filter);
+    if (source) sources.set(path, source);
+    if (failure) failures.push(failure);
+  };
+  const known = select(tracked);
+  const first = known.filter(path => !isAsset(path));
+  readNamed(first, read);
+  let search = prepareSearch(sources, config);
+  searchFiles(first, search, read, sources, audited);
+  // Git has been looking for these meanwhile.
+  const all = await untracked;
+  const found = select(all);
+  const second = found.filter(path => !isAsset(path));
+  readNamed(second, read);
+  const whole = prepareSearch(sources, config);
+  // A new compose file can bring names that say something about the files that were passed over.
+  if (whole.id !== search.id) searchFiles(first, whole, read, sources, audited);
+  search = whole;
+  searchFiles(second, search, read, sources, audited);
+  const { topology } = readTopology(sources, config);
+  const local = new Map<string, Source>();
+  for (const path of findLocalEnvironments(root, sources, topology)) {
     const { source } = readSource(root, path, null);
-    if (source) (includeIgnoredEnv ? world.sources : world.local).set(path, source);
+    if (source) (includeIgnoredEnv ? sources : local).set(path, source);
   }
-  return world;
+  const byPath = (sources: Map<string, Source>) => new Map([...sources].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return {
+    sources: byPath(sources),
+    local,
+    audited: byPath(audited),
+    failures,
+    filesScanned: known.length + found.length,
+    filesSkipped: tracked.length + all.length - known.length - found.length,
+  };
+}
+
+type Read = (path: string, filter: Filter | null) => void;
+
+const SERVICES: Filter = { bytes: buildMatcher(['services:']), text: [/^services:/m] };
+/** Scripts of a package that migrate with the values of an env file. */
+const MIGRATES: Filter = { bytes: null, text: [/"[^"\n]*migrat[^"\n]*"\s*:\s*"/i] };
+
+/** What tells the topology, and other files that matter whatever they hold. */
+function readNamed(paths: readonly string[], read: Read): void {
+  for (const path of paths) {
+    if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
+    else if (baseOf(path) === 'package.json') read(path, MIGRATES);
+    else if (isOddCompose(path)) read(path, SERVICES);
+  }
+}
+
+interface Search {
+  /** The same for the same search. */
+  id: string;
+  bytes: Matcher;
+  site: RegExp;
+  /** What services start tells whether they migrate, so these scripts are read whatever they hold. */
+  scripts: ReadonlySet<string>;
+}
+
+function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Search {
+  const { topology } = readTopology(sources, config);
+  const literals = [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS, ...furtherLiterals(topology, config)])];
+  const scripts = namedScripts(sources);
+  return {
+    id: [...literals, ...scripts].join('\0'),
+    bytes: buildMatcher(literals),
+    site: candidateFilter(topology, config),
+    scripts,
+  };
+}
+
+/** One look at every file: those that can hold a site are sources, others that do something to a session are for the audit. */
+function searchFiles(
+  paths: readonly string[],
+  { bytes, site, scripts }: Search,
+  read: Read,
+  sources: Map<string, Source>,
+  audited: Map<string, Source>,
+): void {
+  const plain: Filter = { bytes, text: [site] };
+  const code: Filter = { bytes, text: [site, AUDIT_FILTER] };
+  for (const path of paths) {
+    if (sources.has(path)) continue;
+    if (scripts.has(baseOf(path))) {
+      read(path, null);
+      continue;
+    }
+    const isCode = isAudited(path);
+    read(path, isCode ? code : plain);
+    const source = isCode ? sources.get(path) : undefined;
+    if (!source || site.test(source.text)) continue;
+    sources.delete(path);
+    audited.set(path, source);
+  }
 }
 
 /** Base names of scripts that compose files and Dockerfiles start. */
@@ -84,17 +137,6 @@ function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
       names.add(name);
   }
   return names;
-}
-
-/** Paths that can hold a site, as git tells; untracked files and all files outside git are candidates. */
-async function findCandidates(
-  root: string,
-  { paths, untracked }: Discovery,
-  found: Set<string> | null,
-  further: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const more = found && further.length > 0 ? await grepFiles(root, further) : new Set<string>();
-  return found && more && untracked ? new Set([...found, ...more, ...untracked]) : new Set(paths);
 }
 
 /** Files that this tool generates are no places to migrate. */

@@ -2,7 +2,7 @@
 
 import { lineStarts, positionAt } from '../lines.ts';
 import { mapSlice } from '../mapped-text.ts';
-import type { Hazard, Mend, RawSite, Source } from '../model.ts';
+import type { Hazard, Mend, RawSite, Severity, Source } from '../model.ts';
 import { goesDirect, isAudited, isSettingsFile } from './candidates.ts';
 import { readCodeSql } from './code-sql.ts';
 import type { Event } from './events.ts';
@@ -92,11 +92,9 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
   // What goes direct anyway is told, and breaks nothing.
   const isAside = goesDirect(source.path) || isDump(source.text);
   for (const { item, at, sites } of items.sort((a, b) => a.at - b.at)) {
-    for (const rule of input.rules) {
-      const severity = rule.severity[input.mode];
+    for (const rule of rulesFor(input, item.kind)) {
       // Once a file is enough for a library.
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
-      if (!severity || !concernsVersion(rule, input.version) || (rule.needsServer && !input.hasServer)) continue;
       if (!rule.matches(item, file)) continue;
       const role = item.kind === 'parameter' ? (sites[0]?.role ?? '') : '';
       const { line, column } = positionAt(starts, at);
@@ -105,7 +103,7 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
         line,
         column,
         rule: rule.id,
-        severity: isAside || /^(?:docs|prose|comment)$/.test(role) ? 'note' : severity,
+        severity: isAside || /^(?:docs|prose|comment)$/.test(role) ? 'note' : (rule.severity[input.mode] as Severity),
         modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
         message: rule.message,
         fix: rule.fix,
@@ -118,6 +116,25 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
   const isSame = (one: Finding, other: Finding) =>
     other.rule === one.rule && (isDump(source.text) || other.line === one.line);
   return found.filter((one, i) => !found.slice(0, i).some(other => isSame(one, other)));
+}
+
+const active = new WeakMap<AuditInput, Map<Item['kind'], CompiledHazardRule[]>>();
+
+/** The rules that can match an item of that kind, in that mode and version. */
+function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazardRule[] {
+  const known = active.get(input) ?? new Map<Item['kind'], CompiledHazardRule[]>();
+  active.set(input, known);
+  const before = known.get(kind);
+  if (before) return before;
+  const rules = input.rules.filter(
+    rule =>
+      rule.kind === kind &&
+      rule.severity[input.mode] &&
+      concernsVersion(rule, input.version) &&
+      (!rule.needsServer || input.hasServer),
+  );
+  known.set(kind, rules);
+  return rules;
 }
 
 const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));

@@ -85,6 +85,8 @@ export interface FileFacts {
 }
 
 export interface CompiledHazardRule extends HazardRule {
+  /** The only kind of item that can match. */
+  kind: Item['kind'];
   matches(item: Item, file: FileFacts): boolean;
 }
 
@@ -102,10 +104,17 @@ export function compileHazardRule(rule: HazardRule): CompiledHazardRule {
   const isImported = rule.imports ? anyOf(rule.imports) : null;
   return {
     ...rule,
+    kind: kindOf(rule.when),
     matches: (item, file) =>
       when(item, file) && !not(item, file) && (isImported === null || file.imports.some(name => isImported(name))),
   };
 }
+
+const kindOf = ({ sql, detail, call, argument, parameter, ...rest }: HazardCondition): Item['kind'] => {
+  if (sql || detail) return 'fact';
+  if (call || argument) return 'call';
+  return parameter ? 'parameter' : rest.import ? 'import' : 'setting';
+};
 
 const anyOf = (patterns: readonly string[]): ((value: string) => boolean) => {
   const globs = patterns.map(matchGlob);
