@@ -45,7 +45,7 @@ export const defaultConfig = (): Config => ({
 const NAMES = ['pool-migrate.yml', 'pool-migrate.yaml', 'pool-migrate.json', 'package.json'];
 
 /** The nearest configuration file, or null. The search ends at the directory that holds `.git`. */
-export function findConfig(from: string): string | null {
+function findConfig(from: string): string | null {
   for (let directory = resolve(from); ; directory = dirname(directory)) {
     for (const name of NAMES) {
       const path = join(directory, name);
@@ -54,6 +54,18 @@ export function findConfig(from: string): string | null {
     }
     if (existsSync(join(directory, '.git')) || dirname(directory) === directory) return null;
   }
+}
+
+/** The configuration of a directory. `option`: a path instead of the one that is found; false: the defaults. */
+export async function loadConfig(root: string, option?: string | false): Promise<Config> {
+  const path = option === false ? null : option === undefined ? findConfig(root) : resolve(option);
+  return path === null ? defaultConfig() : readConfig(path);
+}
+
+/** The user's rules, then ours. */
+export async function loadRules(root: string, { rules }: Config): Promise<CompiledRule[]> {
+  const { rules: ours } = await import('../rules/rules.generated.ts');
+  return [...(await readUserRules(root, rules)), ...ours.map(compileRule)];
 }
 
 /** Reads and validates a configuration file. Throws a UsageError with file:line:col. */

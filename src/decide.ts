@@ -1,10 +1,12 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
 import { isCiPath } from '../codemods/paths.ts';
+import { findSuppression, readSuppressions } from './audit/suppressions.ts';
 import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import type { Config } from './config.ts';
 import { matchGlob } from './glob.ts';
 import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
+import { lineAt } from './lines.ts';
 import type { Safety, Server, Site, Use } from './model.ts';
 import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
@@ -46,7 +48,8 @@ export function decide(input: DecideInput): Site[] {
     if (site.facts.includes('kubernetes') && isComposeOnly(site, input.topology))
       site.resolution = { kind: 'other-network' };
     site.facts = [...site.facts, ...derivedFacts(site, endpoint, input)];
-    return Object.assign(site, decideOne(site, input));
+    const outcome = decideOne(site, input);
+    return Object.assign(site, suppressed(site, outcome, input.texts) ?? outcome);
   });
   nameSites(sites);
   settleGroups(sites, groups);
@@ -254,6 +257,15 @@ function decideOne(site: Site, { rules, splitSafety }: DecideInput): Outcome {
     uses.map(use => ({ use, ...applyRules(site, use, rules) })),
     splitSafety,
   );
+}
+
+/** A comment with a reason keeps the place as it is, whatever was decided. */
+function suppressed(site: Site, { rule }: Outcome, texts: ReadonlyMap<string, string>): Outcome | null {
+  const text = texts.get(site.file) ?? '';
+  if (!text.includes('pool-migrate-ignore')) return null;
+  const found = findSuppression(readSuppressions(text), lineAt(text, site.span.start), rule);
+  if (!found) return null;
+  return { action: 'leave', rule: 'suppressed', reason: `A comment says so: ${found.reason}`, safety: 'safe' };
 }
 
 function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Verdict {

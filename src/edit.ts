@@ -32,6 +32,8 @@ export interface EditInput {
   /** Files that were refused: nothing may be edited there. */
   refused: ReadonlySet<string>;
   unsafe: boolean;
+  /** Where a person chose: the decisions and mends to edit. */
+  only: ReadonlySet<string> | null;
   /** Files that exist, tracked or not, to keep what is there. */
   exists(path: string): boolean;
 }
@@ -163,7 +165,7 @@ function choosePools(state: EditState): void {
     const pool = state.pools.get(server) as Pool;
     const text = state.sources.get(site.file)?.text ?? '';
     site.replacement = replacedText(site, text, replacementsFor(withServer(site, server), pool));
-    if (site.safety === 'safe' || state.unsafe) state.pooled.push(site);
+    if ((site.safety === 'safe' || state.unsafe) && (state.only?.has(site.decision) ?? true)) state.pooled.push(site);
   }
   keepIdleDocuments(state);
 }

@@ -1,9 +1,9 @@
 /** `explain ID`: a rule, or a decision of this repository by its id. */
 import type { HazardRule } from './audit/hazard-rules.ts';
-import { defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
+import { loadConfig, loadRules } from './config.ts';
 import { UsageError } from './errors.ts';
 import type { CliOptions } from './options.ts';
-import { compileRule, type Rule } from './rules.ts';
+import type { Rule } from './rules.ts';
 
 /** Decisions that the program takes over several sites, after the rules. */
 const OVER_SITES: Record<string, string> = {
@@ -16,16 +16,16 @@ const OVER_SITES: Record<string, string> = {
     'The pooler can not be put beside this server automatically, so nothing that would need it is changed.',
   'pooler-not-published': 'The value is used on the host, where the pooler that exists is not published.',
   'documents-only':
-    'A document tells readers how to connect, and nothing that runs is pooled in this run. It follows when something is.',
+    'A document, script or smoke test goes with the applications, and none of those is pooled in this run. It follows when one is.',
+  suppressed:
+    'A comment `pool-migrate-ignore: why` on the line (pool-migrate-ignore-next-line above it, pool-migrate-ignore-file anywhere) keeps the place as it is.',
   'file-refused': 'A file with a part of this decision could not be changed safely, so none of it is.',
 };
 
 export async function runExplain({ arguments: [id], values }: CliOptions): Promise<number> {
   if (id === undefined) throw new UsageError('Which rule? The id stands in the report behind each decision.');
-  const path = values['no-config'] ? null : (values.config ?? findConfig(values.cwd ?? '.'));
-  const config = path === null ? defaultConfig() : await readConfig(path);
-  const { rules: ours } = await import('../rules/rules.generated.ts');
-  const rules = [...(await readUserRules(values.cwd ?? '.', config.rules)), ...ours.map(compileRule)];
+  const root = values.cwd ?? '.';
+  const rules = await loadRules(root, await loadConfig(root, values['no-config'] ? false : values.config));
   const rule = rules.find(candidate => candidate.id === id);
   const { hazards } = await import('../rules/hazards.generated.ts');
   const hazard = hazards.find(candidate => candidate.id === id);

@@ -19,6 +19,7 @@ Commands
 Mode
   --dry-run            the default: diff on stdout, summary on stderr
   --write              apply the safe edits
+  -i, --interactive    ask for each decision, the unsafe ones too, then apply what was chosen
   --unsafe             also those that need a human decision first
   --check              list pending changes; exit 1 if there are any
   --strict             with --check: open reviews count too

@@ -3,6 +3,9 @@ import type { Finding } from './audit/audit.ts';
 import { type EditState, leadsTo } from './edit.ts';
 import type { Mend, Site } from './model.ts';
 
+/** What a mend is called among the units of a plan. */
+export const mendUnit = ({ file, line, rule }: Finding): string => `hazard:${file}:${line}:${rule}`;
+
 export function insertMends(state: EditState): void {
   // Without a pooler nothing breaks yet.
   if (!state.unsafe || (state.pooled.length === 0 && state.topology.poolers.length === 0)) return;
@@ -10,8 +13,9 @@ export function insertMends(state: EditState): void {
   for (const finding of mended) {
     const { edits, connectQuery } = finding.mend as Mend;
     if (state.refused.has(finding.file)) continue;
+    const unit = mendUnit(finding);
+    if (state.only && !state.only.has(unit)) continue;
     if (connectQuery !== undefined && !moveToPooler(finding, connectQuery, state)) continue;
-    const unit = `hazard:${finding.file}:${finding.line}:${finding.rule}`;
     for (const { span, text } of edits) state.edits.push({ file: finding.file, span, text, unit, safety: 'unsafe' });
   }
 }

@@ -15,7 +15,7 @@ import { renderSummary } from './summary.ts';
 export async function main(options: CliOptions): Promise<number> {
   switch (options.command) {
     case 'plan':
-      return runPlan(options);
+      return options.values.interactive ? (await import('./interactive.ts')).runInteractive(options) : runPlan(options);
     case 'audit':
       return (await import('./audit/command.ts')).runAudit(options);
     case 'apply':

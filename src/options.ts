@@ -21,6 +21,7 @@ export const OPTIONS = {
   cwd: { type: 'string', short: 'C' },
   'dry-run': { type: 'boolean' },
   write: { type: 'boolean' },
+  interactive: { type: 'boolean', short: 'i' },
   unsafe: { type: 'boolean' },
   check: { type: 'boolean' },
   strict: { type: 'boolean' },
@@ -108,7 +109,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
 }
 
 function checkCombination({ command, arguments: rest, values }: CliOptions): void {
-  const modes = (['dry-run', 'write', 'check'] as const).filter(name => values[name]);
+  const modes = (['dry-run', 'write', 'check', 'interactive'] as const).filter(name => values[name]);
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} exclude each other.`);
   if (modes.length > 0 && command !== 'plan') throw new UsageError(`--${modes[0]} does not go with ${command}.`);
   const most: Record<Command, number> = {

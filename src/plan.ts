@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { isCiPath } from '../codemods/paths.ts';
 import type { Finding } from './audit/audit.ts';
 import { type AuditResult, auditCode, auditInput, factsOf, settleHazards } from './audit/audit-plan.ts';
-import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
+import { type Config, loadConfig, loadRules } from './config.ts';
 import { decide } from './decide.ts';
 import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
@@ -25,7 +25,7 @@ import {
 import { isEnvironmentFile } from './prefilter.ts';
 import { readTopology } from './read-topology.ts';
 import { readWorld, type World } from './read-world.ts';
-import { type CompiledRule, compileRule } from './rules.ts';
+import type { CompiledRule } from './rules.ts';
 import type { ScanContext } from './scan-value.ts';
 import { dropOverlaps, splice } from './splice.ts';
 import { splitSafety } from './split-readers.ts';
@@ -44,6 +44,8 @@ export interface PlanOptions {
   overrides?: (config: Config) => Config;
   /** Also plans changes to git-ignored env files. */
   includeIgnoredEnv?: boolean;
+  /** Only these decisions and mends are edited, by their ids (`Site.decision`, `mendUnit`). */
+  only?: ReadonlySet<string>;
 }
 
 export interface Plan {
@@ -62,6 +64,8 @@ export interface Plan {
   localEnv: { file: string; key: string; action: Action }[];
   /** True where the changes include those of unsafe decisions. */
   unsafe: boolean;
+  /** Where a person chose: what is edited; null: all that may be. */
+  only: ReadonlySet<string> | null;
   includeIgnoredEnv: boolean;
   refused: Refusal[];
   errors: Failure[];
@@ -77,24 +81,20 @@ export interface Plan {
 export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const root = resolve(options.cwd ?? '.');
   if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
-  const config = await loadConfig(root, options);
-  const { rules: ours } = await import('../rules/rules.generated.ts');
-  const rules = [...(await readUserRules(root, config.rules)), ...ours.map(compileRule)];
+  const found = await loadConfig(root, options.config);
+  const config = options.overrides ? options.overrides(found) : found;
+  const rules = await loadRules(root, config);
   const world = await readWorld(root, config, options.includeIgnoredEnv ?? false);
   const cache = new Map<string, Extracted>();
   const audits = new Map<string, Finding[]>();
-  const once = (sources: World, refused: ReadonlySet<string>) =>
-    planOnce(sources, root, config, rules, options, refused, cache, audits);
+  const once = (sources: World, refused: ReadonlySet<string>, isCheck = false) => {
+    // What nobody chose stays pending: a check must not take it for an edit that was forgotten.
+    const chosen = isCheck && options.only ? { ...options, only: new Set<string>() } : options;
+    return planOnce(sources, root, config, rules, chosen, refused, cache, audits);
+  };
   const plan = await settle(world, once);
   const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
   return hasRunbook ? (await import('./size/fill-runbook.ts')).fillRunbook(plan) : plan;
-}
-
-async function loadConfig(root: string, options: PlanOptions): Promise<Config> {
-  const path =
-    options.config === false ? null : typeof options.config === 'string' ? resolve(options.config) : findConfig(root);
-  const config = path === null ? defaultConfig() : await readConfig(path);
-  return options.overrides ? options.overrides(config) : config;
 }
 
 async function planOnce(
@@ -170,6 +170,7 @@ async function planOnce(
     receivers: flow.receivers,
     refused,
     unsafe: options.unsafe ?? false,
+    only: options.only ?? null,
     exists: path => existsSync(join(root, path)),
   });
   for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
@@ -194,6 +195,7 @@ async function planOnce(
       )
       .map(({ file, key, action }) => ({ file, key: key as string, action })),
     unsafe: options.unsafe ?? false,
+    only: options.only ?? null,
     includeIgnoredEnv: options.includeIgnoredEnv ?? false,
     refused: [...result.refusals, ...refusals, ...errors.flatMap(toRefusal)],
     errors,
@@ -279,7 +281,7 @@ const isNewManifest = ({ kind, file, after }: Change): boolean =>
  */
 async function settle(
   world: World,
-  once: (sources: World, refused: ReadonlySet<string>) => Promise<Plan>,
+  once: (sources: World, refused: ReadonlySet<string>, isCheck?: boolean) => Promise<Plan>,
 ): Promise<Plan> {
   const refused = new Map<string, string>();
   for (let round = 0; ; round++) {
@@ -296,7 +298,8 @@ async function settle(
       const newline = after.includes('\r\n') ? '\r\n' : '\n';
       sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
     }
-    const faults = modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set()));
+    const faults =
+      modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set(), true));
     if (faults.length === 0 || round === 5) {
       return { ...plan, refused: [...plan.refused, ...[...refused].map(([file, reason]) => ({ file, reason }))] };
     }

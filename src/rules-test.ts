@@ -2,7 +2,7 @@
 
 import { readComposeFile } from '../codemods/compose-file.ts';
 import { isComposePath } from '../codemods/paths.ts';
-import { type Config, defaultConfig, findConfig, readConfig, readUserRules } from './config.ts';
+import { type Config, defaultConfig, loadConfig, loadRules } from './config.ts';
 import { decide } from './decide.ts';
 import { extractSource } from './extract.ts';
 import { readFlow } from './flow.ts';
@@ -141,10 +141,8 @@ export async function runRules({ arguments: [verb], values }: CliOptions): Promi
   const { UsageError } = await import('./errors.ts');
   if (verb !== 'test') throw new UsageError('Usage: pool-migrate rules test');
   const root = values.cwd ?? '.';
-  const path = values['no-config'] ? null : (values.config ?? findConfig(root));
-  const config = path === null ? defaultConfig() : await readConfig(path);
-  const { rules: ours } = await import('../rules/rules.generated.ts');
-  const { run, failures } = await testRules([...(await readUserRules(root, config.rules)), ...ours.map(compileRule)]);
+  const config = await loadConfig(root, values['no-config'] ? false : values.config);
+  const { run, failures } = await testRules(await loadRules(root, config));
   for (const { rule, example, message } of failures)
     process.stderr.write(`${rule}: ${message}\n${example.replace(/^/gm, '    ')}\n`);
   process.stdout.write(`${run - failures.length} examples passed, ${failures.length} failed\n`);

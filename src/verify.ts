@@ -51,7 +51,8 @@ const leadsToPool = (site: Site): boolean =>
 
 const isApplied = (site: Site, plan: Plan): boolean => {
   const change = plan.changes.find(candidate => candidate.file === site.file);
-  return change !== undefined && site.action === 'pooled' && (site.safety === 'safe' || plan.unsafe);
+  const isChosen = plan.only?.has(site.decision) ?? true;
+  return change !== undefined && site.action === 'pooled' && (site.safety === 'safe' || plan.unsafe) && isChosen;
 };
 
 function indexByText(sites: readonly Site[]): Map<string, Site[]> {

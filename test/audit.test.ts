@@ -129,3 +129,18 @@ test('the plan tells what breaks, and keeps what must be direct', () => {
   expect(report.sites).toMatchObject([{ action: 'direct', rule: 'code-with-session' }]);
   expect(stderr).toContain('error listen-notify app.py:1');
 });
+
+test('a comment with a reason keeps a place as it is too', () => {
+  const lines = [
+    '# pool-migrate-ignore-next-line application-url: bulk loads',
+    'LOAD_URL=postgresql://app:pw@postgres:5432/app',
+  ];
+  const template = (...texts: string[]) => ({ 'docker-compose.yml': COMPOSE, '.env.example': `${texts.join('\n')}\n` });
+  const plan = (files: Record<string, string>) => runCli(['--json'], { cwd: makeRepository(files) });
+  const report = JSON.parse(plan(template(...lines)).stdout);
+  const site = report.sites.find((one: { file: string }) => one.file === '.env.example');
+  expect(site).toMatchObject({ action: 'leave', rule: 'suppressed', reason: 'A comment says so: bulk loads' });
+  const unused = audit(template('# pool-migrate-ignore-next-line: nothing there', 'LOAD_URL=x'));
+  expect(unused.stderr).toContain('.env.example:1: pool-migrate-ignore keeps nothing quiet');
+  expect(audit(template(...lines)).stderr).not.toContain('pool-migrate-ignore');
+});

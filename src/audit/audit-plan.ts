@@ -2,6 +2,7 @@
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { CodeFact } from '../code-facts.ts';
 import type { Config } from '../config.ts';
+import { lineAt } from '../lines.ts';
 import type { Extraction, Site, Source } from '../model.ts';
 import type { Topology } from '../topology.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
@@ -86,14 +87,24 @@ export function settleHazards(
   // Without a server of its own a repository connects to one elsewhere, which may get a pooler as well.
   const kinds = input.hasServer ? /^(?:server|published|pooler|none|local|several)$/ : /^(?!other|placeholder)/;
   const isOurs = ({ resolution, action }: Site) => action !== 'direct' && kinds.test(resolution.kind);
-  const files = new Set([...code.keys(), ...sites.filter(isOurs).map(site => site.file)]);
+  const marked = sites.filter(({ rule }) => rule === 'suppressed');
+  const commented = [...sources.values()].filter(({ text }) => text.includes('pool-migrate-ignore'));
+  const files = new Set([
+    ...code.keys(),
+    ...sites.filter(isOurs).map(site => site.file),
+    ...commented.map(({ path }) => path),
+  ]);
   const result: AuditResult = { hazards: [], found: [], suppressions: [] };
   for (const file of [...files].sort()) {
     const source = sources.get(file);
     if (!source) continue;
     const own = sites.filter(site => site.file === file && isOurs(site));
     const found = [...(code.get(file) ?? []), ...auditSites(source, own, input)];
-    const { kept, unused, unexplained } = suppress(found, readSuppressions(source.text));
+    const { kept, unused, unexplained } = suppress(
+      found,
+      readSuppressions(source.text),
+      marked.filter(site => site.file === file).map(site => lineAt(source.text, site.span.start)),
+    );
     result.found.push(...kept);
     const note = (list: readonly Suppression[], problem: 'unused' | 'no reason') =>
       result.suppressions.push(...list.map(({ line }) => ({ file, line, problem })));

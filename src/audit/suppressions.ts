@@ -1,5 +1,5 @@
 /**
- * Comments that keep a finding quiet, each with a reason:
+ * Comments that keep a finding quiet, or a place as it is, each with a reason:
  * `pool-migrate-ignore RULE: why` on the line, `pool-migrate-ignore-next-line …` above it, `pool-migrate-ignore-file …` anywhere.
  */
 import type { Hazard } from '../model.ts';
@@ -31,20 +31,27 @@ export function readSuppressions(text: string): Suppression[] {
   });
 }
 
-/** What is left, and suppressions that kept nothing quiet or give no reason. */
+/** The comment that speaks for a finding or a decision of that rule on that line. */
+export const findSuppression = (all: readonly Suppression[], line: number, rule: string): Suppression | undefined =>
+  all.find(one => {
+    const isThere = one.scope === 'file' || (one.scope === 'line' ? one.line === line : one.line + 1 === line);
+    return isThere && one.reason !== '' && (one.rules.length === 0 || one.rules.includes(rule));
+  });
+
+/** What is left, and suppressions that kept nothing quiet or give no reason. `quiet`: lines of decisions that some of them took. */
 export function suppress<T extends Hazard>(
   found: readonly T[],
   suppressions: readonly Suppression[],
+  quiet: readonly number[],
 ): { kept: T[]; unused: Suppression[]; unexplained: Suppression[] } {
   const used = new Set<Suppression>();
   const kept = found.filter(finding => {
-    const covering = suppressions.find(({ line, scope, rules, reason }) => {
-      const isThere = scope === 'file' || (scope === 'line' ? line === finding.line : line + 1 === finding.line);
-      return isThere && reason !== '' && (rules.length === 0 || rules.includes(finding.rule));
-    });
+    const covering = findSuppression(suppressions, finding.line, finding.rule);
     if (covering) used.add(covering);
     return !covering;
   });
+  for (const one of suppressions)
+    if (quiet.some(line => findSuppression([{ ...one, rules: [] }], line, ''))) used.add(one);
   const unexplained = suppressions.filter(({ reason }) => reason === '');
   return { kept, unused: suppressions.filter(one => !used.has(one) && one.reason !== ''), unexplained };
 }

@@ -1,0 +1,77 @@
+/** `--interactive` at a pseudo-terminal, which script of util-linux gives. */
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CLI, makeRepository, runCli } from './repository.ts';
+
+const COMPOSE = `services:
+  postgres:
+    image: postgres:15
+    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
+  web:
+    image: acme/web
+    environment:
+      DATABASE_URL: postgresql://app:pw@postgres:5432/app
+  jobs:
+    image: acme/jobs
+    environment:
+      DATABASE_URL: postgresql://app:pw@postgres:5432/app
+`;
+
+const hasScript = spawnSync('script', ['--version']).status === 0;
+
+/** Answers one question after the other, each when it is asked. */
+async function answer(root: string, answers: string[]): Promise<{ code: number | null; output: string }> {
+  const command = `'${process.execPath}' '${CLI}' -i -C '${root}'`;
+  const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const left = [...answers];
+  let output = '';
+  let asked = 0;
+  child.stdout.on('data', chunk => {
+    output += chunk;
+    const questions = output.split('[y,n,a,d,q,?]? ').length - 1;
+    for (; asked < questions; asked++) child.stdin.write(`${left.shift() ?? 'q'}\n`);
+  });
+  const code = await new Promise<number | null>(done => child.on('close', done));
+  return { code, output };
+}
+
+const read = (root: string) => readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+const pooled = (text: string) => text.split('@pgbouncer:6432').length - 1;
+
+if (!hasScript) console.log('skipped: script of util-linux is not here');
+describe.skipIf(!hasScript)('at a terminal', () => {
+  test('only what was chosen is edited, and a later run offers the rest', async () => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+    const first = await answer(root, ['?', 'n', 'y']);
+    expect(first).toMatchObject({ code: 0, output: expect.stringContaining('leave this and all that follow') });
+    expect(read(root)).toMatch(
+      /web:[\s\S]*DATABASE_URL: postgresql:\/\/app:pw@postgres:5432[\s\S]*jobs:[\s\S]*@pgbouncer:6432/,
+    );
+    expect(pooled(read(root))).toBe(1);
+    spawnSync('git', ['-C', root, 'commit', '-qam', 'x'], { env: { ...process.env, GIT_AUTHOR_NAME: 'x' } });
+    const second = await answer(root, ['y']);
+    expect(second.output).toContain('(1/1)');
+  });
+
+  test.each([
+    ['all', ['a'], 2],
+    ['the first and then none', ['y', 'd'], 1],
+    ['none', ['n', 'n'], 0],
+    ['stopped', ['y', 'q'], 0],
+  ])('%s', async (_, answers, count) => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+    const { code, output } = await answer(root, answers);
+    expect(code).toBe(0);
+    expect(pooled(read(root))).toBe(count);
+    if (count === 0) expect(read(root)).toBe(COMPOSE);
+    expect(output).not.toContain('app:pw');
+  });
+});
+
+test('elsewhere it says what to do instead', () => {
+  const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+  expect(runCli(['-i'], { cwd: root })).toMatchObject({ code: 2, stderr: expect.stringContaining('--dry-run') });
+  expect(runCli(['-i', '--write'], { cwd: root }).code).toBe(2);
+});
