@@ -142,7 +142,7 @@ function finishFrame(
   text: string,
   locals: Map<string, string>,
 ): Event[] {
-  const within = [frame, ...above.toReversed()].flatMap(one => namesIn(one, text));
+  const within = [frame, ...above.slice(-8).toReversed()].flatMap(one => namesIn(one, text));
   const words: [string | number, string][] = [];
   const settings: Setting[] = [];
   const siblings: string[] = [];
