@@ -28,8 +28,12 @@ export function makeCompanion(
   renamed: ReadonlySet<string>,
   newline: Newline,
 ): Companion {
-  const name = `${entry.key}${suffix}`;
   const value = renameVariables(text.slice(entry.value.start, entry.value.end), renamed, suffix);
+  return addEntry(text, entry, `${entry.key}${suffix}`, value, newline);
+}
+
+/** A further entry right after one, in its style. `value` is the text of a value; in lists that of the whole item. */
+export function addEntry(text: string, entry: Entry, name: string, value: string, newline: Newline): Companion {
   const at = entry.style === 'flow' ? entry.span.end : lineEndOf(text, entry.span.end);
   const span = { start: at, end: at };
   switch (entry.style) {

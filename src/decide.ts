@@ -28,6 +28,8 @@ export interface DecideInput {
   codeUses(file: string): Use[];
   /** True where code takes the host from the variable, and no port from the one beside it. */
   isPortless(file: string, key: string, siblings: readonly string[]): boolean;
+  /** The variable from which programs take the port that goes with a host, where nothing sets it. */
+  portVariable(key: string, format: string): string | null;
   /** What programs that run pg_dump do with a variable. */
   dumpUses(key: string): Use[];
   /** Env files that CI reads. */
@@ -85,6 +87,7 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     replacement: null,
     directUses: [],
     splitServices: [],
+    portVariable: null,
   };
 }
 
@@ -154,7 +157,7 @@ function isInContainer(site: Site, topology: Topology): boolean {
 function derivedFacts(
   site: Site,
   endpoint: Endpoint,
-  { topology, config, ciFiles, commands, texts, isPortless }: DecideInput,
+  { topology, config, ciFiles, commands, texts, isPortless, portVariable }: DecideInput,
 ): string[] {
   const facts: string[] = [];
   const kinds = serviceNames(topology, site.file);
@@ -203,7 +206,10 @@ function derivedFacts(
     site.role === 'environment' &&
     site.form === 'host' &&
     isPortless(site.file, site.key ?? '', site.entry?.siblings ?? []);
-  if (needsPort && (isAlone || isUnread)) facts.push('host-without-port');
+  const isEntry =
+    site.role === 'environment' && site.form === 'host' && site.host?.kind === 'literal' && site.entry !== null;
+  if (needsPort && isAlone && !isUnread && isEntry) site.portVariable = portVariable(site.key ?? '', site.format);
+  if (needsPort && (isAlone || isUnread) && site.portVariable === null) facts.push('host-without-port');
   return facts;
 }
 

@@ -1,6 +1,6 @@
 /** From decisions to edits: replacements at the sites, and all that has to come with them. */
 
-import { directNames, enclosingVariables, makeCompanion, renameVariables } from '../codemods/companion.ts';
+import { addEntry, directNames, enclosingVariables, makeCompanion, renameVariables } from '../codemods/companion.ts';
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import { insertService } from '../codemods/compose-service.ts';
@@ -272,14 +272,28 @@ function addCompanions(state: EditState): void {
     const note = isFirst
       ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${state.config.direct.suffix} goes straight to Postgres (migrations, dumps, LISTEN).`
       : '';
+    const port = portEntries(site, entry, source.text, state);
     state.edits.push({
       file,
       span: companion.span,
-      text: note + companion.text,
+      text: note + companion.text + port,
       unit: site.decision,
       safety: site.safety,
     });
   }
+}
+
+/** `DB_PORT: "6432"` beside a host whose port is read from a variable that nothing sets, and its direct twin. */
+function portEntries(site: Site, entry: Entry, text: string, state: EditState): string {
+  const { portVariable: name } = site;
+  const server = serverOf(site, state.sites);
+  const pool = server && state.pools.get(server);
+  if (name === null || !pool) return '';
+  const add = (key: string, port: number) => {
+    const value = entry.style === 'list' ? `${entry.key}=${port}` : entry.style === 'dotenv' ? `${port}` : `"${port}"`;
+    return addEntry(text, entry, key, value, state.newlineOf(site.file)).text;
+  };
+  return add(name, pool.port) + add(`${name}${state.config.direct.suffix}`, server.port);
 }
 
 /** Variables that the value reads and that are pooled themselves. */

@@ -5,6 +5,7 @@ import { findBase } from './extends.ts';
 import { listMigrations, type PlacedUse, projectOf, TOOL } from './list-migrations.ts';
 import type { Extraction, Source, Use } from './model.ts';
 import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
+import { isNamed, portKeyOf, readsHostAlone } from './port-variables.ts';
 import { DUMPS } from './program-facts.ts';
 import { followCommands, needsSession } from './service-uses.ts';
 import type { Topology } from './topology.ts';
@@ -24,6 +25,8 @@ export interface Flow {
   codeUses(file: string): Use[];
   /** True where the code near the file takes the host from the variable, and no port from the one beside it. */
   isPortless(file: string, key: string, siblings: readonly string[]): boolean;
+  /** The variable from which programs take the port that goes with a host, where nothing sets it; null: there is none. */
+  portVariable(key: string, format: string): string | null;
   /** What programs that run pg_dump do with a variable. */
   dumpUses(key: string): Use[];
   /** Every command that a compose service runs, as one text each. */
@@ -124,6 +127,20 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     [...extractions].some(
       ([path, { facts }]) => isNear(path, file) && (facts.portless.includes(key) || facts.portless.includes('*')),
     ) || readsHostAlone(key, siblings, sources);
+  const passed = new Set(
+    topology.composeFiles.flatMap(file => file.services.flatMap(one => one.environment.map(({ key }) => key))),
+  );
+  const defined = new Set([
+    ...passed,
+    ...environments.flatMap(([, { facts }]) => facts.defines),
+    ...listConfigs(extractions).map(([, , key]) => key),
+  ]);
+  const portVariable = (key: string, format: string) => {
+    const port = portKeyOf(key);
+    // Compose passes on by name what it is told to, and nothing beside it.
+    if (format === 'env' && passed.has(key)) return null;
+    return port !== null && !defined.has(port) && isNamed(key, sources) && isNamed(port, sources) ? port : null;
+  };
   const dumpers = [...sources.values()].filter(
     ({ path, text }) => /\.(?:py|[cm]?[jt]s)$/.test(path) && DUMPS.test(text),
   );
@@ -131,7 +148,7 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     dumpers
       .filter(({ text }) => new RegExp(`\\b${key}\\b`).test(text))
       .map(({ path }) => ({ words: ['runs-dump', path], service: null, image: null, derived: true }));
-  return { receivers, received, services, codeUses, isPortless, dumpUses, commands, readBy };
+  return { receivers, received, services, codeUses, isPortless, portVariable, dumpUses, commands, readBy };
 }
 
 /** Folders that hold programs of their own side by side. */
@@ -148,22 +165,6 @@ function areaOf(path: string): string {
 function isNear(path: string, other: string): boolean {
   const [a, b] = [areaOf(path), areaOf(other)];
   return a === b || a === '' || b === '' || isInside(a, `${b}/`) || isInside(b, `${a}/`);
-}
-
-/** Files that tell which variables exist, and no program. */
-const DEFINES = /(?:^|\/)[^/]*\.env(?:[._-][^/]*)?$|compose[^/]*\.ya?ml$|\.(?:md|mdx|rst|txt)$|(?:^|\/)Dockerfile/i;
-
-/** Some program names the variable of the host, and none the one of the port. libpq reads its own by itself. */
-function readsHostAlone(key: string, siblings: readonly string[], sources: ReadonlyMap<string, Source>): boolean {
-  const port = key.replace(/(?:HOST(?:_?NAME|_?ADDR)?|SERVER|ADDR(?:ESS)?)$/, 'PORT');
-  if (port === key || /^PG/.test(key) || !siblings.includes(port)) return false;
-  const names = (word: string) => {
-    const pattern = new RegExp(`\\b${word.replace(/\W/g, '')}\\b`);
-    return [...sources.values()].some(
-      ({ path, text }) => !DEFINES.test(path) && text.includes(word) && pattern.test(text),
-    );
-  };
-  return names(key) && !names(port);
 }
 
 /** Entries of ConfigMaps and Secrets: file, name and key. */

@@ -177,6 +177,8 @@ export interface Site extends RawSite {
   directUses: Use[];
   /** Services that must stay direct and get a value of their own. */
   splitServices: string[];
+  /** A variable that has to be set beside this one, since the port is read from it. */
+  portVariable: string | null;
 }
 
 /** Where an endpoint leads, by topology. */

@@ -148,6 +148,7 @@ async function planOnce(
       received: flow.received,
       codeUses: flow.codeUses,
       isPortless: flow.isPortless,
+      portVariable: flow.portVariable,
       dumpUses: flow.dumpUses,
       ciFiles: flow.readBy(ciTexts),
       commands: flow.commands,

@@ -122,6 +122,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     received: flow.received,
     codeUses: flow.codeUses,
     isPortless: flow.isPortless,
+    portVariable: flow.portVariable,
     dumpUses: flow.dumpUses,
     ciFiles: flow.readBy(['cp .env.shared .env']),
     splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),

@@ -286,6 +286,60 @@ test('a host alone in compose is pooled where the code that reads it has the por
   expect(alone.sites).toMatchObject([{ action: 'review', rule: 'host-without-port' }]);
 });
 
+test('the variable from which the port is read is set beside the host, where nothing sets it', async () => {
+  const settings = "D = {'ENGINE': 'django.db.backends.postgresql', 'HOST': env('DB_HOST'), 'PORT': env('DB_PORT')}\n";
+  const write = async (files: Record<string, string>) => {
+    const root = makeRepository({ 'settings.py': settings, ...files });
+    const { changes } = await planMigration({ cwd: root });
+    return changes.find(change => change.kind === 'modify')?.after ?? null;
+  };
+  expect(await write({ 'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n` })).toContain(
+    '      DB_HOST: pgbouncer\n      DB_HOST_DIRECT: db\n      DB_PORT: "6432"\n      DB_PORT_DIRECT: "5432"\n',
+  );
+  const list = smallCompose('db', '- DB_HOST=db').replace('LOG_LEVEL', 'X');
+  expect(await write({ 'docker-compose.yml': list })).toContain(
+    '- DB_HOST=pgbouncer\n      - DB_HOST_DIRECT=db\n      - DB_PORT=6432\n      - DB_PORT_DIRECT=5432\n',
+  );
+  // Set elsewhere; not passed on; read by nobody: a person has to look.
+  expect(
+    await write({ 'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n`, '.env.example': 'DB_PORT=5432\n' }),
+  ).toBeNull();
+  const passed = `${COMPOSE}      DB_HOST: \${DB_HOST}\n`;
+  expect(await write({ 'docker-compose.yml': passed, '.env.example': 'DB_HOST=db\n' })).toBeNull();
+  expect(await write({ 'docker-compose.yml': `${COMPOSE}      OTHER_DB_HOST: db\n` })).toBeNull();
+});
+
+test('a host and a port are left alone where the code takes only the host', async () => {
+  const pair = `${COMPOSE}      DB_HOST: db\n      DB_PORT: "5432"\n`;
+  const rules = async (code: string, file = 'a.py') => {
+    const { sites } = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': pair, [file]: code }) });
+    return sites.filter(site => site.file === 'docker-compose.yml').map(({ rule }) => rule);
+  };
+  const alone = ['host-without-port', 'group-disagrees'];
+  expect(await rules('psycopg2.connect(host=os.environ["DB_HOST"], user="a")\n')).toEqual(alone);
+  expect(await rules('psycopg2.connect(host=settings.DB_HOST, user="a")\n')).toEqual(alone);
+  expect(await rules('new Client({ host: process.env.DB_HOST, user: "a" })\n', 'a.ts')).toEqual(alone);
+  expect(await rules('db.Open(os.Getenv("DB_HOST"))\n', 'a.go')).toEqual(alone);
+  const pooled = ['split-variables', 'split-variables'];
+  expect(await rules('psycopg2.connect(host=os.environ["DB_HOST"], port=os.environ["DB_PORT"])\n')).toEqual(pooled);
+  expect(await rules('psycopg2.connect(host=os.environ["DB_HOST"], **more, port=env("DB_PORT"))\n')).toEqual(pooled);
+  expect(await rules('run()\n')).toEqual(pooled);
+});
+
+test('what a program does with a dump is followed through split variables', async () => {
+  const script = (text: string) =>
+    planMigration({ cwd: makeRepository({ 'docker-compose.yml': COMPOSE, 'b.sh': text }) });
+  const split = 'H=${DB_HOST:-localhost}\nDB_PORT=${DB_PORT:-5433}\nDB_HOST=${DB_HOST:-localhost}\n';
+  for (const command of [
+    'pg_dump -h "$DB_HOST" -p "$DB_PORT"',
+    'URL="postgresql://a@$DB_HOST:$DB_PORT/x"\nexport URL\nalembic upgrade head',
+    'psql -h "$DB_HOST" -p "$DB_PORT" -c "DROP DATABASE x"',
+  ]) {
+    const { sites } = await script(`${split}${command}\n`);
+    expect(sites.filter(site => site.key === 'DB_PORT').map(({ action }) => action)).toEqual(['direct']);
+  }
+});
+
 test('code that listens keeps its service direct, and the others pooled', async () => {
   const service = (name: string) =>
     `  ${name}:\n    build: .\n    command: python ${name}.py\n    environment:\n      DATABASE_URL: postgres://app:pw@db:5432/app\n`;
