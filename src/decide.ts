@@ -1,14 +1,13 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
-import { isCiPath } from '../codemods/paths.ts';
 import { findSuppression, readSuppressions } from './audit/suppressions.ts';
 import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import type { Config } from './config.ts';
-import { matchGlob } from './glob.ts';
+import { deriveFacts, isComposeOnly, missingPort, serviceNames } from './derive-facts.ts';
+import type { Flow } from './flow.ts';
 import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
 import { lineAt } from './lines.ts';
 import type { Safety, Server, Site, Use } from './model.ts';
-import { baseOf } from './paths.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
 import { type CompiledRule, fillReason } from './rules.ts';
 import type { Topology } from './topology.ts';
@@ -20,24 +19,12 @@ export interface DecideInput {
   topology: Topology;
   config: Config;
   rules: readonly CompiledRule[];
-  /** What each compose service runs, scripts and Dockerfiles followed, by `file\0service`. */
-  services: ReadonlyMap<string, Use[]>;
-  /** Uses of a variable of an env file, by `file\0key`. */
-  received: ReadonlyMap<string, Use[]>;
-  /** What code near a file does with values that no service is seen to receive. */
-  codeUses(file: string): Use[];
-  /** True where code takes the host from the variable, and no port from the one beside it. */
-  isPortless(file: string, key: string, siblings: readonly string[]): boolean;
-  /** The variable from which programs take the port that goes with a host, where nothing sets it. */
-  portVariable(key: string, format: string): string | null;
-  /** What programs that run pg_dump do with a variable. */
-  dumpUses(key: string): Use[];
+  /** Who gets which value, and what is done with it. */
+  flow: Flow;
   /** Env files that CI reads. */
   ciFiles: ReadonlySet<string>;
   /** How safe it is to give each of these services a value of its own instead of the site's; null: impossible. */
   splitSafety(site: Site, services: readonly string[]): Safety | null;
-  /** Words of all commands that compose runs. */
-  commands: readonly string[];
 }
 
 export function decide(input: DecideInput): Site[] {
@@ -49,7 +36,8 @@ export function decide(input: DecideInput): Site[] {
     site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, input.topology), input.topology);
     if (site.facts.includes('kubernetes') && isComposeOnly(site, input.topology))
       site.resolution = { kind: 'other-network' };
-    site.facts = [...site.facts, ...derivedFacts(site, endpoint, input)];
+    site.portVariable = missingPort(site, endpoint, input);
+    site.facts = [...site.facts, ...deriveFacts(site, endpoint, input)];
     const outcome = decideOne(site, input);
     return Object.assign(site, suppressed(site, outcome, input.texts) ?? outcome);
   });
@@ -59,7 +47,7 @@ export function decide(input: DecideInput): Site[] {
 }
 
 function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
-  const received = site.key === null ? undefined : input.received.get(`${file}\0${site.key}`);
+  const received = site.key === null ? undefined : input.flow.received.get(`${file}\0${site.key}`);
   const servers = serviceNames(input.topology, file);
   // A server or a pooler that shares an anchor with the application is no use of the value.
   const followed = format === 'compose' && site.role === 'environment' ? followUses(site.uses, file, input) : site.uses;
@@ -67,10 +55,10 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
   );
   const isDocumented = site.role === 'docs' && /^[A-Z][A-Z0-9_]+$/.test(site.key ?? '');
-  const dumps = site.role === 'environment' && site.key !== null ? input.dumpUses(site.key) : [];
+  const dumps = site.role === 'environment' && site.key !== null ? input.flow.dumpUses(site.key) : [];
   // Beside the dump there is at least an application's default.
   if (dumps.length > 0) uses.push(...(uses.length === 0 ? [READER] : []), ...dumps);
-  if (uses.length === 0 && (isSetting(site.role) || isDocumented)) uses.push(...input.codeUses(file));
+  if (uses.length === 0 && (isSetting(site.role) || isDocumented)) uses.push(...input.flow.codeUses(file));
   return {
     ...site,
     uses,
@@ -97,17 +85,9 @@ const isSetting = (role: Site['role']): boolean =>
   role === 'setting' || role === 'fallback' || role === 'argument' || role === 'environment';
 
 /** Uses by service, with the commands of the scripts and images that the service runs. */
-function followUses(uses: readonly Use[], file: string, { services }: DecideInput): Use[] {
+function followUses(uses: readonly Use[], file: string, { flow: { services } }: DecideInput): Use[] {
   const names = [...new Set(uses.map(use => use.service))];
   return names.flatMap(name => services.get(`${file}\0${name}`) ?? uses.filter(use => use.service === name));
-}
-
-function serviceNames(topology: Topology, file: string): Map<string, 'postgres' | 'pooler' | 'other-engine'> {
-  const stack = topology.stacks.get(file);
-  const all = [...topology.servers, ...topology.poolers, ...topology.others];
-  // An env file belongs to no stack of its own: it goes to services of any.
-  const own = all.filter(server => stack === undefined || server.stack === stack);
-  return new Map(own.map(server => [server.service, server.kind]));
 }
 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
@@ -153,108 +133,6 @@ function isInContainer(site: Site, topology: Topology): boolean {
   const service = file?.services.find(candidate => candidate.name === (site.service ?? site.uses[0]?.service));
   return service !== undefined && service.networkMode !== 'host';
 }
-
-function derivedFacts(
-  site: Site,
-  endpoint: Endpoint,
-  { topology, config, ciFiles, commands, texts, isPortless, portVariable }: DecideInput,
-): string[] {
-  const facts: string[] = [];
-  const kinds = serviceNames(topology, site.file);
-  const services = site.service !== null ? [site.service] : site.uses.map(use => use.service ?? '');
-  if (services.length > 0 && services.every(name => kinds.get(name) === 'postgres')) facts.push('server-service');
-  if (services.some(name => kinds.get(name) === 'pooler') || isPoolerSetting(site)) facts.push('pooler-service');
-  if (isCiPath(site.file)) facts.push('ci');
-  if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
-  if (
-    site.form === 'port' &&
-    site.role !== 'fallback' &&
-    // A literal inside a container is not the variable that compose reads for its mapping.
-    !(site.format === 'compose' && site.port?.kind === 'literal') &&
-    topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))
-  ) {
-    facts.push('publishes');
-  }
-  if (hasPlaceholders(site)) facts.push('placeholder-credentials');
-  if (site.uses.some(({ words }) => runsInside(words, topology))) facts.push('inside-server');
-  if (
-    (site.facts.includes('main') && !/(?:^|\/)tests?\//.test(site.file)) ||
-    commands.some(words => words.includes(baseOf(site.file)))
-  )
-    facts.push('smoke-test');
-  if (ciFiles.has(site.file)) facts.push('ci-reads');
-  const port = site.port?.value ?? null;
-  if (
-    site.form === 'port' &&
-    site.role !== 'prose' &&
-    endpoint.host === null &&
-    site.host === null &&
-    port !== null &&
-    topology.servers.some(
-      server => String(server.port) === port || server.published.some(({ value }) => String(value) === port),
-    )
-  )
-    facts.push('lone-port');
-  if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
-  if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
-    facts.push('creates-databases');
-  const { resolution } = site;
-  const needsPort =
-    resolution.kind === 'published' || (resolution.kind === 'server' && resolution.server.port !== config.pool.port);
-  const isAlone = endpoint.port === null && site.form !== 'url' && site.portSlot === null;
-  const isUnread =
-    site.role === 'environment' &&
-    site.form === 'host' &&
-    isPortless(site.file, site.key ?? '', site.entry?.siblings ?? []);
-  const isEntry =
-    site.role === 'environment' && site.form === 'host' && site.host?.kind === 'literal' && site.entry !== null;
-  if (needsPort && isAlone && !isUnread && isEntry) site.portVariable = portVariable(site.key ?? '', site.format);
-  if (needsPort && (isAlone || isUnread) && site.portVariable === null) facts.push('host-without-port');
-  return facts;
-}
-
-/** `user:pass@…/dbname`, unless the server itself is set up with these. */
-function hasPlaceholders({ user, database, resolution }: Site): boolean {
-  const server = resolution.kind === 'server' || resolution.kind === 'published' ? resolution.server : null;
-  if (user === null || (server !== null && (server.user === user || server.database === database))) return false;
-  return (
-    /^(?:user|username|usr|USER|u)$/i.test(user) &&
-    /^(?:dbname|db_?name|database_?name|database|db|mydb|mydatabase)$/i.test(database ?? '')
-  );
-}
-
-/** `docker compose exec postgres psql …`: the command runs in the container of a server. */
-function runsInside(words: readonly string[], { servers }: Topology): boolean {
-  const at = words.indexOf('exec');
-  if (at === -1 || !/^(?:docker|podman|docker-compose|compose|kubectl)$/.test(words[0] ?? '')) return false;
-  const target = words
-    .slice(at + 1)
-    .find((word, i, all) => !word.startsWith('-') && !/^-(?:u|e|w|n|c|-user|-env|-namespace)$/.test(all[i - 1] ?? ''));
-  return servers.some(({ names }) =>
-    names.includes((target ?? '').replace(/^(?:svc|deploy|deployment|sts|statefulset|pod)\//, '').toLowerCase()),
-  );
-}
-
-/** A manifest that names a server which no manifest defines: a chart or an operator may bring one of that name. */
-const isComposeOnly = ({ resolution }: Site, { composeFiles }: Topology): boolean =>
-  (resolution.kind === 'server' || resolution.kind === 'published') &&
-  resolution.server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
-
-/** Code and settings that run in compose and in Kubernetes under one name: only one of the two gets a pooler. */
-function isDeployedTwice({ resolution, file }: Site, { servers, stacks, composeFiles }: Topology): boolean {
-  if (resolution.kind !== 'server' || stacks.has(file)) return false;
-  const inCompose = (server: Server) =>
-    server.definitions.some(definition => composeFiles.some(compose => compose.path === definition.file));
-  const isManifest = file.endsWith('.yaml') || file.endsWith('.yml');
-  const twin = servers.find(
-    other => other.service === resolution.server.service && inCompose(other) !== inCompose(resolution.server),
-  );
-  return twin !== undefined && !isManifest;
-}
-
-const isPoolerSetting = (site: Site): boolean =>
-  /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') ||
-  /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
 
 function decideOne(site: Site, { rules, splitSafety }: DecideInput): Outcome {
   const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];

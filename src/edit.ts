@@ -1,6 +1,5 @@
 /** From decisions to edits: replacements at the sites, and all that has to come with them. */
 
-import { addEntry, directNames, enclosingVariables, makeCompanion, renameVariables } from '../codemods/companion.ts';
 import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertPassThroughs } from '../codemods/compose-pass-through.ts';
 import { insertService } from '../codemods/compose-service.ts';
@@ -8,13 +7,14 @@ import { isSwarmPath } from '../codemods/paths.ts';
 import type { Finding } from './audit/audit.ts';
 import type { Config } from './config.ts';
 import { insertIntoCode } from './insert-code.ts';
+import { directValue, insertCompanions } from './insert-companions.ts';
 import { insertDirectCommands } from './insert-direct-commands.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
 import { insertMends } from './insert-mends.ts';
 import { insertPoolers } from './insert-poolers.ts';
-import type { Edit, Entry, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
+import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from './model.ts';
 import { routingProblem } from './route.ts';
 import { insertSplits } from './split-readers.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
@@ -81,7 +81,7 @@ export function planEdits(input: EditInput): EditResult {
   if (state.pooled.length === 0) return state;
   insertDirectCommands(state);
   insertSplits(state, site => directValue(site, state));
-  addCompanions(state);
+  insertCompanions(state);
   insertPassThroughs(state);
   insertPoolers(state);
   insertManifests(state);
@@ -250,76 +250,3 @@ function replaceSite(site: Site, state: EditState): void {
     state.edits.push({ file: site.file, span, text, unit: site.decision, safety: site.safety });
   }
 }
-
-/** `*_DIRECT` beside each pooled variable of env files and compose environments. */
-function addCompanions(state: EditState): void {
-  const done = new Set<string>();
-  const noted = new Set<string>();
-  for (const site of companionSites(state)) {
-    const { entry, file } = site;
-    const source = state.sources.get(file);
-    if (!entry || !source || (site.format !== 'env' && site.format !== 'compose')) continue;
-    // `DB_HOST: ${DB_HOST}` only passes on: see insertPassThroughs.
-    if (site.format === 'compose' && site.extent === null && !site.host?.value && !site.port?.value) continue;
-    const id = `${file}\0${entry.span.start}`;
-    if (done.has(id) || directNames(entry.key, state.config.direct.suffix).some(name => entry.siblings.includes(name)))
-      continue;
-    done.add(id);
-    const renamed = renamedVariables(site, entry, source.text, state);
-    const companion = makeCompanion(source.text, entry, state.config.direct.suffix, renamed, source.newline);
-    const isFirst = site.format === 'env' && !noted.has(file);
-    noted.add(file);
-    const note = isFirst
-      ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${state.config.direct.suffix} goes straight to Postgres (migrations, dumps, LISTEN).`
-      : '';
-    const port = portEntries(site, entry, source.text, state);
-    state.edits.push({
-      file,
-      span: companion.span,
-      text: note + companion.text + port,
-      unit: site.decision,
-      safety: site.safety,
-    });
-  }
-}
-
-/** `DB_PORT: "6432"` beside a host whose port is read from a variable that nothing sets, and its direct twin. */
-function portEntries(site: Site, entry: Entry, text: string, state: EditState): string {
-  const { portVariable: name } = site;
-  const server = serverOf(site, state.sites);
-  const pool = server && state.pools.get(server);
-  if (name === null || !pool) return '';
-  const add = (key: string, port: number) => {
-    const value = entry.style === 'list' ? `${entry.key}=${port}` : entry.style === 'dotenv' ? `${port}` : `"${port}"`;
-    return addEntry(text, entry, key, value, state.newlineOf(site.file)).text;
-  };
-  return add(name, pool.port) + add(`${name}${state.config.direct.suffix}`, server.port);
-}
-
-/** Variables that the value reads and that are pooled themselves. */
-const renamedVariables = (site: Site, entry: Entry, text: string, state: EditState): Set<string> =>
-  new Set([
-    ...enclosingVariables(text, entry.value, site.span),
-    ...(site.host?.variables ?? []),
-    ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
-  ]);
-
-/** The value as it was, reading the direct twins of variables that are pooled. */
-function directValue(site: Site, state: EditState): string {
-  const text = state.sources.get(site.file)?.text ?? '';
-  const entry = site.entry as Entry;
-  const value = text.slice(entry.value.start, entry.value.end);
-  const renamed = renameVariables(value, renamedVariables(site, entry, text, state), state.config.direct.suffix);
-  return entry.style === 'list' ? renamed.replace(/^(["']?)[^=]*=/, '$1') : renamed;
-}
-
-/** Pooled sites, and values that are put together from pooled variables. */
-function companionSites(state: EditState): Site[] {
-  const keys = new Set(state.pooled.filter(site => site.role === 'environment').map(site => site.key));
-  const reads = (site: Site) =>
-    [...(site.host?.variables ?? []), ...(site.port?.variables ?? [])].some(name => keys.has(name));
-  return [...state.pooled, ...state.sites.filter(site => site.rule === 'no-literal' && site.entry && reads(site))];
-}
-
-const isPublishing = (name: string, { topology }: EditState): boolean =>
-  topology.servers.some(server => server.published.some(port => port.variable === name));

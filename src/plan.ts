@@ -144,14 +144,8 @@ async function planOnce(
       topology,
       config,
       rules,
-      services: flow.services,
-      received: flow.received,
-      codeUses: flow.codeUses,
-      isPortless: flow.isPortless,
-      portVariable: flow.portVariable,
-      dumpUses: flow.dumpUses,
+      flow,
       ciFiles: flow.readBy(ciTexts),
-      commands: flow.commands,
       splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
     });
   const sites = decideAll(extracted, texts);

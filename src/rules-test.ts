@@ -118,15 +118,9 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     topology,
     config,
     rules,
-    services: flow.services,
-    received: flow.received,
-    codeUses: flow.codeUses,
-    isPortless: flow.isPortless,
-    portVariable: flow.portVariable,
-    dumpUses: flow.dumpUses,
+    flow,
     ciFiles: flow.readBy(['cp .env.shared .env']),
     splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
-    commands: flow.commands,
   });
 }
 
