@@ -39,6 +39,7 @@ export interface ComposeService {
   aliases: string[];
   links: string[];
   ports: PortMapping[];
+  expose: string[];
   volumes: string[];
   profiles: string[];
   networks: string[];
@@ -145,6 +146,7 @@ function readService(text: string, pair: Pair, document: Document): ComposeServi
       : [],
     links: textsOf(get('links'), document),
     ports: readPorts(get('ports'), document),
+    expose: textsOf(get('expose'), document),
     volumes: readVolumes(get('volumes'), document),
     profiles: textsOf(get('profiles'), document),
     networks: textsOf(networks, document),

@@ -4,7 +4,7 @@ import { parser } from '@lezer/javascript';
 import { lineStartOf } from '../src/lines.ts';
 import { composeMapped, type MappedText, mapSlice, toSource } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
-import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
+import { isDatabaseKey, isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 import { environmentName, isLiteral, type JavaScriptValue, readValue } from './javascript-values.ts';
@@ -94,11 +94,12 @@ function visitObject(node: SyntaxNode, state: State): void {
       item =>
         /^(?:dialect|type|client|provider|driver|engine)$/.test(item.key) && /^(?:pg|postg)/i.test(item.value.text),
     );
+  const isDatabase = isPostgres || (hostVariable !== null && isDatabaseKey(hostVariable));
   if (isPostgres) placePort(node, settings, state);
   if (isPostgres && hostVariable !== null && settings.every(({ key }) => !isPortKey(key)) && isPortless(node, text))
     state.facts.portless.push(hostVariable);
   for (const site of scanBlock(settings, group, state.context, {
-    isPostgres,
+    isPostgres: isDatabase,
     ...(callee ? { form: 'argument' as const } : {}),
   })) {
     const read = keys.get(site.span.start) ?? keys.get(valueStart(site, keys));

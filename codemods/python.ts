@@ -3,7 +3,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { type MappedText, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
-import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
+import { isDatabaseKey, isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine } from './python-notes.ts';
@@ -168,6 +168,7 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
   }
   const isPostgres =
     CONNECTS.test(callee) ||
+    (hostVariable !== null && isDatabaseKey(hostVariable)) ||
     args.some(arg => /^(?:drivername|scheme)$/.test(arg.name ?? '') && /postgres/.test(calleeName(text, arg.value)));
   // Only where all arguments can be seen: `**options` or a DSN may hold the port.
   const isComplete = args.every(arg => arg.name !== 'port' && (arg.name !== null || isString(arg.value)));
@@ -205,8 +206,10 @@ function visitDictionary(node: SyntaxNode, state: State): void {
     state.done.add(value.from);
     settings.push({ key: name, value: mapped, scope: { role: 'setting', facts: state.fileFacts } });
   }
-  const isPostgres = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
-  if (isPostgres) placePort(node, settings, text);
+  const isDjango = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
+  // `{'host': os.getenv('DB_HOST'), 'port': 5432}`
+  const isPostgres = isDjango || (hostVariable !== null && isDatabaseKey(hostVariable));
+  if (isDjango) placePort(node, settings, text);
   const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres }).map(site =>
     site.port && !site.host ? { ...site, hostVariable } : site,
   );

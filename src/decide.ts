@@ -109,7 +109,8 @@ function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): End
       const candidates = [
         ...partner,
         ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? definitions.get(name) ?? []),
-        ...(own || site.form === 'url' ? [] : group),
+        // A connection string has a port of its own or none, whatever others of its group have.
+        ...(own || site.form === 'url' || site.form === 'keyword' ? [] : group),
       ];
       for (const at of candidates) {
         const value = sites[at]?.site[part]?.value;

@@ -17,15 +17,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput):
   if (services.some(name => kinds.get(name) === 'pooler') || isPoolerSetting(site)) facts.push('pooler-service');
   if (isCiPath(site.file)) facts.push('ci');
   if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
-  if (
-    site.form === 'port' &&
-    site.role !== 'fallback' &&
-    // A literal inside a container is not the variable that compose reads for its mapping.
-    !(site.format === 'compose' && site.port?.kind === 'literal') &&
-    topology.servers.some(server => server.published.some(port => port.variable === site.key && site.key !== null))
-  ) {
-    facts.push('publishes');
-  }
+  if (hasSecondJob(site, topology)) facts.push('publishes');
   if (hasPlaceholders(site)) facts.push('placeholder-credentials');
   if (site.uses.some(({ words }) => runsInside(words, topology))) facts.push('inside-server');
   if (
@@ -64,7 +56,11 @@ const isHostVariable = ({ role, form }: Site): boolean => role === 'environment'
 
 /** The code takes the host, and no port from the variable beside it. */
 const isUnread = (site: Site, { flow }: DecideInput): boolean =>
-  isHostVariable(site) && flow.isPortless(site.file, site.key ?? '', site.entry?.siblings ?? []);
+  isHostVariable(site) && flow.isPortless(site.file, site.key ?? '', site.entry?.siblings ?? [], servicesOf(site));
+
+const servicesOf = ({ service, uses }: Site): string[] => [
+  ...new Set([service, ...uses.map(use => use.service)].filter(name => name !== null)),
+];
 
 /** Nothing that can be seen would bring the pooler's port. */
 function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput): boolean {
@@ -74,6 +70,17 @@ function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput): boolean 
     (resolution.kind === 'server' && resolution.server.port !== input.config.pool.port);
   const isAlone = endpoint.port === null && site.form !== 'url' && site.portSlot === null;
   return needsPort && (isAlone || isUnread(site, input));
+}
+
+/** The variable also publishes Postgres, or is the port on which the server itself listens. */
+function hasSecondJob({ form, role, format, port, key }: Site, { servers }: Topology): boolean {
+  // A literal inside a container is not the variable that compose reads for its mapping.
+  if (form !== 'port' || role === 'fallback' || key === null || (format === 'compose' && port?.kind === 'literal'))
+    return false;
+  return servers.some(
+    ({ published, ownVariables }) =>
+      published.some(({ variable }) => variable === key) || (ownVariables?.includes(key) ?? false),
+  );
 }
 
 /** `user:pass@…/dbname`, unless the server itself is set up with these. */

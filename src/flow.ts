@@ -5,7 +5,7 @@ import { findBase } from './extends.ts';
 import { listMigrations, type PlacedUse, projectOf, TOOL } from './list-migrations.ts';
 import type { Extraction, Source, Use } from './model.ts';
 import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
-import { isNamed, portKeyOf, readsHostAlone } from './port-variables.ts';
+import { codeOf, isNamed, portKeyOf, readsHostAlone } from './port-variables.ts';
 import { DUMPS } from './program-facts.ts';
 import { followCommands, needsSession } from './service-uses.ts';
 import type { Topology } from './topology.ts';
@@ -24,7 +24,7 @@ export interface Flow {
   /** What code does with values that no service is seen to receive, by the first directory of its path. */
   codeUses(file: string): Use[];
   /** True where the code near the file takes the host from the variable, and no port from the one beside it. */
-  isPortless(file: string, key: string, siblings: readonly string[]): boolean;
+  isPortless(file: string, key: string, siblings: readonly string[], services: readonly string[]): boolean;
   /** The variable from which programs take the port that goes with a host, where nothing sets it; null: there is none. */
   portVariable(key: string, format: string): string | null;
   /** What programs that run pg_dump do with a variable. */
@@ -123,10 +123,10 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
     const uses = [...near, ...tools].map(({ use }) => use);
     return uses.length === 0 ? [] : [{ words: [], service: null, image: null }, ...uses];
   };
-  const isPortless = (file: string, key: string, siblings: readonly string[]) =>
+  const isPortless = (file: string, key: string, siblings: readonly string[], names: readonly string[]) =>
     [...extractions].some(
       ([path, { facts }]) => isNear(path, file) && (facts.portless.includes(key) || facts.portless.includes('*')),
-    ) || readsHostAlone(key, siblings, sources);
+    ) || codeOf(names, topology, sources).some(own => readsHostAlone(key, siblings, own));
   const passed = new Set(
     topology.composeFiles.flatMap(file => file.services.flatMap(one => one.environment.map(({ key }) => key))),
   );

@@ -9,6 +9,7 @@ import { generatedPools, leadsTo } from './edit.ts';
 import { baseFileOf, withBase } from './extends.ts';
 import type { Server } from './model.ts';
 import { dirOf, relativePath } from './paths.ts';
+import { hasOtherRoles } from './roles.ts';
 import { routesOf } from './route.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
@@ -52,7 +53,7 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
     name,
     `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
   ]);
-  if (hasOtherUsers(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  if (hasOtherRoles(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
   const query = state.connectQueries.get(pool);
   if (query !== undefined) settings.push(['PGBOUNCER_CONNECT_QUERY', query]);
   if (config.assets.statsVolume) {
@@ -106,16 +107,6 @@ function isPublished(file: ComposeFile, server: Server, { topology }: EditState)
     topology.stacks.get(other.path) === server.stack &&
     !server.definitions.some(({ file: path }) => path === other.path);
   return publishes(file) || topology.composeFiles.some(other => isOverride(other) && publishes(other));
-}
-
-/** Connections of other roles than the one that the container creates: PgBouncer then asks Postgres for their passwords. */
-export function hasOtherUsers(pool: Pool, state: EditState): boolean {
-  // Without POSTGRES_USER the image creates `postgres`; in an env file it can be anything.
-  const owners = pool.servers.map(server => server.user ?? 'postgres');
-  return state.pooled.some(
-    site =>
-      leadsTo(pool, site, state) && site.user !== null && /^[\w.-]+$/.test(site.user) && !owners.includes(site.user),
-  );
 }
 
 /** Drivers that can't connect through PgBouncer otherwise. Source: pgbouncer.org/config.html#ignore_startup_parameters */

@@ -208,6 +208,8 @@ export interface Server {
   /** Port inside the network. */
   port: number;
   published: Published[];
+  /** Variables with a second job: the port that the server itself listens on, inside. */
+  ownVariables?: string[];
   evidence: string;
   user: string | null;
   database: string | null;

@@ -201,8 +201,8 @@ async function planOnce(
   };
 }
 
-const followsOnly = ({ host, port, replacement, text }: Site): boolean =>
-  !host?.value && !port?.value && replacement === text;
+const followsOnly = ({ host, port, replacement, text, portSlot }: Site): boolean =>
+  !host?.value && !port?.value && replacement === text && portSlot === null;
 
 /** It follows its variables to the pooler, so nothing of it is edited. */
 function leaveReader(site: Site): void {

@@ -140,7 +140,7 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
         span: part.span,
         host: isHost ? { ...part, exact } : null,
         port: isHost ? null : { ...part, exact },
-        portSlot: canHavePort && part.kind === 'literal' ? { at: end.span.start, before, after: '' } : null,
+        portSlot: canHavePort && part.kind !== 'hole' ? { at: end.span.start, before, after: '' } : null,
       };
     });
 }

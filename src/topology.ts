@@ -229,6 +229,13 @@ function addNames(server: Server, service: ComposeService, environment: Map<stri
     const text = name === null ? null : resolveText(name, environment);
     if (text && !server.names.includes(text.toLowerCase())) server.names.push(text.toLowerCase());
   }
+  const inner = [...service.ports.map(({ target }) => target), ...service.expose, service.command];
+  server.ownVariables = [
+    ...new Set([
+      ...(server.ownVariables ?? []),
+      ...inner.flatMap(text => [...text.matchAll(/\$\{?(\w*PORT\w*)/g)].map(([, name = '']) => name)),
+    ]),
+  ];
   for (const mapping of service.ports) {
     if (resolveText(mapping.target, environment) !== String(port) || mapping.published === null) continue;
     const published: Published = {
