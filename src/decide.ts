@@ -38,7 +38,7 @@ export function decide(input: DecideInput): Site[] {
       site.resolution = { kind: 'other-network' };
     site.portVariable = missingPort(site, endpoint, input);
     site.facts = [...site.facts, ...deriveFacts(site, endpoint, input)];
-    const outcome = decideOne(site, input);
+    const outcome = stillPooled(site, decideOne(site, input));
     return Object.assign(site, suppressed(site, outcome, input.texts) ?? outcome);
   });
   nameSites(sites);
@@ -143,6 +143,12 @@ function decideOne(site: Site, { rules, splitSafety }: DecideInput): Outcome {
     splitSafety,
   );
 }
+
+/** What has to be direct and leads to the pooler already is no decision of ours to keep. */
+const stillPooled = (site: Site, outcome: Outcome): Outcome =>
+  outcome.action === 'direct' && site.resolution.kind === 'pooler' && site.resolution.server !== null
+    ? { ...outcome, action: 'review', reason: `It goes through the pooler and should not. ${outcome.reason}` }
+    : outcome;
 
 /** A comment with a reason keeps the place as it is, whatever was decided. */
 function suppressed(site: Site, { rule }: Outcome, texts: ReadonlyMap<string, string>): Outcome | null {

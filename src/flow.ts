@@ -8,7 +8,7 @@ import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
 import { codeOf, isNamed, portKeyOf, readsHostAlone } from './port-variables.ts';
 import { DUMPS } from './program-facts.ts';
 import { followCommands, needsSession } from './service-uses.ts';
-import type { Topology } from './topology.ts';
+import { imageName, isServerImage, type Topology } from './topology.ts';
 
 export interface Receiver {
   file: string;
@@ -63,16 +63,17 @@ export function readFlow(topology: Topology, extractions: Extractions, sources: 
           service.build !== null &&
           !/^\.?\/?$/.test(service.build) &&
           isInside(joinPath(dirOf(file.path), service.build), path);
-        const isGiven = service.envFiles.some(standsFor) || isBuiltIn;
+        const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
         const isProject = standsFor('.env');
         for (const key of facts.defines) {
-          if (!isGiven && !(isProject && read.has(key))) continue;
+          if (!(isGiven && takes(service, key)) && !(isProject && read.has(key))) continue;
           push(receivers, `${path}\0${key}`, [{ file: file.path, service: service.name }]);
           push(received, `${path}\0${key}`, uses);
         }
       }
     }
   }
+  mergeOverrides(services, topology);
   for (const file of topology.composeFiles) {
     for (const service of file.services) {
       const base = findBase(file, service, topology.composeFiles);
@@ -167,6 +168,22 @@ function isNear(path: string, other: string): boolean {
   return a === b || a === '' || b === '' || isInside(a, `${b}/`) || isInside(b, `${a}/`);
 }
 
+/** A service without image and build is a part of one that another file of its stack defines: what one part does, both do. */
+function mergeOverrides(services: Map<string, Use[]>, { composeFiles, stacks }: Topology): void {
+  const isPart = ({ image, build }: ComposeService) => image === null && build === null;
+  for (const file of composeFiles) {
+    for (const part of file.services.filter(isPart)) {
+      for (const other of composeFiles) {
+        const whole = other.services.find(({ name }) => name === part.name);
+        if (!whole || isPart(whole) || stacks.get(other.path) !== stacks.get(file.path)) continue;
+        const ids = [`${file.path}\0${part.name}`, `${other.path}\0${part.name}`];
+        const all = ids.flatMap(id => services.get(id) ?? []);
+        for (const id of ids) services.set(id, all);
+      }
+    }
+  }
+}
+
 /** Entries of ConfigMaps and Secrets: file, name and key. */
 const listConfigs = (extractions: Extractions): [string, string, string][] =>
   [...extractions].flatMap(([path, { facts }]) =>
@@ -228,6 +245,17 @@ function variablesRead(service: ComposeService): string[] {
   visit(service.command);
   return found;
 }
+
+/** Programs that get a whole env file and know nothing of Postgres. */
+const isOtherProgram = ({ image, build }: ComposeService): boolean =>
+  build === null &&
+  /^(?:redis|valkey|keydb|memcached|rabbitmq|kafka|zookeeper|nats|mongo|mysql|mariadb|elasticsearch|opensearch|nginx|traefik|caddy|haproxy|httpd|prometheus|alertmanager|node-exporter|loki|jaeger|minio|mailhog|mailpit|certbot|watchtower|portainer|ollama|qdrant|chroma|weaviate|milvus)(?:$|[-_])/.test(
+    imageName(image),
+  );
+
+/** The server's image as a client runs what its command says: a variable that is not there is not read. libpq's own are. */
+const takes = ({ image, build, command }: ComposeService, key: string): boolean =>
+  build !== null || command === '' || !isServerImage(imageName(image)) || /^PG/.test(key) || command.includes(key);
 
 const mentions = (text: string, name: string): boolean =>
   new RegExp(`(?:^|[\\s/"'=])${name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?=$|[\\s"',;)])`, 'm').test(text);

@@ -69,15 +69,14 @@ function placeFor(text: string): { at: number; level: number } {
 
 /** With a variable and a service that there are, else in words. */
 function describeDirectRun(own: readonly Site[], server: Server, suffix: string): string {
-  const place = own.find(site => site.role === 'environment' && site.service !== null && site.format === 'compose');
-  const url = own.find(site => site.role === 'environment' && site.form === 'url')?.key;
-  const host = own.find(site => site.role === 'environment' && site.form === 'host')?.key;
+  const places = own.filter(site => site.role === 'environment' && site.service !== null && site.format === 'compose');
+  const place = places.find(({ form }) => form === 'url') ?? places.find(({ form }) => form === 'host');
   const endpoint = `\`${server.service}:${server.port}\``;
-  if (!place?.service || (!url && !host)) return `give them ${endpoint}`;
+  if (!place) return `give them ${endpoint}`;
   const run = `docker compose run --rm ${place.service} sh -c`;
-  return url
-    ? `\`${run} 'cmd --db-url "$${url}${suffix}"'\``
-    : `\`${run} '${host}="$${host}${suffix}" cmd'\` (${endpoint}, the port likewise)`;
+  return place.form === 'url'
+    ? `\`${run} 'cmd --db-url "$${place.key}${suffix}"'\``
+    : `\`${run} '${place.key}="$${place.key}${suffix}" cmd'\` (${endpoint}, the port likewise)`;
 }
 
 function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst: string[] } {

@@ -12,6 +12,7 @@ import { dirOf, relativePath } from './paths.ts';
 import { hasOtherRoles } from './roles.ts';
 import { routesOf } from './route.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+import type { Topology } from './topology.ts';
 
 export function insertPoolers(state: EditState): void {
   for (const pool of generatedPools(state)) {
@@ -121,8 +122,11 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
   for (const site of state.pooled) {
     if (!leadsTo(pool, site, state)) continue;
     for (const name of site.splitServices) split.add(name);
-    if (site.file === file.path || file.services.some(service => baseFileOf(file, service) === site.file))
-      for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
+    const isHere =
+      site.file === file.path ||
+      file.services.some(service => baseFileOf(file, service) === site.file) ||
+      isOverrideOf(site.file, file, state.topology);
+    if (isHere) for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
     for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
@@ -131,6 +135,18 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
   const servers = [...state.topology.servers, ...state.topology.poolers, ...state.topology.others];
   for (const other of servers) if (other.stack === pool.servers[0]?.stack) names.delete(other.service);
   return names;
+}
+
+/** The site's file is one of the stack that adds to services which this one defines. */
+function isOverrideOf(path: string, file: ComposeFile, { composeFiles, stacks }: Topology): boolean {
+  const other = composeFiles.find(candidate => candidate.path === path);
+  if (!other || other === file || stacks.get(path) !== stacks.get(file.path)) return false;
+  return other.services.some(
+    part =>
+      part.image === null &&
+      part.build === null &&
+      file.services.some(({ name, image, build }) => name === part.name && (image !== null || build !== null)),
+  );
 }
 
 /** Profiles that every consumer has: with any other the pooler would be missing for somebody. */

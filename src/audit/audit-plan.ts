@@ -86,7 +86,10 @@ export function settleHazards(
 ): AuditResult {
   // Without a server of its own a repository connects to one elsewhere, which may get a pooler as well.
   const kinds = input.hasServer ? /^(?:server|published|pooler|none|local|several)$/ : /^(?!other|placeholder)/;
-  const isOurs = ({ resolution, action }: Site) => action !== 'direct' && kinds.test(resolution.kind);
+  const isOurs = ({ resolution, action }: Site) =>
+    action !== 'direct' &&
+    kinds.test(resolution.kind) &&
+    (action !== 'leave' || resolution.kind === 'pooler' || !input.hasServer);
   const marked = sites.filter(({ rule }) => rule === 'suppressed');
   const commented = [...sources.values()].filter(({ text }) => text.includes('pool-migrate-ignore'));
   const files = new Set([
