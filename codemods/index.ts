@@ -5,7 +5,7 @@ import type { Codemod, Extract } from './codemod.ts';
 import { isComposeFile } from './paths.ts';
 
 const ENV_FILE =
-  /^(?:\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
 const PROSE = /\.(?:md|mdx|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
@@ -49,7 +49,8 @@ export const codemods: Codemod[] = [
   },
   {
     id: 'text',
-    matches: path => /\.(?:txt|text|cron|crontab)$|^(?:Procfile|crontab|justfile)/i.test(baseOf(path)),
+    matches: path =>
+      /\.(?:txt|text|cron|crontab)$|^(?:Procfile|crontab|justfile)/i.test(baseOf(path)) || isCrontab(path),
     load: async () => (await import('./text.ts')).extract,
   },
   {
@@ -75,6 +76,9 @@ export const codemods: Codemod[] = [
   { id: 'strings', matches: path => STRINGS.test(path), load: async () => (await import('./strings.ts')).extract },
   { id: 'other', matches: () => true, load: async () => () => ({ sites: [], facts: noFacts() }) },
 ];
+
+/** Files of a folder for cron, or for a scheduler, that have no ending. */
+const isCrontab = (path: string): boolean => /(?:^|\/)(?:cron(?:tabs?|\.d)?|schedulers?)\/[^/.]+$/i.test(path);
 
 async function loadShell(): Promise<Extract> {
   const { extractScript } = await import('./script.ts');

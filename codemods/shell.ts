@@ -44,7 +44,8 @@ export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext
     }
     result.sites.push(...scanWords(mapped, command, commandScope, context, depth, result));
   }
-  if (depth === 0) result.sites.push(...scanDefaults(mapped, parsed, scope, context));
+  if (depth === 0)
+    result.sites.push(...scanDefaults(mapped, parsed, scope, context), ...scanPairs(mapped, parsed, scope, context));
   return result;
 }
 
@@ -70,6 +71,30 @@ function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope,
     ];
   });
   return scanBlock(settings, 'defaults', context);
+}
+
+/** `DB_HOST=db DB_PORT=5432 app`, and the same on lines of a script: hosts and ports that are assigned as they are. */
+function scanPairs(outer: MappedText, commands: ShellCommand[], scope: Scope, context: ScanContext): RawSite[] {
+  const read = (command: ShellCommand, usesOf: (name: string) => Use[]): Setting[] =>
+    command.assignments
+      .filter(({ name, value }) => (isHostKey(name) || isPortKey(name)) && /^[\w.-]+$/.test(value.text))
+      .map(({ name, value }) => ({
+        key: name,
+        value: composeMapped(outer, value),
+        scope: { ...scope, key: name, uses: usesOf(name) },
+      }));
+  const [before, alone] = [true, false].map(has => commands.filter(({ words }) => words.length > 0 === has));
+  const prefixed = (before ?? []).flatMap(command =>
+    scanBlock(
+      read(command, () => [useOf(plainWords(command), scope)]),
+      `prefix@${command.start}`,
+      context,
+    ),
+  );
+  const assigned = (alone ?? []).flatMap(command =>
+    read(command, name => commandsOf(outer.text, commands, name, command).map(item => useOf(item, scope))),
+  );
+  return [...prefixed, ...scanBlock(assigned, 'assigned', context)];
 }
 
 /** Words for rules: quotes removed, and `< file` or a here-document shown as the word `<`. */

@@ -10,13 +10,17 @@ import { scanShell } from './shell.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const sites = logicalLines(text).flatMap(([start, end]) => {
-    const line = mapSlice(text, start, end);
+    const line = mapSlice(text, start + (TIMES.exec(text.slice(start, end))?.[0].length ?? 0), end);
     return isCandidate(line.text, context) && !/^\s*#/.test(line.text)
       ? scanShell(line, { role: 'command' }, context).sites
       : [];
   });
   return { sites, facts: noFacts() };
 }
+
+/** The times in front of a crontab's command, and the user of a system's own. */
+const TIMES =
+  /^\s*(?:(?:[\d*/,-]+\s+){5}|@(?:reboot|hourly|daily|weekly|monthly|yearly|every\s+\S+)\s+)(?:[a-z][\w-]*\s+(?=[A-Z_]+=|\/))?/;
 
 /** Spans of lines, those that end in a backslash joined with the next. */
 export function logicalLines(text: string): [number, number][] {
@@ -34,7 +38,7 @@ export function logicalLines(text: string): [number, number][] {
 
 /** Cheap test before parsing. */
 export const isCandidate = (text: string, context: ExtractContext): boolean =>
-  text.includes('://') || /\b(?:host|psql|pg_|port)|-h\s*\w/i.test(text) || hasKnownPair(text, context);
+  text.includes('://') || /\b(?:host|psql|pg_|port)|(?:HOST|PORT)=|-h\s*\w/i.test(text) || hasKnownPair(text, context);
 
 const hasKnownPair = (text: string, context: ExtractContext): boolean =>
   [...text.matchAll(/([\w.-]+):\d{4,5}\b/g)].some(match => context.names.has((match[1] ?? '').toLowerCase()));

@@ -1,5 +1,6 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
+import { isCiPath } from '../codemods/paths.ts';
 import { findSuppression, readSuppressions } from './audit/suppressions.ts';
 import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import type { Config } from './config.ts';
@@ -7,7 +8,8 @@ import { deriveFacts, isComposeOnly, missingPort, serviceNames } from './derive-
 import type { Flow } from './flow.ts';
 import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
 import { lineAt } from './lines.ts';
-import type { Safety, Server, Site, Use } from './model.ts';
+import type { RawSite, Safety, Server, Site, Use } from './model.ts';
+import { definesVariables } from './port-variables.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
 import { type CompiledRule, fillReason } from './rules.ts';
 import type { Topology } from './topology.ts';
@@ -51,7 +53,8 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
   const servers = serviceNames(input.topology, file);
   // A server or a pooler that shares an anchor with the application is no use of the value.
   const followed = format === 'compose' && site.role === 'environment' ? followUses(site.uses, file, input) : site.uses;
-  const uses = (received ?? followed).filter(
+  const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
+  const uses = keepReaders(site, all, input.texts).filter(
     use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
   );
   const isDocumented = site.role === 'docs' && /^[A-Z][A-Z0-9_]+$/.test(site.key ?? '');
@@ -78,6 +81,39 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     portVariable: null,
   };
 }
+
+/** `ConnectionStrings: { Db: … }` of a settings file is the default of the variable `ConnectionStrings__Db`. */
+function dotnetUses({ section, key }: RawSite, input: DecideInput): Use[] | null {
+  const name = [...section, key].join('__').toLowerCase();
+  const twins = input.sites.filter(({ format, site }) => format === 'compose' && site.key?.toLowerCase() === name);
+  return twins.length === 0 ? null : twins.flatMap(({ file, site }) => followUses(site.uses, file, input));
+}
+
+/**
+ * A program that migrates or listens, and names some of the variables of a block, does it with these. Where it is the only
+ * one to name a variable, nothing else is done with that.
+ */
+function keepReaders(site: RawSite, uses: readonly Use[], texts: ReadonlyMap<string, string>): Use[] {
+  const { key, entry } = site;
+  if (site.role !== 'environment' || key === null || entry === null) return [...uses];
+  const isFact = ({ words: [fact, path] }: Use) =>
+    /^(?:migrations-at-start|needs-session)$/.test(fact ?? '') && texts.has(path ?? '');
+  const namesIn = (path: string) => entry.siblings.filter(name => hasWord(texts.get(path) ?? '', name));
+  const kept = uses.filter(use => {
+    const named = isFact(use) ? namesIn(use.words[1] ?? '') : [];
+    return named.length === 0 || named.includes(key);
+  });
+  const own = kept.filter(use => isFact(use) && namesIn(use.words[1] ?? '').includes(key));
+  if (own.length === 0) return kept;
+  const paths = new Set(own.map(({ words }) => words[1]));
+  const isReadElsewhere = [...texts].some(
+    ([path, text]) => !definesVariables(path) && !isCiPath(path) && !paths.has(path) && hasWord(text, key),
+  );
+  return isReadElsewhere ? kept : own;
+}
+
+const hasWord = (text: string, name: string): boolean =>
+  text.includes(name) && new RegExp(`\\b${name.replace(/\W/g, '')}\\b`).test(text);
 
 const READER: Use = { words: [], service: null, image: null };
 

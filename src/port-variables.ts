@@ -23,7 +23,10 @@ export function codeOf(services: readonly string[], { composeFiles }: Topology, 
 }
 
 /** Files that tell which variables exist, and no program. */
-const DEFINES = /(?:^|\/)[^/]*\.env(?:[._-][^/]*)?$|compose[^/]*\.ya?ml$|\.(?:md|mdx|rst|txt)$|(?:^|\/)Dockerfile/i;
+export const definesVariables = (path: string): boolean => DEFINES.test(path);
+
+const DEFINES =
+  /(?:^|\/)[^/]*\.env(?:[._-][^/]*)?$|compose[^/]*\.ya?ml$|\.(?:md|mdx|rst|txt|hcl|nomad|tf|tfvars)$|(?:^|\/)Dockerfile/i;
 
 /** `DB_HOST` → `DB_PORT`; libpq reads its own by itself. */
 export function portKeyOf(key: string): string | null {

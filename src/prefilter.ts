@@ -98,7 +98,7 @@ const serverNames = (topology: Topology): string[] => [
 ];
 
 const ENVIRONMENT =
-  /^(?:\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
 
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);

@@ -1,5 +1,6 @@
 /** Reads what a plan needs from disk: first what tells the topology, then the files that can hold a site. */
 
+import type { ComposeFile } from '../codemods/compose-file.ts';
 import { isComposeFile, isComposePath, isOddCompose } from '../codemods/paths.ts';
 import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from './audit/candidates.ts';
 import type { Config } from './config.ts';
@@ -7,7 +8,7 @@ import { discover, type Filter, readSource } from './discover.ts';
 import { buildMatcher, type Matcher } from './literal-matcher.ts';
 import { findLocalEnvironments } from './local-env.ts';
 import type { Failure, Source } from './model.ts';
-import { baseOf } from './paths.ts';
+import { baseOf, dirOf, isInside, joinPath } from './paths.ts';
 import { candidateFilter, FIRST_LITERALS, furtherLiterals, isAlwaysRead, isEnvironmentFile } from './prefilter.ts';
 import { readTopology } from './read-topology.ts';
 
@@ -89,14 +90,18 @@ interface Search {
   site: RegExp;
   /** What services start tells whether they migrate, so these scripts are read whatever they hold. */
   scripts: ReadonlySet<string>;
+  /** Files and folders that a new server runs: they may make roles. */
+  mounts: readonly string[];
 }
 
 function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Search {
   const { topology } = readTopology(sources, config);
   const literals = [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS, ...furtherLiterals(topology, config)])];
   const scripts = namedScripts(sources);
+  const mounts = initMounts(topology.composeFiles);
   return {
-    id: [...literals, ...scripts].join('\0'),
+    mounts,
+    id: [...literals, ...scripts, ...mounts].join('\0'),
     bytes: buildMatcher(literals),
     site: candidateFilter(topology, config),
     scripts,
@@ -106,7 +111,7 @@ function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Se
 /** One look at every file: those that can hold a site are sources, others that do something to a session are for the audit. */
 function searchFiles(
   paths: readonly string[],
-  { bytes, site, scripts }: Search,
+  { bytes, site, scripts, mounts }: Search,
   read: Read,
   sources: Map<string, Source>,
   audited: Map<string, Source>,
@@ -115,7 +120,7 @@ function searchFiles(
   const code: Filter = { bytes, text: [site, AUDIT_FILTER] };
   for (const path of paths) {
     if (sources.has(path)) continue;
-    if (scripts.has(baseOf(path))) {
+    if (scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path))) {
       read(path, null);
       continue;
     }
@@ -127,6 +132,16 @@ function searchFiles(
     audited.set(path, source);
   }
 }
+
+/** What is mounted where the official image looks for scripts, and only that: '' would be everything. */
+export const initMounts = (composeFiles: readonly ComposeFile[]): string[] =>
+  composeFiles.flatMap(file =>
+    file.services
+      .flatMap(({ volumes }) => volumes)
+      .filter(volume => volume.includes(':/docker-entrypoint-initdb.d'))
+      .map(volume => joinPath(dirOf(file.path), volume.split(':')[0] ?? ''))
+      .filter(path => path !== '' && !path.startsWith('..')),
+  );
 
 /** Base names of scripts that compose files and Dockerfiles start. */
 function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {

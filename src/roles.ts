@@ -3,6 +3,8 @@ import { readEnvLines } from '../codemods/dotenv-lines.ts';
 import type { EditState } from './edit.ts';
 import { leadsTo } from './edit.ts';
 import type { Server, Site } from './model.ts';
+import { isInside } from './paths.ts';
+import { initMounts } from './read-world.ts';
 import type { Pool } from './target.ts';
 import { resolveText } from './topology.ts';
 
@@ -67,15 +69,13 @@ function userKey(key: string, siblings: readonly string[]): string | null {
 
 /** A script for a new server that makes roles which log in. */
 function createsRoles({ servers }: Pool, { sources, topology }: EditState): boolean {
-  const mounts = topology.composeFiles.flatMap(file =>
-    file.services
-      .filter(service => servers.some(server => server.service === service.name))
-      .flatMap(service => service.volumes.filter(volume => volume.includes('docker-entrypoint-initdb.d'))),
+  const files = topology.composeFiles.filter(file =>
+    servers.some(server => server.definitions.some(definition => definition.file === file.path)),
   );
-  const names = mounts.map(volume => (volume.split(':')[0] ?? '').replace(/^\.?\//, '').replace(/\/$/, ''));
+  const mounts = initMounts(files);
   return [...sources.values()].some(
     ({ path, text }) =>
-      names.some(name => name !== '' && (path.endsWith(name) || path.includes(`${name}/`))) &&
+      mounts.some(mount => path === mount || isInside(mount, path)) &&
       /\bCREATE\s+(?:USER|ROLE)\b[^;]*\b(?:PASSWORD|LOGIN)\b/i.test(text),
   );
 }
