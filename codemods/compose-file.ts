@@ -36,6 +36,7 @@ export interface ComposeService {
   command: string;
   containerName: string | null;
   hostname: string | null;
+  /** Its other names in its networks, and its fixed addresses. */
   aliases: string[];
   links: string[];
   ports: PortMapping[];
@@ -117,6 +118,17 @@ function parse(path: string, text: string): ComposeFile | null {
   };
 }
 
+/** Networks of the service that other projects may be on too, by the names that Docker has for them. */
+export function externalNetworks({ root, document }: ComposeFile, { networks }: ComposeService): string[] {
+  const all = getNode(root, 'networks', document);
+  return (networks.length > 0 ? networks : ['default']).flatMap(key => {
+    const network = getNode(all, key, document);
+    const external = getNode(network, 'external', document);
+    if (external === null || textOf(external) === 'false') return [];
+    return [textOf(getNode(external, 'name', document)) ?? textOf(getNode(network, 'name', document)) ?? key];
+  });
+}
+
 const isServiceLike = (pair: Pair, document: Document): boolean =>
   getPair(pair.value, 'image', document) !== null || getPair(pair.value, 'build', document) !== null;
 
@@ -142,7 +154,10 @@ function readService(text: string, pair: Pair, document: Document): ComposeServi
     containerName: textOf(get('container_name')),
     hostname: textOf(get('hostname')),
     aliases: isMap(networks)
-      ? pairsOf(networks, document).flatMap(item => textsOf(getNode(item.value, 'aliases', document), document))
+      ? pairsOf(networks, document).flatMap(({ value }) => [
+          ...textsOf(getNode(value, 'aliases', document), document),
+          ...textsOf(getNode(value, 'ipv4_address', document), document),
+        ])
       : [],
     links: textsOf(get('links'), document),
     ports: readPorts(get('ports'), document),

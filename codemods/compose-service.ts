@@ -7,7 +7,6 @@ import { isTrusting, listCredentials, rawEntry, valueOfItem } from './compose-cr
 import type { ComposeFile, ComposeService } from './compose-file.ts';
 import {
   endOf,
-  getNode,
   getPair,
   isMap,
   isPair,
@@ -15,7 +14,6 @@ import {
   keyOf,
   type Node,
   type Pair,
-  pairsOf,
   startOf,
   type YAMLMap,
 } from './yaml-nodes.ts';
@@ -245,8 +243,5 @@ function renderEntry(name: string, value: string, isList: boolean, { unit, listI
 }
 
 /** Networks by name only: aliases and fixed addresses belong to Postgres. */
-function networkNames(server: ComposeService, document: Document): string[] {
-  const node = getNode(server.pair.value, 'networks', document);
-  if (!node || !getPair(server.pair.value, 'networks', document)) return [];
-  return isMap(node) ? pairsOf(node, document).map(keyOf) : server.networks;
-}
+const networkNames = ({ pair, networks }: ComposeService, document: Document): string[] =>
+  getPair(pair.value, 'networks', document) ? networks : [];

@@ -1,10 +1,11 @@
 /** Sites of Dockerfiles: ENV and ARG values, commands. The parser is dockerfile-ast. */
-import { DockerfileParser, type Instruction, type PropertyInstruction } from 'dockerfile-ast';
+import { DockerfileParser, type From, type Instruction, type PropertyInstruction } from 'dockerfile-ast';
 import { lineStarts } from '../src/lines.ts';
 import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
 import { type Setting, scanBlock } from '../src/scan-block.ts';
 import type { Scope } from '../src/scan-value.ts';
+import { imageName } from '../src/topology.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type ShellResult, scanArgv, scanShell } from './shell.ts';
 
@@ -14,6 +15,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
   const settings: Setting[] = [];
   const sites: RawSite[] = [];
   const starting = new Map<string, string[][]>();
+  let image: string | null = null;
   for (const instruction of DockerfileParser.parse(text).getInstructions()) {
     const keyword = instruction.getKeyword();
     if (keyword === 'ENV' || keyword === 'ARG') settings.push(...readProperties(text, instruction, offset));
@@ -23,11 +25,16 @@ export function extract(text: string, context: ExtractContext): Extraction {
       const start = offset(range.start);
       const mapped = mapSlice(text, start, offset(range.end));
       const role = keyword === 'HEALTHCHECK' ? 'healthcheck' : 'command';
-      const result = scanCommand(mapped, { role, facts: keyword === 'RUN' ? ['build-step'] : [] }, context);
+      // The program itself may be the entry point of the image that this one is made from.
+      const uses = [{ words: [], service: null, image }];
+      const result = scanCommand(mapped, { role, uses, facts: keyword === 'RUN' ? ['build-step'] : [] }, context);
       sites.push(...result.sites);
       // The last of each counts, and those of earlier stages not at all.
       if (keyword === 'CMD' || keyword === 'ENTRYPOINT') starting.set(keyword, result.commands);
-    } else if (keyword === 'FROM') starting.clear();
+    } else if (keyword === 'FROM') {
+      starting.clear();
+      image = imageName((instruction as From).getImageName()) || null;
+    }
   }
   const commands = [...starting.values()].flat();
   return { sites: [...scanBlock(settings, 'env', context), ...sites], facts: { ...noFacts(), commands } };

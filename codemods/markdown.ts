@@ -131,10 +131,15 @@ const tellingCommands = (body: string): string[][] =>
         .split(/\s+/),
     );
 
+/** A value in quotes may hold anything; one without may go on in pairs: `DSN=host=db port=5432`. A command behind it is none. */
 const isAssignments = (body: string): boolean =>
   body
     .split('\n')
-    .every(line => /^\s*(?:#.*|(?:export\s+)?[A-Z_][A-Z0-9_]*=\S*(?:\s+#.*)?|"?[A-Z_][A-Z0-9_]*=.*"?)?\r?$/.test(line));
+    .every(line =>
+      /^\s*(?:#.*|(?:export\s+)?[A-Z_][A-Z0-9_]*=(?:"[^"]*"|'[^']*'|\S*(?:\s+[a-z_]+=\S*)*)(?:\s+#.*)?|"[A-Z_][A-Z0-9_]*=.*")?\r?$/.test(
+        line,
+      ),
+    );
 
 /** Code of another language in a document: connection strings only. */
 function scanOther(text: string, start: number, end: number, scope: Scope, context: ExtractContext): RawSite[] {

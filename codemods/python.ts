@@ -3,7 +3,7 @@ import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { type MappedText, mapSlice } from '../src/mapped-text.ts';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
-import { isDatabaseKey, isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
+import { isDatabaseKey, isHostKey, isPortKey, readCredentials, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine } from './python-notes.ts';
@@ -93,12 +93,17 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
   if (!mapped) return;
   state.done.add(value.from);
   const local = assignedName(convertedBy(call, state.text), state.text);
-  const scope: Scope = { role: 'fallback', call: callee, local, facts: [...state.fileFacts, 'env-read'] };
-  const found = scanBlock([{ key, value: mapped, scope }], `read@${call.from}`, state.context);
-  // Host and port read in one call are one decision: psycopg2.connect(host=os.getenv(…), port=os.getenv(…)).
-  const group = isHostKey(key) || isPortKey(key) ? groupAround(call, state.text) : null;
+  const scope: Scope = { role: 'fallback', call: callee, local, facts: state.fileFacts };
+  noteBypass(call, key, value, pushRead(call, { key, value: mapped, scope }, state), state);
+}
+
+/** Host and port read in one call are one decision: psycopg2.connect(host=os.getenv(…), port=os.getenv(…)). */
+function pushRead(node: SyntaxNode, setting: Setting, state: State): RawSite[] {
+  const { key } = setting;
+  const group = isHostKey(key) || isPortKey(key) ? groupAround(node, state.text) : null;
+  const found = scanBlock([setting], `read@${node.from}`, state.context);
   state.sites.push(...found.map(site => ({ ...site, group: group ?? site.group })));
-  noteBypass(call, key, value, found, state);
+  return found;
 }
 
 /** pydantic: `db_host: str = Field(default="db", alias="DB_HOST")`. */
@@ -177,7 +182,14 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
     for (const setting of split) if (setting.key === 'host') setting.scope = { ...scope, portSlot: slot };
     if (split.length === 0) state.facts.portless.push(hostVariable ?? variableName(calleeName(text, host.value)));
   }
-  const found = scanBlock(split, `call@${call.from}`, state.context, { form: 'argument', isPostgres });
+  const named = args.flatMap(({ name, value }) =>
+    name !== null && isString(value) ? [{ key: name, value: readString(text, value) }] : [],
+  );
+  const found = scanBlock(split, `call@${call.from}`, state.context, {
+    form: 'argument',
+    isPostgres,
+    credentials: readCredentials(named),
+  });
   state.sites.push(
     ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
   );
@@ -243,15 +255,17 @@ function visitString(node: SyntaxNode, state: State): void {
   const parent = node.parent;
   const key = assignedName(node, state.text);
   const isDocstring = parent?.name === 'ExpressionStatement';
-  const fallback =
-    /^(?:BinaryExpression)$/.test(parent?.name ?? '') && /\bor\b/.test(state.text.slice(parent?.from, node.from));
-  const read = fallback ? environmentKey(state.text.slice(parent?.from, node.from)) : null;
+  const read = fallbackOf(node, state.text);
   const scope: Scope = {
     role: isDocstring ? 'prose' : read ? 'fallback' : key ? 'setting' : 'literal',
     key: read ?? key,
     local: key,
     facts: isDocstring ? ['mention'] : state.fileFacts,
   };
+  if (read && (isHostKey(read) || isPortKey(read))) {
+    pushRead(node, { key: read, value: mapped, scope }, state);
+    return;
+  }
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
     state.split.push({ block: groupAround(node, state.text) ?? 'file', setting: { key, value: mapped, scope } });
     return;
@@ -260,8 +274,22 @@ function visitString(node: SyntaxNode, state: State): void {
   state.sites.push(...(found.length > 0 ? found : scanText(mapped, scope, state)));
 }
 
+/** `os.getenv("DB_HOST") or "db"` → the variable. */
+function fallbackOf({ parent, from }: SyntaxNode, text: string): string | null {
+  if (parent?.name !== 'BinaryExpression') return null;
+  const left = text.slice(parent.from, from);
+  return /\bor\s*$/.test(left) ? environmentKey(left) : null;
+}
+
 /** `POSTGRES_PORT: int = 5432`, beside the host of the same block. */
 function visitNumber(node: SyntaxNode, state: State): void {
+  const read = fallbackOf(node, state.text);
+  if (read && isPortKey(read)) {
+    state.done.add(node.from);
+    const scope: Scope = { role: 'fallback', facts: state.fileFacts };
+    pushRead(node, { key: read, value: mapSlice(state.text, node.from, node.to), scope }, state);
+    return;
+  }
   const key = assignedName(node, state.text);
   if (key === null || !isPortKey(key)) return;
   state.done.add(node.from);

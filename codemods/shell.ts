@@ -38,7 +38,7 @@ export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext
     if (words.length > 0) result.commands.push(words);
     const commandScope: Scope = { ...scope, uses: words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []) };
     for (const assignment of command.assignments) {
-      const commands = words.length > 0 ? [words] : commandsOf(mapped.text, parsed, assignment.name, command);
+      const commands = isDeclaration(words) ? commandsOf(mapped.text, parsed, assignment.name, command) : [words];
       const uses = commands.map(item => useOf(item, scope));
       result.sites.push(...scanWord(mapped, assignment, { ...scope, key: assignment.name, uses }, context));
     }
@@ -67,7 +67,7 @@ function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope,
         const [, name] = words[0] === ':' ? (/^\$\{(\w+):?=/.exec(word.value.text) ?? []) : [];
         return read(word, name ? usesOf(name) : own);
       }),
-      ...command.assignments.flatMap(one => read(one, words.length > 0 ? own : usesOf(one.name))),
+      ...command.assignments.flatMap(one => read(one, isDeclaration(words) ? usesOf(one.name) : own)),
     ];
   });
   return scanBlock(settings, 'defaults', context);
@@ -83,7 +83,7 @@ function scanPairs(outer: MappedText, commands: ShellCommand[], scope: Scope, co
         value: composeMapped(outer, value),
         scope: { ...scope, key: name, uses: usesOf(name) },
       }));
-  const [before, alone] = [true, false].map(has => commands.filter(({ words }) => words.length > 0 === has));
+  const [alone, before] = [true, false].map(is => commands.filter(one => isDeclaration(plainWords(one)) === is));
   const prefixed = (before ?? []).flatMap(command =>
     scanBlock(
       read(command, () => [useOf(plainWords(command), scope)]),
@@ -96,6 +96,10 @@ function scanPairs(outer: MappedText, commands: ShellCommand[], scope: Scope, co
   );
   return [...prefixed, ...scanBlock(assigned, 'assigned', context)];
 }
+
+/** Assignments that hold for the commands after them: `NAME=value` alone, `export NAME=value`. */
+const isDeclaration = ([first]: readonly string[]): boolean =>
+  first === undefined || /^(?:export|declare|typeset|readonly|local)$/.test(first);
 
 /** Words for rules: quotes removed, and `< file` or a here-document shown as the word `<`. */
 function plainWords(command: ShellCommand): string[] {
@@ -131,7 +135,7 @@ function commandsOf(
       .filter(({ value }) => reads.test(value.text))
       .flatMap(other => commandsOf(text, all, other.name, command, known)),
   );
-  const isExported = new RegExp(`\\bexport\\s+(?:-\\w+\\s+)?${name}\\b`).test(text);
+  const isExported = new RegExp(`\\bexport\\s[^\\n;&|]*\\b${name}\\b`).test(text);
   const found = [...direct, ...built, ...(isExported ? later.map(plainWords) : [])];
   return found.filter(words => words.length > 0 && !BUILTINS.has(words[0] ?? ''));
 }

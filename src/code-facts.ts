@@ -14,6 +14,11 @@ const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
   { fact: 'migrations-at-start', literal: 'migrationsRun', call: /\bmigrationsRun\s*:\s*true\b/ },
   { fact: 'migrations-at-start', literal: 'runMigrations(', call: /\.runMigrations\(/ },
   { fact: 'migrations-at-start', literal: 'command.upgrade(', call: /\b(?:alembic\.)?command\.upgrade\(/ },
+  {
+    fact: 'migrations-at-start',
+    literal: 'flask_migrate',
+    call: /\bflask_migrate\b[\s\S]*\n[ \t]+(?:flask_migrate\.)?upgrade\(/,
+  },
   { fact: 'migrations-at-start', literal: 'Database.Migrate', call: /\.Database\.Migrate(?:Async)?\(/ },
   { fact: 'migrations-at-start', literal: 'DatabaseTasks.migrate', call: /\bDatabaseTasks\.(?:migrate|prepare_all)\b/ },
   { fact: 'migrations-at-start', literal: 'ApplyAllDatabaseChanges', call: /\.ApplyAllDatabaseChangesOnStartup\(/ },

@@ -45,13 +45,15 @@ export function combineUses(
   }
   const [command] = shared;
   if (command) {
+    // Only a command that stands in compose beside its variable is changed: see insertDirectCommands.
+    const isChanged = site.format === 'compose' && !command.derived;
     return {
       action: 'pooled',
       rule: 'shared-with-direct-command',
       directUses: shared,
       splitServices: apart,
       safety: 'unsafe',
-      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${describeUse(command)}). ${command.derived ? 'Give that command the direct variable by hand first.' : '--unsafe gives that command the direct variable.'}`,
+      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${describeUse(command)}). ${isChanged ? '--unsafe gives that command the direct variable.' : 'Give that command the direct variable by hand first.'}`,
     };
   }
   return {

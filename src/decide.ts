@@ -8,7 +8,7 @@ import { deriveFacts, isComposeOnly, missingPort, serviceNames } from './derive-
 import type { Flow } from './flow.ts';
 import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
 import { lineAt } from './lines.ts';
-import type { RawSite, Safety, Server, Site, Use } from './model.ts';
+import type { RawSite, Safety, Site, Use } from './model.ts';
 import { definesVariables } from './port-variables.ts';
 import { type Endpoint, resolveEndpoint } from './resolve.ts';
 import { type CompiledRule, fillReason } from './rules.ts';

@@ -4,6 +4,7 @@ import type { DecideInput } from './decide.ts';
 import { matchGlob } from './glob.ts';
 import type { Server, Site } from './model.ts';
 import { baseOf } from './paths.ts';
+import { initMounts } from './read-world.ts';
 import type { Endpoint } from './resolve.ts';
 import type { Topology } from './topology.ts';
 
@@ -19,6 +20,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput):
   if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
   if (hasSecondJob(site, topology)) facts.push('publishes');
   if (hasPlaceholders(site)) facts.push('placeholder-credentials');
+  if (isForeign(site, topology)) facts.push('foreign-credentials');
   if (site.uses.some(({ words }) => runsInside(words, topology))) facts.push('inside-server');
   if (
     (site.facts.includes('main') && !/(?:^|\/)tests?\//.test(site.file)) ||
@@ -84,13 +86,30 @@ function hasSecondJob({ form, role, format, port, key }: Site, { servers }: Topo
 }
 
 /** `user:pass@…/dbname`, unless the server itself is set up with these. */
-function hasPlaceholders({ user, database, resolution }: Site): boolean {
+function hasPlaceholders({ user, database, resolution, form }: Site): boolean {
+  if (form === 'host' || form === 'port') return false;
   const server = resolution.kind === 'server' || resolution.kind === 'published' ? resolution.server : null;
   if (user === null || (server !== null && (server.user === user || server.database === database))) return false;
   return (
     /^(?:user|username|usr|USER|u)$/i.test(user) &&
     /^(?:dbname|db_?name|database_?name|database|db|mydb|mydatabase)$/i.test(database ?? '')
   );
+}
+
+/**
+ * A port of this machine, with a user and a database that the container behind it is not set up with, nor any script for a new
+ * server: rather a server of the machine itself.
+ */
+function isForeign({ user, database, resolution }: Site, { composeFiles }: Topology): boolean {
+  if (resolution.kind !== 'published' || user === null || database === null) return false;
+  const { server } = resolution;
+  const isPlain = [user, database].every(name => /^[\w.-]+$/.test(name));
+  if (!isPlain || server.user === null || server.database === null) return false;
+  const files = composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));
+  const isBuilt = files.some(file =>
+    file.services.some(({ name, build }) => name === server.service && build !== null),
+  );
+  return user !== server.user && database !== server.database && !isBuilt && initMounts(files).length === 0;
 }
 
 /** `docker compose exec postgres psql …`: the command runs in the container of a server. */

@@ -67,6 +67,14 @@ export async function listUntracked(cwd: string): Promise<string[]> {
   return split(Buffer.concat(chunks).toString('utf8'));
 }
 
+/** Those of the paths that git would not add. */
+export function ignoredPaths(cwd: string, paths: string[]): string[] {
+  if (paths.length === 0 || !isInWorkTree(cwd)) return [];
+  return git(cwd, ['check-ignore', '--', ...paths])
+    .stdout.split('\n')
+    .filter(Boolean);
+}
+
 /** Object ids of the index, for the files named. */
 export function indexEntries(cwd: string, paths: string[]): Map<string, string> {
   const entries = new Map<string, string>();

@@ -10,20 +10,20 @@ const ONBOARDING = /^(?:CLAUDE|AGENTS|CONTRIBUTING)\.md$/i;
 
 export function insertDocuments(state: EditState): void {
   if (!state.config.assets.readme) return;
-  const pool = generatedPools(state)[0];
-  if (!pool) return;
+  const pools = generatedPools(state);
+  if (pools.length === 0) return;
   for (const source of state.sources.values()) {
     const isReadme = README.test(source.path);
     if (!isReadme && !(ONBOARDING.test(source.path) && /postgres/i.test(source.text))) continue;
     if (source.text.includes('pool-migrate:start') || state.refused.has(source.path)) continue;
-    insertSection(source, pool, state);
+    insertSection(source, pools, state);
   }
 }
 
-function insertSection(source: Source, pool: Pool, state: EditState): void {
+function insertSection(source: Source, pools: Pool[], state: EditState): void {
   const isRst = /\.rst$/i.test(source.path);
   const { at, level } = isRst ? { at: source.text.length, level: 2 } : placeFor(source.text);
-  const body = renderSection(pool, state);
+  const body = renderSection(pools, state);
   const lines = isRst
     ? ['.. pool-migrate:start', '', 'PgBouncer', '---------', '', ...body.rst, '', '.. pool-migrate:end', '']
     : [
@@ -79,22 +79,30 @@ function describeDirectRun(own: readonly Site[], server: Server, suffix: string)
     : `\`${run} '${place.key}="$${place.key}${suffix}" cmd'\` (${endpoint}, the port likewise)`;
 }
 
-function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst: string[] } {
+function renderSection(pools: Pool[], state: EditState): { markdown: string[]; rst: string[] } {
   const { config } = state;
-  const onHost = pool.published ? `localhost:\${${HOST_PORT_VARIABLE}:-${pool.published.value}}` : 'not published';
+  const [pool] = pools as [Pool];
   const server = pool.servers[0] as Server;
   const runbook = config.assets.runbook;
   const status = config.assets.statusScript;
   const own = state.pooled.filter(site => leadsTo(pool, site, state));
   const example = describeDirectRun(own, server, config.direct.suffix);
-  const rows = [
-    ['pooled (PgBouncer)', `${pool.host}:${pool.port}`, onHost],
-    ...pool.servers.map(({ service: name, port, published }) => [
-      pool.servers.length > 1 ? `direct (${name})` : 'direct (Postgres)',
-      `${name}:${port}`,
-      published[0] ? `localhost:${published[0].raw}` : 'not published',
+  const isAlone = pools.length === 1 && pool.servers.length === 1;
+  const rows = pools.flatMap(({ host, port, published, servers }) => [
+    [
+      pools.length > 1 ? `pooled (${servers.map(({ service }) => service).join(', ')})` : 'pooled (PgBouncer)',
+      `${host}:${port}`,
+      published ? `localhost:\${${HOST_PORT_VARIABLE}:-${published.value}}` : 'not published',
+    ],
+    ...servers.map(one => [
+      isAlone ? 'direct (Postgres)' : `direct (${one.service})`,
+      `${one.service}:${one.port}`,
+      one.published[0] ? `localhost:${one.published[0].raw}` : 'not published',
     ]),
-  ];
+  ]);
+  const { bypass } = config.direct;
+  const hasBypass = [...state.edits, ...state.sources.values()].some(({ text }) => text.includes(bypass));
+  const scripts = hasBypass ? ` Scripts that support it go direct with \`${bypass}=1\`.` : '';
   return {
     markdown: [
       `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling). Ports:`,
@@ -106,7 +114,7 @@ function renderSection(pool: Pool, state: EditState): { markdown: string[]; rst:
       ),
       '',
       `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
-      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: ${example}. Scripts that support it go direct with \`${config.direct.bypass}=1\`.`,
+      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: ${example}.${scripts}`,
       `- Monitoring: \`${status}\` shows pools, clients and waiting times.`,
       `- Existing \`.env\` files keep their old DSN, which overrides the new default: see [the runbook](${runbook}).`,
       '',

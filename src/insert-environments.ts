@@ -9,9 +9,12 @@ import { dirOf } from './paths.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
 export function insertIntoEnvironments(state: EditState): void {
+  const done = new Set<Source>();
   for (const pool of generatedPools(state)) {
     const template = templateOf(pool.servers[0] as Server, state);
-    if (!template) continue;
+    // What two poolers read from one file, they share.
+    if (!template || done.has(template)) continue;
+    done.add(template);
     const block = renderBlock(template, pool, state);
     if (block === '') continue;
     const { newline, text, path } = template;

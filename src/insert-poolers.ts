@@ -1,14 +1,14 @@
 /** The pooler's service beside each Postgres that got pooled clients, what waits for it, and its assets. */
 import { hasCredentials } from '../codemods/compose-credentials.ts';
 import { insertDependency } from '../codemods/compose-depends.ts';
-import type { ComposeFile } from '../codemods/compose-file.ts';
+import type { ComposeFile, ComposeService } from '../codemods/compose-file.ts';
 import { insertService } from '../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../pgbouncer/index.ts';
 import type { EditState } from './edit.ts';
 import { generatedPools, leadsTo } from './edit.ts';
 import { baseFileOf, withBase } from './extends.ts';
 import type { Server } from './model.ts';
-import { dirOf, relativePath } from './paths.ts';
+import { dirOf, isInside, joinPath, relativePath } from './paths.ts';
 import { hasOtherRoles } from './roles.ts';
 import { routesOf } from './route.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
@@ -130,11 +130,25 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
     for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
+    if (/^(?:docs|prose|comment)$/.test(site.role) || site.resolution.kind !== 'server') continue;
+    for (const service of file.services) {
+      const waits = pool.servers.some(server => service.dependsOn.includes(server.service));
+      if (waits && holds(service, file, site.file)) names.add(service.name);
+    }
   }
   for (const name of split) names.delete(name);
   const servers = [...state.topology.servers, ...state.topology.poolers, ...state.topology.others];
   for (const other of servers) if (other.stack === pool.servers[0]?.stack) names.delete(other.service);
   return names;
+}
+
+/** The file is part of what the service is built from, or is mounted into it. */
+function holds({ build, volumes }: ComposeService, { path }: ComposeFile, file: string): boolean {
+  const sources = volumes.filter(volume => volume.startsWith('.')).map(volume => volume.replace(/:.*$/s, ''));
+  return [...(build === null ? [] : [build]), ...sources].some(source => {
+    const place = joinPath(dirOf(path), source);
+    return file === place || isInside(place, file);
+  });
 }
 
 /** The site's file is one of the stack that adds to services which this one defines. */

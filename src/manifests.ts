@@ -17,6 +17,7 @@ interface Workload {
   image: string;
   isServer: boolean;
   namespace: string | null;
+  directory: string;
   /** Its own text: a pooler names the server that it leads to. */
   text: string;
 }
@@ -52,12 +53,14 @@ export function readManifests(sources: Iterable<Source>): Server[] {
   const servers = new Map<Workload, Server>();
   const poolers: { server: Server; workload: Workload }[] = [];
   for (const exposure of exposures) {
-    const workload = workloads.find(
+    const selected = workloads.filter(
       candidate =>
         (candidate.namespace === null || exposure.namespace === null || candidate.namespace === exposure.namespace) &&
         exposure.selector.size > 0 &&
         [...exposure.selector].every(([key, value]) => candidate.labels.get(key) === value),
     );
+    // Each overlay can have one of the same labels.
+    const workload = selected.find(({ directory }) => directory === dirOf(exposure.source.path)) ?? selected[0];
     if (workload && isPoolerImage(workload.image))
       poolers.push({ server: toServer('pooler', exposure, workload), workload });
     if (!workload?.isServer) continue;
@@ -158,7 +161,7 @@ function readObject(
   const text = source.text.slice(start, end);
   for (const { image, mounts } of object.containers) {
     const isServer = isServerImage(image) || holdsData(image, mounts);
-    if (image !== '') workloads.push({ labels, image, isServer, namespace, text });
+    if (image !== '') workloads.push({ labels, image, isServer, namespace, directory: dirOf(source.path), text });
   }
 }
 

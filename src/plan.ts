@@ -10,6 +10,7 @@ import { type EditResult, planEdits } from './edit.ts';
 import { UsageError } from './errors.ts';
 import { type Extracted, extractSource } from './extract.ts';
 import { type Flow, readFlow } from './flow.ts';
+import { ignoredPaths } from './git.ts';
 import { isManifest } from './manifests.ts';
 import {
   type Action,
@@ -170,6 +171,9 @@ async function planOnce(
   });
   for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
   const { kept, refusals } = dropOverlaps(result.edits);
+  const created = result.created.map(({ path }) => path);
+  for (const path of ignoredPaths(root, created))
+    result.notes.push(`${path} is ignored by git; add it with git add --force.`);
   const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
   const errors = uniqueFailures([...world.failures, ...failures, ...failed]);
   return {

@@ -6,6 +6,7 @@ import type { Data } from '../pgbouncer/manifests.ts';
 import { PlanError } from './errors.ts';
 import { isManifest } from './manifests.ts';
 import type { Server, Source } from './model.ts';
+import { dirOf } from './paths.ts';
 import { holdsData, imageName, isServerImage } from './topology.ts';
 
 export interface PostgresWorkload {
@@ -42,12 +43,13 @@ export function readPostgresWorkload(server: Server, sources: Iterable<Source>):
   const selector = asTexts(dataAt(service.data, 'spec', 'selector'));
   const selects = (labels: Map | null) =>
     labels !== null && Object.entries(selector).every(([key, value]) => String(labels[key]) === value);
-  const workload = objects.find(
+  const selected = objects.filter(
     ({ pod, namespace }) =>
       pod !== null &&
       selects(dataAt(pod, 'metadata', 'labels')) &&
       (namespace === null || service.namespace === null || namespace === service.namespace),
   );
+  const workload = selected.find(({ file }) => dirOf(file) === dirOf(service.file)) ?? selected[0];
   const containers = itemsOf(workload?.pod ? dataAt(workload.pod, 'spec')?.containers : undefined);
   const container = containers.find(({ image, volumeMounts }) => {
     const name = imageName(String(image));

@@ -9,7 +9,7 @@ import { readFlow } from './flow.ts';
 import { readManifests } from './manifests.ts';
 import type { Extraction, Site, Source } from './model.ts';
 import type { CliOptions } from './options.ts';
-import { type CompiledRule, compileRule, type Example } from './rules.ts';
+import type { CompiledRule, Example } from './rules.ts';
 import { splitSafety } from './split-readers.ts';
 import { buildTopology } from './topology.ts';
 

@@ -15,7 +15,7 @@ export function scanBlock(
   settings: Setting[],
   block: string,
   context: ScanContext,
-  options: { form?: 'argument'; isPostgres?: boolean } = {},
+  options: { form?: 'argument'; isPostgres?: boolean; credentials?: Credentials } = {},
 ): RawSite[] {
   const found: RawSite[] = [];
   const split: { setting: Setting; part: Part; isHost: boolean }[] = [];
@@ -39,6 +39,11 @@ export function scanBlock(
     const base = hostBase((isHost ? setting : (partner?.setting ?? setting)).key, isHost || partner !== undefined);
     found.push({
       ...emptySite({ ...setting.scope, key: setting.key }),
+      ...(options.credentials ??
+        readCredentials(
+          settings.filter(({ scope }) => scope.role === setting.scope.role),
+          base,
+        )),
       form: options.form ?? (isHost ? 'host' : 'port'),
       span: part.span,
       host: isHost ? part : null,
@@ -48,6 +53,21 @@ export function scanBlock(
     });
   }
   return found;
+}
+
+type Credentials = Pick<RawSite, 'user' | 'database'>;
+
+/** User and database that stand beside a host, as far as they are literal. `base`: what the names begin with. */
+export function readCredentials(settings: readonly Pick<Setting, 'key' | 'value'>[], base = ''): Credentials {
+  const find = (ending: RegExp) => {
+    const all = settings.filter(({ key, value }) => ending.test(key) && /^[\w.-]+\s*$/.test(value.text));
+    const own = all.filter(({ key }) => key.toLowerCase().startsWith(base));
+    return (own.length === 1 ? own[0] : null)?.value.text.trim() ?? null;
+  };
+  return {
+    user: find(/(?:^|[_.-])(?:USER(?:_?NAME)?|PGUSER)$/i),
+    database: find(/(?:^|[_.-])(?:DB|DATABASE|NAME|DB_?NAME|DATABASE_?NAME|PGDATABASE)$/i),
+  };
 }
 
 const HOST_KEY = /(?:^|[_.\-:]|(?<=[a-z])(?=H))(?:HOST(?:_?NAME|_?ADDR)?|SERVER(?:_?NAME)?|ADDR(?:ESS)?|ENDPOINT)$/i;

@@ -1,4 +1,5 @@
 /** What a pooled endpoint becomes. The only place that chooses a target. */
+import { externalNetworks } from '../codemods/compose-file.ts';
 import type { Config } from './config.ts';
 import type { Part, Server, Site, Span } from './model.ts';
 import { isManifestServer, type Topology } from './topology.ts';
@@ -60,13 +61,26 @@ export function existingPooler(server: Server, topology: Topology): Server | nul
   );
 }
 
-/** Servers of one cluster can share a namespace, so each pooler then has the name of its server. */
+/** Servers of one cluster or of one external network: each pooler then has the name of its server. */
 function hostFor(server: Server, topology: Topology, { pool }: Config): string {
+  const isManifest = isManifestServer(server, topology);
+  const networks = networksOf(server, topology);
   const isShared = topology.servers.some(
-    other => isManifestServer(other, topology) && other.service !== server.service,
+    other =>
+      other.service !== server.service &&
+      (isManifest
+        ? isManifestServer(other, topology)
+        : other.stack !== server.stack && networksOf(other, topology).some(name => networks.includes(name))),
   );
-  return isManifestServer(server, topology) && isShared ? `${pool.host}-${server.service}` : pool.host;
+  return isShared ? `${pool.host}-${server.service}` : pool.host;
 }
+
+const networksOf = ({ service: name, definitions }: Server, { composeFiles }: Topology): string[] =>
+  composeFiles
+    .filter(file => definitions.some(definition => definition.file === file.path))
+    .flatMap(file =>
+      file.services.filter(service => service.name === name).flatMap(one => externalNetworks(file, one)),
+    );
 
 /** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */
 function rankOf(server: Server, topology: Topology): number {

@@ -272,6 +272,19 @@ describe('the generated manifests', () => {
     expect(created(found)).toContain('k8s/pgbouncer.yaml');
   });
 
+  test('overlays that each define the server get a pooler each', async () => {
+    const files = Object.fromEntries(
+      Object.entries(FILES).flatMap(([path, text]) =>
+        ['dev', 'prod'].map(overlay => [path.replace('k8s/', `${overlay}/`), text]),
+      ),
+    );
+    const found = await plan(files);
+    expect(created(found).filter(file => /^(?:dev|prod)\//.test(file))).toEqual([
+      'dev/pgbouncer.yaml',
+      'prod/pgbouncer.yaml',
+    ]);
+  });
+
   test('two servers get a pooler each, under names of their own', async () => {
     const second = FILES['k8s/postgres.yaml'].replace(/\bpostgres\b(?!:\d)/g, 'ledger');
     const found = await plan({

@@ -132,7 +132,7 @@ test('the summary names services that can go to transaction mode, and why others
   for (const args of [[], ['audit', '--fail-on', 'never']]) {
     const { stderr } = runCli(args, { cwd: root });
     expect(stderr).toContain('1 service can go to transaction mode today: app; 2 services cannot:');
-    expect(stderr).toContain('worker: listen-notify at worker.py:1; it stays direct');
+    expect(stderr).toContain('worker: listen-notify at worker.py:1; it needs a connection of its own');
     expect(stderr).toContain(
       'tenants: set-session at tenants.py:1; mend that, or give it a pool in session mode: pgbouncer/conf.d/session.ini.example.',
     );

@@ -167,3 +167,117 @@ test('what has to be direct and leads to a pooler already is for a person', asyn
   });
   expect(sites.filter(site => site.service === 'app')).toMatchObject([{ action: 'review', rule: 'migration-command' }]);
 });
+
+const PUBLISHED = SERVER.replace('    env', '    ports: ["5432:5432"]\n    env');
+const URL = 'postgresql://owner:pw@localhost:5432/app';
+
+test.each([
+  ['run.sh', `export DATABASE_URL=${URL}\npython manage.py migrate\n`, 'direct safe'],
+  ['run.sh', `export X=1 DATABASE_URL=${URL}\nflask db upgrade\n`, 'direct safe'],
+  ['run.sh', `export DATABASE_URL=${URL}\nuvicorn app:app\n`, 'pooled safe'],
+  ['run.sh', `export DATABASE_URL=${URL}\nalembic upgrade head\nuvicorn app:app\n`, 'pooled unsafe'],
+  ['SETUP.md', `\`\`\`bash\nDATABASE_URL=${URL} npx prisma migrate deploy\n\`\`\`\n`, 'direct safe'],
+  ['SETUP.md', `\`\`\`bash\nexport DATABASE_URL=${URL}\nalembic upgrade head\n\`\`\`\n`, 'direct safe'],
+  ['SETUP.md', `\`\`\`bash\nDATABASE_URL="${URL}"\nNAME=a\n\`\`\`\n`, 'pooled safe'],
+])('%s: what follows an exported variable has it: %j', async (file, text, expected) => {
+  const { decided } = await plan({ 'docker-compose.yml': PUBLISHED + service('app', PAIR), [file]: text });
+  expect(decided.filter(line => line.startsWith(file))).toEqual([`${file} DATABASE_URL localhost:5432 ${expected}`]);
+});
+
+test.each([
+  ['FROM migrate/migrate:v4', 'direct'],
+  ['FROM acme/app', 'pooled'],
+])('%s: the program of a command may be the entry point of the image', async (from, expected) => {
+  const { sites } = await plan({
+    'docker-compose.yml': SERVER,
+    'tool.Dockerfile': `${from}\nCMD ["-database", "postgres://owner:pw@pg:5432/app", "up"]\n`,
+  });
+  expect(sites.map(({ action }) => action)).toEqual([expected]);
+});
+
+test('an application that upgrades its schema through Flask-Migrate when it starts', async () => {
+  const compose = SERVER + service('app', 'DATABASE_URL: postgresql://owner:pw@pg:5432/app', 'build: .');
+  const start = (call: string) =>
+    `from flask_migrate import Migrate, upgrade\n\ndef create():\n    Migrate(app, db)\n    ${call}\n`;
+  const safetyOf = async (call: string) =>
+    (await plan({ 'docker-compose.yml': compose, 'app.py': start(call) })).sites.map(({ safety }) => safety);
+  expect(await safetyOf('upgrade()')).toEqual(['unsafe']);
+  expect(await safetyOf('return app')).toEqual(['safe']);
+});
+
+test('poolers of several projects on one external network have names of their own', async () => {
+  const project = (name: string, network: string) =>
+    `services:\n  ${name}:\n    image: postgres:16\n    networks: [shared]\n    environment: { POSTGRES_PASSWORD: pw }\n` +
+    `  api:\n    image: acme/api\n    networks: [shared]\n    environment: { DATABASE_URL: "postgresql://postgres:pw@${name}:5432/x" }\n` +
+    `networks:\n  shared: ${network}\n`;
+  const hosts = async (network: string) => {
+    const { sites } = await plan({
+      'a/compose.yml': project('adb', network),
+      'b/compose.yml': project('bdb', network),
+    });
+    return sites.map(({ replacement }) => replacement);
+  };
+  expect(await hosts('{ external: true }')).toEqual(['pgbouncer-adb:6432', 'pgbouncer-bdb:6432']);
+  expect(await hosts('{}')).toEqual(['pgbouncer:6432', 'pgbouncer:6432']);
+});
+
+test('a default behind `or` is one with the other half of its pair', async () => {
+  const code = (port: string) =>
+    `psycopg2.connect(host=os.environ.get("DB_HOST", "pg"), port=int(os.environ.get("DB_PORT") or ${port}))\n`;
+  const { decided, after } = await plan({ 'docker-compose.yml': SERVER, 'app.py': code('5432') });
+  expect(decided).toEqual(['app.py DB_HOST pg pooled safe', 'app.py DB_PORT 5432 pooled safe']);
+  expect(after('app.py')).toBe(code('6432').replace('"pg"', '"pgbouncer"'));
+});
+
+test('a role and a database that the published container does not have', async () => {
+  const connect = (user: string, database: string) =>
+    `psycopg2.connect(host="localhost", port=5432, user="${user}", dbname="${database}")\n`;
+  const decide = async (text: string, file: string, compose: string) =>
+    (await plan({ 'docker-compose.yml': compose, [file]: text })).sites.map(({ action }) => action);
+  expect(await decide(connect('me', 'mine'), 'a.py', PUBLISHED)).toEqual(['review', 'review']);
+  expect(await decide(connect('owner', 'mine'), 'a.py', PUBLISHED)).toEqual(['pooled', 'pooled']);
+  const env = 'DB_HOST=localhost\nDB_PORT=5432\nDB_USER=me\nDB_NAME=mine\n';
+  expect(await decide(env, 'app.env', PUBLISHED)).toEqual(['review', 'review']);
+  const init = PUBLISHED.replace('    env', '    volumes: ["./init:/docker-entrypoint-initdb.d"]\n    env');
+  expect(await decide(env, 'app.env', init)).toEqual(['pooled', 'pooled']);
+});
+
+test('a service that waits for Postgres waits for the pooler too, where its code holds the connection string', async () => {
+  const compose = (depends: string) => `${SERVER}  api:\n    build: ./api\n${depends}`;
+  const files = { 'api/main.py': 'create_engine("postgresql://owner:pw@pg:5432/app")\n' };
+  const waiting = await plan({ ...files, 'docker-compose.yml': compose('    depends_on: [pg]\n') });
+  expect(waiting.after('docker-compose.yml')).toContain('depends_on: [pg, pgbouncer]');
+  const alone = await plan({ ...files, 'docker-compose.yml': compose('') });
+  expect(alone.after('docker-compose.yml')).toMatch(/api:\n {4}build: \.\/api\n/);
+});
+
+test("a fixed address of the server's is a name of it", async () => {
+  const compose = `services:
+  pg:
+    image: postgres:16
+    networks: { lan: { ipv4_address: 10.3.0.5 } }
+    environment: { POSTGRES_USER: owner, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }
+${service('app', 'DB_HOST: 10.3.0.5\nDB_PORT: "5432"')}networks: { lan: {} }
+`;
+  const { sites } = await plan({ 'docker-compose.yml': compose });
+  expect(sites.map(({ replacement }) => replacement)).toEqual(['pgbouncer', '6432']);
+});
+
+test('what git would not add is told', async () => {
+  const cwd = makeRepository({ 'docker-compose.yml': SERVER + service('app', PAIR), '.gitignore': 'scripts\n' });
+  const { notes } = await planMigration({ cwd });
+  expect(notes).toContain('scripts/pgbouncer_status.sh is ignored by git; add it with git add --force.');
+});
+
+test('two servers with one template: their settings are written once', async () => {
+  const { after } = await plan({
+    'docker-compose.yml': SERVER + service('app', 'DATABASE_URL: ${DATABASE_URL}'),
+    'docker-compose.test.yml': `services:
+  other:
+    image: postgres:16
+    environment: { POSTGRES_PASSWORD: pw }
+${service('app', 'OTHER_URL: postgresql://postgres:pw@other:5432/x')}`,
+    '.env.example': 'POSTGRES_DB=app\nDATABASE_URL=postgresql://owner:pw@pg:5432/app\n',
+  });
+  expect(after('.env.example').match(/^PGBOUNCER_HOST=/gm)).toHaveLength(1);
+});

@@ -4,12 +4,15 @@ import type { Plan } from '../plan.ts';
 
 export interface Readiness {
   ready: string[];
+  /** Those that also run something, mostly migrations, that has to go past the pooler first. */
+  afterwards: string[];
   /** `needs`: a connection of its own past the pooler, or a pool in session mode. */
   blocked: { service: string; needs: 'direct' | 'session'; because: Hazard[] }[];
 }
 
 export function readinessOf(plan: Plan): Readiness {
-  const result: Readiness = { ready: [], blocked: [] };
+  const result: Readiness = { ready: [], afterwards: [], blocked: [] };
+  const isShared = (name: string) => plan.sites.some(site => site.directUses.some(({ service }) => service === name));
   for (const { file, service } of clientsOf(plan)) {
     const paths = new Set(
       (plan.flow.services.get(`${file}\0${service}`) ?? []).flatMap(({ words: [fact, path] }) =>
@@ -18,13 +21,14 @@ export function readinessOf(plan: Plan): Readiness {
     );
     const own = plan.hazards.filter(({ severity, file: at }) => severity === 'error' && paths.has(at));
     const telling = own.filter(({ process }) => process !== undefined);
-    if (telling.length === 0) result.ready.push(service);
+    if (telling.length === 0) (isShared(service) ? result.afterwards : result.ready).push(service);
     else {
       const needs = telling.some(({ process }) => process === 'direct') ? 'direct' : 'session';
       result.blocked.push({ service, needs, because: telling });
     }
   }
-  return { ready: [...new Set(result.ready)], blocked: result.blocked };
+  const once = (names: string[]) => [...new Set(names)];
+  return { ready: once(result.ready), afterwards: once(result.afterwards), blocked: result.blocked };
 }
 
 /** Services of compose files that connect to a server or its pooler, but for those that only have to be direct. */
@@ -38,7 +42,9 @@ function clientsOf({ sites, topology, flow }: Plan): { file: string; service: st
     const placed = topology.stacks.has(site.file)
       ? names.flatMap(service => (service ? [{ file: site.file, service }] : []))
       : (flow.receivers.get(`${site.file}\0${site.key}`) ?? []);
-    for (const one of placed) if (!others.has(one.service)) found.set(`${one.file}\0${one.service}`, one);
+    const isClient = ({ service }: { service: string }) =>
+      !others.has(service) && !site.splitServices.includes(service);
+    for (const one of placed.filter(isClient)) found.set(`${one.file}\0${one.service}`, one);
   }
   // What only migrates or dumps is direct for another reason.
   return [...found.values()].filter(({ file, service }) => {
@@ -50,12 +56,17 @@ function clientsOf({ sites, topology, flow }: Plan): { file: string; service: st
 /** Sentences for summaries; none where no service is known to connect. */
 export function describeReadiness(plan: Plan): string[] {
   if (plan.config.pool.mode !== 'transaction') return [];
-  const { ready, blocked } = readinessOf(plan);
-  if (ready.length + blocked.length === 0) return [];
-  const list = ready.length > 0 ? `: ${ready.join(', ')}` : '';
+  const { ready, afterwards, blocked } = readinessOf(plan);
+  if (ready.length + afterwards.length + blocked.length === 0) return [];
   const services = (count: number) => `${count} service${count === 1 ? '' : 's'}`;
-  const head = `${services(ready.length)} can go to transaction mode today${list}${blocked.length > 0 ? `; ${services(blocked.length)} cannot:` : '.'}`;
-  return [head, ...blocked.map(one => describeBlocked(one, plan))];
+  const parts = [
+    `${services(ready.length)} can go to transaction mode today${ready.length > 0 ? `: ${ready.join(', ')}` : ''}`,
+    ...(afterwards.length > 0
+      ? [`${services(afterwards.length)} as soon as migrations and the like go direct: ${afterwards.join(', ')}`]
+      : []),
+    ...(blocked.length > 0 ? [`${services(blocked.length)} cannot`] : []),
+  ];
+  return [parts.join('; ') + (blocked.length > 0 ? ':' : '.'), ...blocked.map(one => describeBlocked(one, plan))];
 }
 
 function describeBlocked({ service, needs, because }: Readiness['blocked'][number], plan: Plan): string {
@@ -66,7 +77,7 @@ function describeBlocked({ service, needs, because }: Readiness['blocked'][numbe
   });
   const what =
     needs === 'direct'
-      ? 'it stays direct (*_DIRECT)'
+      ? 'it needs a connection of its own (*_DIRECT)'
       : `mend that, or give it a pool in session mode: ${plan.config.assets.directory}/conf.d/session.ini.example`;
   return `${service}: ${places.join(', ')}; ${what}.`;
 }
