@@ -46,6 +46,7 @@ export function combineUses(
   const [command] = shared;
   if (command) {
     // Only a command that stands in compose beside its variable is changed: see insertDirectCommands.
+    const uses = [...new Set(shared.map(describeUse))].slice(0, 3).join('; ');
     const isChanged = site.format === 'compose' && !command.derived;
     return {
       action: 'pooled',
@@ -53,7 +54,7 @@ export function combineUses(
       directUses: shared,
       splitServices: apart,
       safety: 'unsafe',
-      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${describeUse(command)}). ${isChanged ? '--unsafe gives that command the direct variable.' : 'Give that command the direct variable by hand first.'}`,
+      reason: `The application and a command that needs a session of its own share ${site.key ?? 'this value'} (${uses}). ${isChanged ? '--unsafe gives that command the direct variable.' : 'Give that command the direct variable by hand first.'}`,
     };
   }
   return {
