@@ -59,8 +59,9 @@ export function readManifests(sources: Iterable<Source>): Server[] {
         exposure.selector.size > 0 &&
         [...exposure.selector].every(([key, value]) => candidate.labels.get(key) === value),
     );
-    // Each overlay can have one of the same labels.
-    const workload = selected.find(({ directory }) => directory === dirOf(exposure.source.path)) ?? selected[0];
+    // Each overlay can have one of the same labels, and a Pod has helpers beside its server.
+    const near = selected.filter(({ directory }) => directory === dirOf(exposure.source.path));
+    const workload = (near.length > 0 ? near : selected).find(one => one.isServer || isPoolerImage(one.image));
     if (workload && isPoolerImage(workload.image))
       poolers.push({ server: toServer('pooler', exposure, workload), workload });
     if (!workload?.isServer) continue;

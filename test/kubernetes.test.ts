@@ -272,6 +272,15 @@ describe('the generated manifests', () => {
     expect(created(found)).toContain('k8s/pgbouncer.yaml');
   });
 
+  test('a Pod whose first container only prepares is a server all the same', async () => {
+    const helper = '      initContainers: [{ name: prepare, image: "bitnami/minideb" }]\n      containers:';
+    const found = await plan({
+      ...FILES,
+      'k8s/postgres.yaml': FILES['k8s/postgres.yaml'].replace('      containers:', helper),
+    });
+    expect(pooledOf(found)).toEqual([['postgres:5432', 'pgbouncer:6432', 'unsafe']]);
+  });
+
   test('overlays that each define the server get a pooler each', async () => {
     const files = Object.fromEntries(
       Object.entries(FILES).flatMap(([path, text]) =>
