@@ -6,8 +6,8 @@ export const baseOf = (path: string): string => path.slice(path.lastIndexOf('/')
 
 /** Joins and normalises; a path that leaves the root keeps its `..`. */
 export function joinPath(directory: string, path: string): string {
-  const joined = posix.normalize(posix.join(directory || '.', path));
-  return joined === '.' ? '' : joined.replace(/\/$/, '');
+  const joined = posix.join(directory || '.', path).replace(/\/$/, '');
+  return joined === '.' ? '' : joined;
 }
 
 /** The way from a directory to a path, starting with `./` or `../`. */

@@ -205,6 +205,12 @@ test('an application that upgrades its schema through Flask-Migrate when it star
   expect(await safetyOf('return app')).toEqual(['safe']);
 });
 
+test.each(['..', '../', '../.'])('what is built from %s is the whole repository', async context => {
+  const compose = SERVER + service('app', 'DATABASE_URL: postgresql://owner:pw@pg:5432/app', `build: ${context}`);
+  const { sites } = await plan({ 'docker/compose.yml': compose, 'app/start.py': 'command.upgrade(config, "head")\n' });
+  expect(sites.map(({ safety }) => safety)).toEqual(['unsafe']);
+});
+
 test('poolers of several projects on one external network have names of their own', async () => {
   const project = (name: string, network: string) =>
     `services:\n  ${name}:\n    image: postgres:16\n    networks: [shared]\n    environment: { POSTGRES_PASSWORD: pw }\n` +
