@@ -6,6 +6,18 @@ import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model
 import { isDatabaseKey, isHostKey, isPortKey, readCredentials, type Setting, scanBlock } from '../src/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
 import type { ExtractContext } from './codemod.ts';
+import {
+  assignedName,
+  convertedBy,
+  environmentKey,
+  fallbackOf,
+  groupAround,
+  isReader,
+  literalOf,
+  READERS,
+  readsMain,
+  variableName,
+} from './python-nodes.ts';
 import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 import { scanShell } from './shell.ts';
@@ -53,20 +65,6 @@ interface State {
   /** Hosts and ports assigned to names: paired when the whole file is read. */
   split: { block: string; setting: Setting }[];
 }
-
-/** A script of its own, and not only a way to start a test runner. */
-const readsMain = (text: string): boolean =>
-  /^if\s+__name__\s*==\s*['"]__main__['"]/m.test(text) && !/^\s+(?:unittest|pytest)\.main\(/m.test(text);
-
-const READERS =
-  /(?:^|\.)(?:getenv|environ\.get|environ\.setdefault|env|config|env\.(?:str|url|db|db_url|int|get)|get_env|getenv_or|decouple\.config|env_str|os_getenv)$/;
-
-/** A reader of the project's own: `optional_env("DB_HOST", "db")`. */
-const isReader = (args: Argument[], text: string): boolean =>
-  args.length >= 2 &&
-  args[0]?.name === null &&
-  isString(args[0].value) &&
-  /^[A-Z][A-Z0-9]*_[A-Z0-9_]*$/.test(readString(text, args[0].value).text);
 
 function visitCall(call: SyntaxNode, state: State): void {
   const { text } = state;
@@ -122,33 +120,6 @@ function readField(call: SyntaxNode, args: Argument[], state: State): void {
   } else state.sites.push(...scanValue(mapped, scope, state.context));
 }
 
-/** The call around that only converts: `int(os.getenv(…))`. */
-function convertedBy(call: SyntaxNode, text: string): SyntaxNode {
-  const outer = call.parent?.name === 'ArgList' ? call.parent.parent : null;
-  return outer && /^(?:int|str)$/.test(calleeName(text, outer.firstChild)) ? outer : call;
-}
-
-/** A string or a whole number. */
-function literalOf(text: string, node: SyntaxNode): MappedText | null {
-  if (isString(node)) return readString(text, node);
-  return node.name === 'Number' ? mapSlice(text, node.from, node.to) : null;
-}
-
-/** The call, dictionary or block around a read, so that its host and its port share a group. */
-function groupAround(node: SyntaxNode, text: string): string | null {
-  for (let up = node.parent; up; up = up.parent) {
-    if (up.name === 'DictionaryExpression') return `dict@${up.from}`;
-    if (up.name === 'ParamList') return `parameters@${up.from}`;
-    if (up.name === 'ArgList') {
-      const callee = calleeName(text, up.prevSibling);
-      const isRead = up.parent !== null && isReader(argumentsOf(text, up.parent), text);
-      if (!isRead && !/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
-    }
-    if (up.name === 'Body' || up.name === 'Script') return `body@${up.from}`;
-  }
-  return null;
-}
-
 const CONNECTS =
   /(?:^|\.)(?:psycopg2?|psycopg_pool|asyncpg|aiopg|pg8000|pgdb|pygresql)\b|(?:PostgresHook|PostgresqlDatabase|PooledPostgresqlDatabase|AsyncConnectionPool|ConnectionPool|ThreadedConnectionPool|SimpleConnectionPool)$|URL\.create$|PostgresDsn\.build$/;
 
@@ -194,12 +165,6 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
     ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
   );
 }
-
-/** `settings.DB_HOST` → `DB_HOST`; a plain variable may come from anywhere. */
-const variableName = (expression: string): string => {
-  const name = /\.(\w+)$/.exec(expression)?.[1]?.toUpperCase() ?? '';
-  return isHostKey(name) ? name : '*';
-};
 
 /** Django's DATABASES and other dictionaries of settings. */
 function visitDictionary(node: SyntaxNode, state: State): void {
@@ -274,13 +239,6 @@ function visitString(node: SyntaxNode, state: State): void {
   state.sites.push(...(found.length > 0 ? found : scanText(mapped, scope, state)));
 }
 
-/** `os.getenv("DB_HOST") or "db"` → the variable. */
-function fallbackOf({ parent, from }: SyntaxNode, text: string): string | null {
-  if (parent?.name !== 'BinaryExpression') return null;
-  const left = text.slice(parent.from, from);
-  return /\bor\s*$/.test(left) ? environmentKey(left) : null;
-}
-
 /** `POSTGRES_PORT: int = 5432`, beside the host of the same block. */
 function visitNumber(node: SyntaxNode, state: State): void {
   const read = fallbackOf(node, state.text);
@@ -301,9 +259,6 @@ function visitNumber(node: SyntaxNode, state: State): void {
   });
 }
 
-const environmentKey = (text: string): string | null =>
-  /(?:getenv|environ(?:\.get)?)[[(]\s*['"](\w+)['"]/.exec(text)?.[1] ?? null;
-
 /** Longer strings: commands in docstrings, URLs in help texts. */
 function scanText(mapped: MappedText, scope: Scope, state: State): RawSite[] {
   if (scope.role !== 'docs') return scanUrls(mapped, scope, state.context);
@@ -313,23 +268,6 @@ function scanText(mapped: MappedText, scope: Scope, state: State): RawSite[] {
     const line = mapSlice(state.text, first.from + start, first.from + end);
     return isCandidate(line.text, state.context) ? scanShell(line, scope, state.context).sites : [];
   });
-}
-
-/** E.g.: `DATABASE_URL = "…"` and `url: str = "…"` → the name. */
-function assignedName(node: SyntaxNode, text: string): string | null {
-  const parent = node.parent;
-  if (parent?.name === 'ParamList') return parameterName(node, text);
-  if (parent?.name !== 'AssignStatement') return null;
-  const target = parent.firstChild;
-  return target && target.to < node.from ? calleeName(text, target).replace(/^self\./, '') : null;
-}
-
-/** `def connect(host: str = "db", port: int = 5432)` → the parameter. */
-function parameterName(node: SyntaxNode, text: string): string | null {
-  let before = node.prevSibling;
-  if (before?.name !== 'AssignOp') return null;
-  while (before && before.name !== 'VariableName') before = before.prevSibling;
-  return before ? text.slice(before.from, before.to) : null;
 }
 
 function noteSubscript(node: SyntaxNode, state: State): void {
