@@ -1,10 +1,8 @@
 /** What every format implements: a pure function of text to sites and facts. Codemods never choose a target. */
-import type { Extraction } from '../src/model.ts';
-import type { ScanContext } from '../src/scan-value.ts';
-import type { Topology } from '../src/topology.ts';
+import type { Extraction } from '../src/model/index.ts';
+import type { ScanContext } from '../src/scan/scan-value.ts';
 
 export interface ExtractContext extends ScanContext {
-  topology: Topology;
   path: string;
 }
 

@@ -1,7 +1,8 @@
 /** The `*_DIRECT` companion of a pooled variable: the old value under a new name, right after it, in the same style. */
-import { readExpansions } from '../src/expansion.ts';
-import { lineEndOf } from '../src/lines.ts';
-import type { Entry, Newline, Span } from '../src/model.ts';
+
+import type { Entry, Newline, Span } from '../src/model/index.ts';
+import { readExpansions } from '../src/text/expansion.ts';
+import { lineEndOf } from '../src/text/lines.ts';
 
 export interface Companion {
   span: Span;

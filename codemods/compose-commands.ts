@@ -1,5 +1,5 @@
 /** Where the commands of a service start in the compose file, for those that need a variable of their own. */
-import { composeMapped, type MappedText, toSource } from '../src/mapped-text.ts';
+import { composeMapped, type MappedText, toSource } from '../src/text/mapped-text.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';
 import { readShell } from './shell-words.ts';
 import { getNode, isScalar, isSeq, mapScalar, type Node, resolveNode, type Scalar } from './yaml-nodes.ts';

@@ -1,6 +1,7 @@
 /** `depends_on` for consumers that became pooled: they wait for the pooler, in the style that the file uses. */
-import { contentEnd, lineEndOf, lineStartOf } from '../src/lines.ts';
-import type { Newline, Span } from '../src/model.ts';
+
+import type { Newline, Span } from '../src/model/index.ts';
+import { contentEnd, lineEndOf, lineStartOf } from '../src/text/lines.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';
 import {
   endOf,

@@ -1,6 +1,6 @@
 /** A compose file as services with places. Source: github.com/compose-spec/compose-spec/blob/main/spec.md */
 import type { Document } from 'yaml';
-import { lineAt } from '../src/lines.ts';
+import { lineAt } from '../src/text/lines.ts';
 import {
   getNode,
   getPair,

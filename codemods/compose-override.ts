@@ -1,6 +1,7 @@
 /** Values of a service's own in a compose file, over those that it shares with others by an anchor or an env file. */
-import { contentEnd, lineEndOf, lineStartOf } from '../src/lines.ts';
-import type { Newline } from '../src/model.ts';
+
+import type { Newline } from '../src/model/index.ts';
+import { contentEnd, lineEndOf, lineStartOf } from '../src/text/lines.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';
 import type { Insertion } from './compose-service.ts';
 import {

@@ -1,7 +1,7 @@
 /** The pooler's service in a compose file: after the Postgres service, in the file's own style. */
 import type { Document } from 'yaml';
-import { lineEndOf, lineStartOf } from '../src/lines.ts';
-import type { Newline, Span } from '../src/model.ts';
+import type { Newline, Span } from '../src/model/index.ts';
+import { lineEndOf, lineStartOf } from '../src/text/lines.ts';
 import { renameItem } from './companion.ts';
 import { isTrusting, listCredentials, rawEntry, valueOfItem } from './compose-credentials.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';

@@ -1,10 +1,11 @@
 /** Sites of compose files. Nothing of the topology is decided here: only what stands where, and who receives it. */
-import { lineEndOf, lineStartOf } from '../src/lines.ts';
-import { type MappedText, sliceMapped } from '../src/mapped-text.ts';
-import { type Entry, type Extraction, noFacts, type RawSite, type Use } from '../src/model.ts';
-import { type Setting, scanBlock } from '../src/scan-block.ts';
-import { type Scope, scanValue } from '../src/scan-value.ts';
-import { imageName } from '../src/topology.ts';
+
+import { imageName } from '../src/images/names.ts';
+import { type Entry, type Extraction, noFacts, type RawSite, type Use } from '../src/model/index.ts';
+import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { type Scope, scanValue } from '../src/scan/scan-value.ts';
+import { lineEndOf, lineStartOf } from '../src/text/lines.ts';
+import { type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type ComposeFile, type ComposeService, type EnvironmentEntry, readComposeFile } from './compose-file.ts';
 import { isCommandLine, type ShellResult, scanArgv, scanShell } from './shell.ts';
@@ -25,7 +26,6 @@ import {
   type Scalar,
   startOf,
 } from './yaml-nodes.ts';
-
 export function extract(text: string, context: ExtractContext): Extraction {
   const file = readComposeFile(context.path, text);
   if (!file) return extractYaml(text, context);

@@ -1,11 +1,11 @@
 /** Sites of Dockerfiles: ENV and ARG values, commands. The parser is dockerfile-ast. */
 import { DockerfileParser, type From, type Instruction, type PropertyInstruction } from 'dockerfile-ast';
-import { lineStarts } from '../src/lines.ts';
-import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
-import { type Setting, scanBlock } from '../src/scan-block.ts';
-import type { Scope } from '../src/scan-value.ts';
-import { imageName } from '../src/topology.ts';
+import { imageName } from '../src/images/names.ts';
+import { type Extraction, noFacts, type RawSite } from '../src/model/index.ts';
+import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import type { Scope } from '../src/scan/scan-value.ts';
+import { lineStarts } from '../src/text/lines.ts';
+import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type ShellResult, scanArgv, scanShell } from './shell.ts';
 

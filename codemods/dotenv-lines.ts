@@ -1,5 +1,5 @@
 /** A lossless scanner for env files: where keys and values stand. Grammar: github.com/motdotla/dotenv, `docker compose`. */
-import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export interface EnvLine {
   key: string;

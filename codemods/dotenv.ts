@@ -1,7 +1,8 @@
 /** Sites of env files and templates. */
-import { lineStartOf } from '../src/lines.ts';
-import { type Extraction, noFacts } from '../src/model.ts';
-import { type Setting, scanBlock } from '../src/scan-block.ts';
+
+import { type Extraction, noFacts } from '../src/model/index.ts';
+import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { lineStartOf } from '../src/text/lines.ts';
 import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 

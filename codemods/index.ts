@@ -1,6 +1,6 @@
 /** The formats, in the order in which they claim a file: names that are certain first, the fallback last. */
-import { noFacts } from '../src/model.ts';
-import { baseOf } from '../src/paths.ts';
+import { noFacts } from '../src/model/index.ts';
+import { baseOf } from '../src/text/paths.ts';
 import type { Codemod, Extract } from './codemod.ts';
 import { isComposeFile } from './paths.ts';
 

@@ -2,10 +2,11 @@
  * Sites of INI files, Java properties, TOML, systemd units and others that write `key = value` on a line. The line is
  * all that is needed to find a value; a value that runs over lines is not read and so never edited.
  */
-import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
-import { type Setting, scanBlock } from '../src/scan-block.ts';
-import type { Scope } from '../src/scan-value.ts';
+
+import { type Extraction, noFacts, type RawSite } from '../src/model/index.ts';
+import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import type { Scope } from '../src/scan/scan-value.ts';
+import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { isCommandLine, scanShell } from './shell.ts';
 

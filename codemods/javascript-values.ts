@@ -1,6 +1,6 @@
 /** Values of JavaScript expressions: literals, joined literals, and defaults behind a read of the environment. */
 import type { SyntaxNode } from '@lezer/common';
-import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export interface JavaScriptValue {
   mapped: MappedText;

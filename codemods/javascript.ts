@@ -1,11 +1,11 @@
 /** Sites of JavaScript and TypeScript, and of JSON with comments. The parser is @lezer/javascript. */
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/javascript';
-import { lineStartOf } from '../src/lines.ts';
-import { composeMapped, type MappedText, mapSlice, toSource } from '../src/mapped-text.ts';
-import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
-import { isDatabaseKey, isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
-import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
+import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model/index.ts';
+import { isDatabaseKey, isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { type Scope, scanUrls, scanValue } from '../src/scan/scan-value.ts';
+import { lineStartOf } from '../src/text/lines.ts';
+import { composeMapped, type MappedText, mapSlice, toSource } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { environmentName, isLiteral, type JavaScriptValue, readValue } from './javascript-values.ts';
 import { isCommandLine, scanShell } from './shell.ts';

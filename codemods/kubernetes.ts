@@ -1,6 +1,6 @@
 /** What Kubernetes objects say of the values in them: which container gets which, and what it runs. */
 import type { Document } from 'yaml';
-import { imageName } from '../src/topology.ts';
+import { imageName } from '../src/images/names.ts';
 import { getNode, isMap, isScalar, isSeq, type Node, type Scalar, textOf } from './yaml-nodes.ts';
 
 export interface KubernetesObject {

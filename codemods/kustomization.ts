@@ -1,7 +1,8 @@
 /** A further file in the `resources` of a kustomization, in the list's own style. Source: kubectl.docs.kubernetes.io */
-import { lineStartOf } from '../src/lines.ts';
-import type { Newline } from '../src/model.ts';
-import { baseOf, dirOf, joinPath } from '../src/paths.ts';
+
+import type { Newline } from '../src/model/index.ts';
+import { lineStartOf } from '../src/text/lines.ts';
+import { baseOf, dirOf, joinPath } from '../src/text/paths.ts';
 import type { Insertion } from './compose-service.ts';
 import {
   endOf,

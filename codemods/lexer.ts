@@ -2,7 +2,7 @@
  * Tokens of languages that have no parser here: strings and comments are told apart exactly, the rest is words and signs.
  * Sources: the lexical chapters of each language's reference.
  */
-import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export interface Token {
   /** `sign`: one character, or `=>`, `::`, `->`, `|>`. */

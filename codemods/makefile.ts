@@ -1,7 +1,8 @@
 /** Sites of Makefiles: assignments, and recipe lines as shell text. `$$` and `$(VAR)` read as expansions. */
-import { mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
-import { type Setting, scanBlock } from '../src/scan-block.ts';
+
+import { type Extraction, noFacts, type RawSite } from '../src/model/index.ts';
+import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';

@@ -1,14 +1,14 @@
 /** Sites of Markdown: code blocks by their language, inline code, prose. The parser is @lezer/markdown. */
 import { parser } from '@lezer/markdown';
-import { composeMapped, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts, type RawSite, type Use } from '../src/model.ts';
-import { classifyPart } from '../src/part.ts';
-import { startsServer } from '../src/program-facts.ts';
-import { isHostKey, isPortKey, scanBlock } from '../src/scan-block.ts';
-import { emptySite, isLocalName, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan-value.ts';
+import { type Extraction, noFacts, type RawSite, type Use } from '../src/model/index.ts';
+import { isHostKey, isPortKey, scanBlock } from '../src/scan/scan-block.ts';
+import { emptySite, isLocalName, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan/scan-value.ts';
+import { composeMapped, mapSlice } from '../src/text/mapped-text.ts';
+import { classifyPart } from '../src/text/part.ts';
 import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 import { headingsOf } from './headings.ts';
+import { startsServer } from './programs.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
 

@@ -23,3 +23,10 @@ export const isCiPath = (path: string): boolean =>
   /(?:^|\/)(?:\.\w+\/workflows\/|\.github\/(?:actions|scripts)\/|\.ci\/|\.gitlab\/|\.circleci\/|\.buildkite\/|\.woodpecker|\.drone|\.travis|\.gitlab-ci|azure-pipelines|bitbucket-pipelines|Jenkinsfile|appveyor|\.appveyor|cloudbuild|\.semaphore|\.cirrus|\.tekton\/)/i.test(
     path,
   );
+
+/** Env files and their templates, whatever their format is read as. */
+const ENVIRONMENT =
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+
+export const isEnvironmentFile = (path: string): boolean =>
+  ENVIRONMENT.test(path.slice(path.lastIndexOf('/') + 1)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);

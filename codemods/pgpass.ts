@@ -1,7 +1,8 @@
 /** Sites of password files: `host:port:database:user:password`. Source: postgresql.org/docs/current/libpq-pgpass.html */
-import { mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts } from '../src/model.ts';
-import { scanHostPort } from '../src/scan-value.ts';
+
+import { type Extraction, noFacts } from '../src/model/index.ts';
+import { scanHostPort } from '../src/scan/scan-value.ts';
+import { mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 
 const LINE = /^(?!#)((?:\\.|[^:\\\n])+:(?:\d+|\*)):(?:\\.|[^:\\\n])+:(?:\\.|[^:\\\n])+:/gm;

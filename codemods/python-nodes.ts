@@ -1,7 +1,7 @@
 /** What a node of a Python source says: the text of a literal, the variable that is read, the name that it is given, its group. */
 import type { SyntaxNode } from '@lezer/common';
-import { type MappedText, mapSlice } from '../src/mapped-text.ts';
-import { isHostKey } from '../src/scan-block.ts';
+import { isHostKey } from '../src/scan/scan-block.ts';
+import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
 import { type Argument, argumentsOf, calleeName } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 

@@ -1,7 +1,7 @@
 /** Places in Python code where something can be inserted: comments at engines, the bypass after a read. */
 import type { SyntaxNode } from '@lezer/common';
-import { indentAt, lineEndOf, lineStartOf } from '../src/lines.ts';
-import type { Facts, RawSite } from '../src/model.ts';
+import type { Facts, RawSite } from '../src/model/index.ts';
+import { indentAt, lineEndOf, lineStartOf } from '../src/text/lines.ts';
 import { isString } from './python-strings.ts';
 
 /** An argument of a call; the name is that of a keyword argument. */

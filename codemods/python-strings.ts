@@ -1,6 +1,6 @@
 /** Python string literals as values with places. Source: docs.python.org/3/reference/lexical_analysis.html#strings */
 import type { SyntaxNode } from '@lezer/common';
-import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export const isString = (node: SyntaxNode): boolean =>
   node.name === 'String' || node.name === 'FormatString' || node.name === 'ContinuedString';

@@ -1,10 +1,17 @@
 /** Sites and facts of Python sources. The parser is @lezer/python. */
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
-import { type MappedText, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model.ts';
-import { isDatabaseKey, isHostKey, isPortKey, readCredentials, type Setting, scanBlock } from '../src/scan-block.ts';
-import { type Scope, scanUrls, scanValue } from '../src/scan-value.ts';
+import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model/index.ts';
+import {
+  isDatabaseKey,
+  isHostKey,
+  isPortKey,
+  readCredentials,
+  type Setting,
+  scanBlock,
+} from '../src/scan/scan-block.ts';
+import { type Scope, scanUrls, scanValue } from '../src/scan/scan-value.ts';
+import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import {
   assignedName,

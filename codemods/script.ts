@@ -1,6 +1,7 @@
 /** Sites of shell scripts: the whole file is one script, so that a variable's uses are seen. */
-import { mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts } from '../src/model.ts';
+
+import { type Extraction, noFacts } from '../src/model/index.ts';
+import { mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { scanShell } from './shell.ts';
 

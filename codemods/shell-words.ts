@@ -1,6 +1,6 @@
 /** Shell text as commands whose words know where their characters stand. The parser is unbash. */
 import { type Command as CommandNode, parse, type Word, type WordPart } from 'unbash';
-import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export interface ShellWord {
   /** The word without its quotes; expansions keep their text. */

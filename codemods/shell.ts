@@ -1,9 +1,10 @@
 /** Endpoints in shell text: scripts, command strings of compose files, commands in documents. */
-import { composeMapped, type MappedText, sliceMapped } from '../src/mapped-text.ts';
-import type { RawSite, Use } from '../src/model.ts';
-import { classifyPart } from '../src/part.ts';
-import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
-import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan-value.ts';
+
+import type { RawSite, Use } from '../src/model/index.ts';
+import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan/scan-value.ts';
+import { composeMapped, type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
+import { classifyPart } from '../src/text/part.ts';
 import { readShell, type ShellCommand, type ShellWord } from './shell-words.ts';
 
 /** Programs of PostgreSQL that take `-h HOST` and `-p PORT`. Source: postgresql.org/docs/current/reference-client.html */

@@ -2,13 +2,14 @@
  * String literals of languages without a parser here (Go, Ruby, Java, C#, PHP, Elixir, Rust …). What the code does with one is seen
  * where it is the default of a read of the environment or goes straight to a driver; any other is reported for review.
  */
-import { readTokenEvents } from '../src/audit/token-events.ts';
-import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts } from '../src/model.ts';
-import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan-block.ts';
-import { scanValue } from '../src/scan-value.ts';
+
+import { type Extraction, noFacts } from '../src/model/index.ts';
+import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { scanValue } from '../src/scan/scan-value.ts';
+import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { languageOf, tokenize } from './lexer.ts';
+import { readTokenEvents } from './token-events.ts';
 
 const LITERAL = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/g;
 

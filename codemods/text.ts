@@ -2,9 +2,10 @@
  * Command lines in text files (`.txt`, crontabs, Procfiles), one logical line at a time, so that an apostrophe in prose
  * can't swallow the lines after it. Also the last resort for formats without a codemod: see `residue`.
  */
-import { type MappedText, mapSlice } from '../src/mapped-text.ts';
-import { type Extraction, noFacts, type RawSite } from '../src/model.ts';
-import { type Scope, scanUrls } from '../src/scan-value.ts';
+
+import { type Extraction, noFacts, type RawSite } from '../src/model/index.ts';
+import { type Scope, scanUrls } from '../src/scan/scan-value.ts';
+import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { scanShell } from './shell.ts';
 

@@ -14,9 +14,9 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml';
-import { isTooDeep } from '../src/depth-guard.ts';
-import { PlanError } from '../src/errors.ts';
-import { type MappedText, mapEscaped, mapSlice } from '../src/mapped-text.ts';
+import { PlanError } from '../src/model/errors.ts';
+import { isTooDeep } from '../src/text/depth-guard.ts';
+import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export type { Node, Pair, Scalar, YAMLMap };
 export { isAlias, isMap, isPair, isScalar, isSeq };

@@ -1,9 +1,10 @@
 /** Sites of other YAML files: Kubernetes manifests, Helm values, application settings. */
-import { type MappedText, mapSlice, sliceMapped } from '../src/mapped-text.ts';
-import { type Extraction, type Facts, noFacts, type RawSite, type Use } from '../src/model.ts';
-import { type Setting, scanBlock } from '../src/scan-block.ts';
-import { type Scope, scanValue } from '../src/scan-value.ts';
-import { imageName, isServerImage } from '../src/topology.ts';
+
+import { imageName, isServerImage } from '../src/images/names.ts';
+import { type Extraction, type Facts, noFacts, type RawSite, type Use } from '../src/model/index.ts';
+import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { type Scope, scanValue } from '../src/scan/scan-value.ts';
+import { type MappedText, mapSlice, sliceMapped } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { isTask, type KubernetesContainer, type KubernetesObject, readKubernetesObject } from './kubernetes.ts';
 import { isCommandLine, scanArgv, scanShell } from './shell.ts';
@@ -20,7 +21,6 @@ import {
   startOf,
   textOf,
 } from './yaml-nodes.ts';
-
 export function extract(text: string, context: ExtractContext): Extraction {
   return extractYaml(text, context);
 }

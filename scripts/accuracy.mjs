@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { planMigration } from '../dist/src/index.js';
-import { toReport } from '../dist/src/report.js';
+import { toReport } from '../dist/src/render/report.js';
 
 const labels = process.env.LABELS ?? fileURLToPath(new URL('../test/corpus/labels', import.meta.url));
 const root = resolve(process.argv[2] ?? '.');

@@ -23,11 +23,11 @@ const normalise = rule => ({
 });
 writeFileSync(
   'rules/rules.generated.ts',
-  `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(rules.map(normalise), null, 2)};\n`,
+  `/** Made by scripts/build.mjs from rules/*.yml. */\nimport type { Rule } from '../src/config/rules.ts';\n\nexport const rules: Rule[] = ${JSON.stringify(rules.map(normalise), null, 2)};\n`,
 );
 writeFileSync(
   'rules/hazards.generated.ts',
-  `/** Made by scripts/build.mjs from rules/hazards/*.yml. */\nimport type { HazardRule } from '../src/audit/hazard-rules.ts';\n\nexport const hazards: HazardRule[] = ${JSON.stringify(hazards.map(normalise), null, 2)};\n`,
+  `/** Made by scripts/build.mjs from rules/hazards/*.yml. */\nimport type { HazardRule } from '../src/routes/hazard-rules.ts';\n\nexport const hazards: HazardRule[] = ${JSON.stringify(hazards.map(normalise), null, 2)};\n`,
 );
 
 const templates = Object.fromEntries(
@@ -46,7 +46,7 @@ rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 // The program starts in a third of the time as a few files, loaded when they are needed; the API stays one file a module.
 await build({
-  entryPoints: ['src/cli.ts'],
+  entryPoints: ['src/cli/cli.ts'],
   outdir: 'dist/bin',
   bundle: true,
   splitting: true,
@@ -66,7 +66,7 @@ writeFileSync('dist/bin/cli.js', `#!/usr/bin/env node\n${bin.replace('#!/usr/bin
 chmodSync('dist/bin/cli.js', 0o755);
 
 // The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
-const { hazardRulesSchema, rulesSchema } = await import('../dist/src/rule-schema.js');
+const { hazardRulesSchema, rulesSchema } = await import('../dist/src/config/rule-schema.js');
 for (const [schema, list] of [
   [rulesSchema, rules],
   [hazardRulesSchema, hazards],

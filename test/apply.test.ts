@@ -12,7 +12,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { applyPlan, planMigration, RefusedError, UsageError, undo } from '../src/index.ts';
+import { applyPlan } from '../src/apply/apply.ts';
+import { undo } from '../src/apply/undo.ts';
+import { RefusedError, UsageError } from '../src/model/errors.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import {
   CLI,
   commitAll,

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 as Ajv } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { readSuppressions } from '../src/audit/suppressions.ts';
+import { readSuppressions } from '../src/routes/suppressions.ts';
 import { makeRepository, runCli } from './repository.ts';
 
 const COMPOSE = `services:

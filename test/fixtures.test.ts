@@ -2,8 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { renderPatch } from '../src/diff.ts';
-import { applyPlan, type Plan, planMigration, undo } from '../src/index.ts';
+import { applyPlan } from '../src/apply/apply.ts';
+import { undo } from '../src/apply/undo.ts';
+import type { Plan } from '../src/plan/plan.ts';
+import { renderPatch } from '../src/render/diff.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { copyFixture, findCompose, runCli, snapshotTree } from './repository.ts';
 
 const FIXTURES = ['crawler', 'ledger'];

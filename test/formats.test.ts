@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planMigration } from '../src/index.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { makeRepository, smallCompose } from './repository.ts';
 
 const COMPOSE = smallCompose('db');

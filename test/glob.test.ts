@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { matchGlob } from '../src/glob.ts';
+import { matchGlob } from '../src/text/glob.ts';
 
 describe('does not match', () => {
   test.each([

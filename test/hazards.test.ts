@@ -1,29 +1,20 @@
 import { expect, test } from 'vitest';
 import { hazards } from '../rules/hazards.generated.ts';
-import { auditSites, auditSource } from '../src/audit/audit.ts';
-import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from '../src/audit/candidates.ts';
-import { compileHazardRule, type PoolMode } from '../src/audit/hazard-rules.ts';
-import { extractSource } from '../src/extract.ts';
-import type { Source } from '../src/model.ts';
-import { splice } from '../src/splice.ts';
-import { buildTopology } from '../src/topology.ts';
+import { extractSource } from '../src/extract/extract.ts';
+import type { Source } from '../src/model/index.ts';
+import { auditSites, auditSource } from '../src/routes/audit.ts';
+import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from '../src/routes/candidates.ts';
+import { compileHazardRule, type PoolMode } from '../src/routes/hazard-rules.ts';
+import { splice } from '../src/wire/splice.ts';
 import { folklore } from './live/proofs-folklore.ts';
 import { silentFeatures } from './live/proofs-silent.ts';
 
-const topology = buildTopology({
-  composeFiles: [],
-  environments: new Map(),
-  readDockerfile: () => null,
-  manifests: [],
-  named: [],
-  poolHost: 'pgbouncer',
-});
 const scan = { names: new Set(['postgres']), ports: new Set(['5432']) };
 const rules = hazards.map(compileHazardRule);
 
 async function audit(file: string, text: string, mode: PoolMode, version: string) {
   const source: Source = { path: file, text: `${text}\n`, newline: '\n', mode: 0o644, digest: '' };
-  const { extraction } = await extractSource(source, topology, scan);
+  const { extraction } = await extractSource(source, scan);
   const input = { rules, mode, version, hasServer: true };
   return [...(await auditSource(source, input, extraction.sites)), ...auditSites(source, extraction.sites, input)];
 }

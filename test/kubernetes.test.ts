@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { insertResource } from '../codemods/kustomization.ts';
-import { applyPlan, type Plan, planMigration, undo } from '../src/index.ts';
+import { applyPlan } from '../src/apply/apply.ts';
+import { undo } from '../src/apply/undo.ts';
+import type { Plan } from '../src/plan/plan.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { makeRepository, snapshotTree } from './repository.ts';
 
 const SERVICE = `apiVersion: v1

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { AUDIT_LITERALS } from '../src/audit/candidates.ts';
-import { buildMatcher } from '../src/literal-matcher.ts';
-import { FIRST_LITERALS } from '../src/prefilter.ts';
+import { buildMatcher } from '../src/discover/literal-matcher.ts';
+import { AUDIT_LITERALS } from '../src/routes/candidates.ts';
+import { FIRST_LITERALS } from '../src/run/prefilter.ts';
 
 test('finds what includes() finds, and nothing else', () => {
   const word = fc.string({ minLength: 1, maxLength: 5, unit: fc.constantFrom('a', 'b', 'c', 'é') });

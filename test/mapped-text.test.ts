@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readExpansions } from '../src/expansion.ts';
+import { readExpansions } from '../src/text/expansion.ts';
 import {
   composeMapped,
   concatMapped,
@@ -9,8 +9,8 @@ import {
   mapSlice,
   sliceMapped,
   toSource,
-} from '../src/mapped-text.ts';
-import { classifyPart } from '../src/part.ts';
+} from '../src/text/mapped-text.ts';
+import { classifyPart } from '../src/text/part.ts';
 
 /** The runs, as what they say of the value and what stands in the source. */
 function expectVerbatim(source: string, mapped: MappedText): void {

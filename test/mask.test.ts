@@ -1,7 +1,7 @@
 /** Passwords in many syntaxes: none may be left in what is shown, and nothing else may be hidden. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { escapeControls, MASK, maskSecrets } from '../src/mask.ts';
+import { escapeControls, MASK, maskSecrets } from '../src/render/mask.ts';
 
 describe('shows what is no secret', () => {
   test.each([

@@ -1,6 +1,6 @@
 /** Who reads a value decides what becomes of it: roles, ports, overrides, programs that migrate, programs that know nothing of it. */
 import { expect, test } from 'vitest';
-import { planMigration } from '../src/index.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { makeRepository } from './repository.ts';
 
 const SERVER = `services:

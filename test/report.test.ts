@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
-import type { Report } from '../src/index.ts';
-import { jsonSchema } from '../src/schema.ts';
+import { jsonSchema } from '../src/cli/schema.ts';
+import type { Report } from '../src/render/report.ts';
 import { copyFixture, makeDirectory, makeRepository, runCli } from './repository.ts';
 
 const validator = async (name: string) =>

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { rules } from '../rules/rules.generated.ts';
-import { readConfig, readUserRules } from '../src/config.ts';
-import { compileRule } from '../src/rules.ts';
-import { testRules } from '../src/rules-test.ts';
+import { testRules } from '../src/cli/rules-test.ts';
+import { readConfig, readUserRules } from '../src/config/config.ts';
+import { compileRule } from '../src/config/rules.ts';
 import { makeRepository, runCli } from './repository.ts';
 
 const ours = rules.map(compileRule);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { applyPlan, planMigration } from '../src/index.ts';
+import { applyPlan } from '../src/apply/apply.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { type Demand, findProblems, type PoolSettings, recommend, serverConnections } from '../src/size/arithmetic.ts';
 import { settle } from '../src/size/client-pools.ts';
 import { readJavaScriptPools } from '../src/size/javascript-pools.ts';

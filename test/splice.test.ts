@@ -1,8 +1,8 @@
 /** Putting edits into text: nothing but the edited spans may change. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Edit } from '../src/model.ts';
-import { dropOverlaps, splice } from '../src/splice.ts';
+import type { Edit } from '../src/model/index.ts';
+import { dropOverlaps, splice } from '../src/wire/splice.ts';
 
 const edit = (start: number, end: number, text: string, unit = 'u', file = 'f'): Edit => ({
   file,

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
-import { maskPlaceholders } from '../src/audit/mask-placeholders.ts';
-import { loadGrammar, readSqlFacts } from '../src/audit/sql-facts.ts';
+import { maskPlaceholders } from '../src/routes/mask-placeholders.ts';
+import { loadGrammar, readSqlFacts } from '../src/routes/sql-facts.ts';
 
 beforeAll(loadGrammar);
 

@@ -1,7 +1,8 @@
 /** Who gets a value, and over which names it leads where: several files, services and servers. */
 import { expect, test } from 'vitest';
-import { defaultConfig } from '../src/config.ts';
-import { type Plan, planMigration } from '../src/index.ts';
+import { defaultConfig } from '../src/config/config.ts';
+import type { Plan } from '../src/plan/plan.ts';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { makeRepository } from './repository.ts';
 
 const DSN = 'postgres://app:pw@db:5432/app';

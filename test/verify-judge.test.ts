@@ -1,8 +1,8 @@
 /** The verdicts of `verify`, without a server: facts in, verdict out. */
 import { describe, expect, test } from 'vitest';
-import { judgeLoad, planLoad } from '../src/verify-rollout/judge-load.ts';
-import { type Backend, judgeDirectPath, judgePooledPath, judgeSameDatabase } from '../src/verify-rollout/judge-path.ts';
-import { judgeServices, readContainers } from '../src/verify-rollout/judge-services.ts';
+import { judgeLoad, planLoad } from '../src/rollout/judge-load.ts';
+import { type Backend, judgeDirectPath, judgePooledPath, judgeSameDatabase } from '../src/rollout/judge-path.ts';
+import { judgeServices, readContainers } from '../src/rollout/judge-services.ts';
 import {
   judgeSettings,
   judgeVersion,
@@ -10,9 +10,9 @@ import {
   mergeExpected,
   readActual,
   readSettings,
-} from '../src/verify-rollout/judge-settings.ts';
-import { judgeTraffic } from '../src/verify-rollout/judge-traffic.ts';
-import type { LoadFacts } from '../src/verify-rollout/load.ts';
+} from '../src/rollout/judge-settings.ts';
+import { judgeTraffic } from '../src/rollout/judge-traffic.ts';
+import type { LoadFacts } from '../src/rollout/load.ts';
 
 describe('which way a connection goes', () => {
   const server: Backend = {

@@ -1,10 +1,10 @@
 /** What `verify` reads and shows, without a server: compose, URLs, variables, errors, the table. */
 import { describe, expect, test } from 'vitest';
-import type { Site } from '../src/model.ts';
-import { checkIds, exitCode, passed, skipped, titles, toCheck, warning } from '../src/verify-rollout/check.ts';
-import { readMessages } from '../src/verify-rollout/compose.ts';
-import { readUrl } from '../src/verify-rollout/endpoint.ts';
-import { explainFailure, explainLog, showFailure, toFailure } from '../src/verify-rollout/explain-failure.ts';
+import type { Site } from '../src/model/index.ts';
+import { checkIds, exitCode, passed, skipped, titles, toCheck, warning } from '../src/rollout/check.ts';
+import { readMessages } from '../src/rollout/compose.ts';
+import { readUrl } from '../src/rollout/endpoint.ts';
+import { explainFailure, explainLog, showFailure, toFailure } from '../src/rollout/explain-failure.ts';
 import {
   findUpstream,
   findWays,
@@ -12,11 +12,11 @@ import {
   readDockerHost,
   readStack,
   type Wanted,
-} from '../src/verify-rollout/read-stack.ts';
-import { makeRedactor } from '../src/verify-rollout/redact.ts';
-import { renderCheck, renderTotals } from '../src/verify-rollout/render.ts';
-import { type CommandResult, judgeRuns } from '../src/verify-rollout/run-command.ts';
-import { listRunVariables, makeRunEnvironment, runsInside } from '../src/verify-rollout/run-variables.ts';
+} from '../src/rollout/read-stack.ts';
+import { makeRedactor } from '../src/rollout/redact.ts';
+import { renderCheck, renderTotals } from '../src/rollout/render.ts';
+import { type CommandResult, judgeRuns } from '../src/rollout/run-command.ts';
+import { listRunVariables, makeRunEnvironment, runsInside } from '../src/rollout/run-variables.ts';
 
 describe('what compose resolves', () => {
   const wanted: Wanted = {

@@ -1,9 +1,9 @@
 /** What each service opens: copies × processes × the pools of its code. */
 
-import { isTooDeep } from '../depth-guard.ts';
-import type { Site } from '../model.ts';
-import { isInside } from '../paths.ts';
-import type { Plan } from '../plan.ts';
+import type { Site } from '../model/index.ts';
+import type { Plan } from '../plan/index.ts';
+import { isTooDeep } from '../text/depth-guard.ts';
+import { isInside } from '../text/paths.ts';
 import { type ClientPool, settle } from './client-pools.ts';
 import { readJavaScriptPools } from './javascript-pools.ts';
 import { readPythonPools } from './python-pools.ts';

@@ -1,11 +1,11 @@
 /** Who connects to Postgres past the pooler, and with how many connections. */
-import { serverOf } from '../edit.ts';
-import { lineAt } from '../lines.ts';
-import type { Server, Site } from '../model.ts';
-import type { Plan } from '../plan.ts';
+
+import type { Server, Site } from '../model/index.ts';
+import type { Plan } from '../plan/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { serverOf } from '../wire/index.ts';
 import { assumed, type Place, type Quantity } from './quantity.ts';
 import type { Runner } from './runners.ts';
-
 export interface DirectUser {
   name: string;
   connections: Quantity;

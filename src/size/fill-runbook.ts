@@ -1,5 +1,6 @@
 /** The computed sums in the runbook that a plan creates. */
-import type { Plan } from '../plan.ts';
+
+import type { Plan } from '../plan/index.ts';
 import { renderSizeTable } from './render-size.ts';
 import { sizePoolers } from './size-poolers.ts';
 

@@ -2,7 +2,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/javascript';
 import { readValue } from '../../codemods/javascript-values.ts';
-import { lineAt } from '../lines.ts';
+import { lineAt } from '../text/lines.ts';
 import { type ClientPool, libraryDefault, literal, type Setting, unseen } from './client-pools.ts';
 import { CORES } from './workers.ts';
 

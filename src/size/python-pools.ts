@@ -2,7 +2,7 @@
 import type { SyntaxNode, Tree } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { isString, readString } from '../../codemods/python-strings.ts';
-import { lineAt } from '../lines.ts';
+import { lineAt } from '../text/lines.ts';
 import { type ClientPool, libraryDefault, literal, type Setting, unseen } from './client-pools.ts';
 import type { Place } from './quantity.ts';
 

@@ -1,6 +1,7 @@
 /** The sizing as text, as a table for the runbook, and as data. */
-import type { Plan } from '../plan.ts';
-import { VERSION } from '../version.ts';
+
+import type { Plan } from '../plan/index.ts';
+import { VERSION } from '../render/index.ts';
 import type { PoolSettings } from './arithmetic.ts';
 import type { Consumer } from './consumers.ts';
 import type { Place, Quantity } from './quantity.ts';

@@ -1,7 +1,9 @@
 /** What runs, how often, with which command and variables: services of compose files and workloads of manifests. */
+
 import type { ComposeFile, ComposeService, EnvironmentEntry } from '../../codemods/compose-file.ts';
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { isTask, readKubernetesObject } from '../../codemods/kubernetes.ts';
+import { isEnvironmentFile } from '../../codemods/paths.ts';
 import {
   getNode,
   getPair,
@@ -15,16 +17,14 @@ import {
   startOf,
   textOf,
 } from '../../codemods/yaml-nodes.ts';
-import { PlanError } from '../errors.ts';
-import { withBase } from '../extends.ts';
-import { lineAt } from '../lines.ts';
-import { dirOf, joinPath } from '../paths.ts';
-import type { Plan } from '../plan.ts';
-import { isEnvironmentFile } from '../prefilter.ts';
-import { imageName, resolveText } from '../topology.ts';
+import { imageName } from '../images/names.ts';
+import { PlanError } from '../model/errors.ts';
+import type { Plan } from '../plan/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { dirOf, joinPath } from '../text/paths.ts';
+import { resolveText, withBase } from '../topology/index.ts';
 import { assumed, byDefault, type Place, type Quantity, seen, wholeNumber } from './quantity.ts';
 import type { Lookup } from './workers.ts';
-
 export interface Runner {
   kind: 'compose' | 'manifest';
   name: string;

@@ -1,9 +1,9 @@
 /** How many connections Postgres admits, where its command or a variable of its image says so. */
-import type { Server } from '../model.ts';
-import { isServerImage } from '../topology.ts';
+
+import { isServerImage } from '../images/names.ts';
+import type { Server } from '../model/index.ts';
 import { assumed, byDefault, type Place, type Quantity, seen, wholeNumber } from './quantity.ts';
 import type { Runner } from './runners.ts';
-
 export interface ServerLimits {
   maxConnections: Quantity;
   superuserReserved: Quantity;

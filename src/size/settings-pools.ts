@@ -1,8 +1,8 @@
 /** Pools that configuration files and other languages name: Prisma schemas, Hikari, Rails, Go. */
 import { getNode, type Node, readYaml, startOf, textOf } from '../../codemods/yaml-nodes.ts';
-import { PlanError } from '../errors.ts';
-import { lineAt } from '../lines.ts';
-import { baseOf } from '../paths.ts';
+import { PlanError } from '../model/errors.ts';
+import { lineAt } from '../text/lines.ts';
+import { baseOf } from '../text/paths.ts';
 import { type ClientPool, libraryDefault, literal, unseen } from './client-pools.ts';
 import { wholeNumber } from './quantity.ts';
 import { CORES } from './workers.ts';

@@ -1,19 +1,19 @@
 /** The sizing of each pooler, generated or existing, from what the plan has read. */
+
 import { knobs } from '../../pgbouncer/index.ts';
-import { serverOf } from '../edit.ts';
-import { lineAt } from '../lines.ts';
-import type { Server, Site } from '../model.ts';
-import { isInside } from '../paths.ts';
-import type { Plan } from '../plan.ts';
-import { existingPooler, poolFor } from '../target.ts';
-import { isManifestServer, isServerImage } from '../topology.ts';
+import { isServerImage } from '../images/names.ts';
+import type { Server, Site } from '../model/index.ts';
+import type { Plan } from '../plan/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { isInside } from '../text/paths.ts';
+import { isManifestServer } from '../topology/index.ts';
+import { existingPooler, poolFor, serverOf } from '../wire/index.ts';
 import { type Demand, findProblems, type PoolSettings, recommend, serverConnections } from './arithmetic.ts';
 import { type Consumer, readPools, sizeConsumer } from './consumers.ts';
 import { type DirectUser, listDirectUsers } from './direct-users.ts';
 import { assumed, byDefault, type Place, type Quantity, seen, wholeNumber } from './quantity.ts';
 import { type Runner, readRunners } from './runners.ts';
 import { readMaxConnections } from './server-limits.ts';
-
 export interface PoolerSize {
   pooler: { name: string; isGenerated: boolean; place: Place | null; replicas: Quantity; processes: Quantity };
   server: { service: string; place: Place | null };

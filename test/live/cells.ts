@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_pr
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Client, ClientConfig } from 'pg';
-import type { PoolMode } from '../../src/audit/hazard-rules.ts';
+import type { PoolMode } from '../../src/routes/hazard-rules.ts';
 import { connect, createApp, credentials, type Pooler, startPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { type Cell, modes, pair, type Scenario } from './proof.ts';

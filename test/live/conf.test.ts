@@ -20,13 +20,13 @@ import {
   composePath,
   type Environment,
   giveAway,
-  hasServers,
   makeWorkDirectory,
   run,
   shells,
   type Version,
   versions,
-} from './servers.ts';
+} from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {

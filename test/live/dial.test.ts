@@ -2,15 +2,16 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Compose } from '../../src/verify-rollout/compose.ts';
-import { dialInside } from '../../src/verify-rollout/dial.ts';
-import type { Endpoint } from '../../src/verify-rollout/endpoint.ts';
-import { runLoad } from '../../src/verify-rollout/load.ts';
-import { type SessionOptions, withSession } from '../../src/verify-rollout/session.ts';
+import type { Compose } from '../../src/rollout/compose.ts';
+import { dialInside } from '../../src/rollout/dial.ts';
+import type { Endpoint } from '../../src/rollout/endpoint.ts';
+import { runLoad } from '../../src/rollout/load.ts';
+import { type SessionOptions, withSession } from '../../src/rollout/session.ts';
 import { makeDirectory } from '../repository.ts';
 import { createApp, credentials, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { hasServers, waitUntil } from './servers.ts';
+import { waitUntil } from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 

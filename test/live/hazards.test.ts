@@ -6,13 +6,14 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hazards } from '../../rules/hazards.generated.ts';
-import { concernsVersion, type HazardRule, isBefore, type PoolMode } from '../../src/audit/hazard-rules.ts';
+import { concernsVersion, type HazardRule, isBefore, type PoolMode } from '../../src/routes/hazard-rules.ts';
 import { findMissingDriver, type Lab, startLab } from './cells.ts';
 import { modes, type Proof, REFUSED } from './proof.ts';
 import { proofs } from './proofs.ts';
 import { folklore } from './proofs-folklore.ts';
 import { silentFeatures } from './proofs-silent.ts';
-import { hasServers, type Version, versions } from './servers.ts';
+import { type Version, versions } from './run.ts';
+import { hasServers } from './servers.ts';
 
 const isReady = hasServers && checkDrivers();
 let lab: Lab;

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, createApp, type Pooler, runPsql, startPooler, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { hasServers, killGroup, makeWorkDirectory, POSTGRES_BIN, run, shells, versions, waitUntil } from './servers.ts';
+import { killGroup, makeWorkDirectory, POSTGRES_BIN, run, shells, versions, waitUntil } from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { templates } from '../../pgbouncer/templates.generated.ts';
 import { connect, createApp, findAsset, type PoolerOptions, runPsql, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { hasServers, makeWorkDirectory, POSTGRES_BIN, type Result, run, versions, waitUntil } from './servers.ts';
+import { makeWorkDirectory, POSTGRES_BIN, run, versions, waitUntil } from './run.ts';
+import { hasServers, type Result } from './servers.ts';
 
 const CLIENTS = 200;
 const LIMIT = 50;

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { awkwardPasswords } from './awkward.ts';
 import { createApp, runPsql, whoAmI, withPooler } from './pooler.ts';
 import { type Postgres, quoteLiteral, quoteName, startPostgres } from './postgres.ts';
-import { type Environment, hasServers, makeWorkDirectory, run, runEach, shells, versions } from './servers.ts';
+import { type Environment, makeWorkDirectory, run, runEach, shells, versions } from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 

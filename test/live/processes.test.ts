@@ -5,7 +5,8 @@ import type { Client } from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { connect, createApp, type Pooler, runPsql, startPooler, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { hasServers, makeWorkDirectory, POSTGRES_BIN, run, runEach, start, waitUntil } from './servers.ts';
+import { makeWorkDirectory, POSTGRES_BIN, run, runEach, start, waitUntil } from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {

@@ -3,7 +3,7 @@
  * answers is right; whatever differs through the pool is the hazard.
  */
 import type { Client, ClientConfig } from 'pg';
-import type { PoolMode } from '../../src/audit/hazard-rules.ts';
+import type { PoolMode } from '../../src/routes/hazard-rules.ts';
 import type { Version } from './run.ts';
 
 export const modes = ['transaction', 'statement', 'session'] as const satisfies readonly PoolMode[];

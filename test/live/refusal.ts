@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import type { Environment, Result } from './servers.ts';
+import type { Environment } from './run.ts';
+import type { Result } from './servers.ts';
 
 /** One line in the end, that says what and what to do; nothing on stdout; no secret; exit code 1. */
 export function expectRefusal(result: Result, reason: string, env: Environment): void {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ENTRYPOINT, prepare, runScript } from './pooler.ts';
 import { expectRefusal } from './refusal.ts';
-import { type Environment, hasServers, makeWorkDirectory, runEach, shells } from './servers.ts';
+import { type Environment, makeWorkDirectory, runEach, shells } from './run.ts';
+import { hasServers } from './servers.ts';
 
 const hash = `md5${'0a'.repeat(16)}`;
 const noPassword = { POSTGRES_PASSWORD: '' };

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { awkwardPasswords } from './awkward.ts';
 import { ENTRYPOINT, prepare, runScript } from './pooler.ts';
-import { type Environment, hasServers, makeWorkDirectory, shells, type Version, versions } from './servers.ts';
+import { type Environment, makeWorkDirectory, shells, type Version, versions } from './run.ts';
+import { hasServers } from './servers.ts';
 
 const RENDERED = ['pgbouncer.ini', 'userlist.txt', 'pgpass'];
 

@@ -5,7 +5,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { VerifyReport } from '../../src/verify-rollout/check.ts';
+import type { VerifyReport } from '../../src/rollout/check.ts';
 import { CLI, copyFixture, runCli } from '../repository.ts';
 import { openTransaction, proveRoute, startLoad } from './stack-clients.ts';
 import { type Engine, findEngine, startEngine } from './stack-engine.ts';

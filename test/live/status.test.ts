@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { assetInput } from './asset-input.ts';
 import { connect, createApp, findAsset, type Pooler, runScript, withPooler, writeAssets } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { type Environment, hasServers, makeWorkDirectory, run, shells, versions } from './servers.ts';
+import { type Environment, makeWorkDirectory, run, shells, versions } from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 beforeAll(async () => {

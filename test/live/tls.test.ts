@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createApp, runPsql, whoAmI, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { type Environment, giveAway, hasServers, makeWorkDirectory, shells, versions } from './servers.ts';
+import { type Environment, giveAway, makeWorkDirectory, shells, versions } from './run.ts';
+import { hasServers } from './servers.ts';
 
 let postgres: Postgres;
 let tls: string;

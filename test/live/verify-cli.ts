@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'vitest';
-import { jsonSchema } from '../../src/schema.ts';
-import type { Check, CheckId, Status, VerifyReport } from '../../src/verify-rollout/check.ts';
+import { jsonSchema } from '../../src/cli/schema.ts';
+import type { Check, CheckId, Status, VerifyReport } from '../../src/rollout/check.ts';
 import { CLI, makeDirectory } from '../repository.ts';
 import { credentials, type PoolerOptions, withPooler } from './pooler.ts';
 import type { Postgres } from './postgres.ts';
-import { POSTGRES_BIN } from './servers.ts';
+import { POSTGRES_BIN } from './run.ts';
 
 /** Without docker: what compose finds is said by each test. */
 export const PATH = `${POSTGRES_BIN}:/usr/bin:/bin`;

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { makeRepository, runCli } from '../repository.ts';
 import { createApp, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { hasServers, versions } from './servers.ts';
+import { versions } from './run.ts';
+import { hasServers } from './servers.ts';
 import { failures, PASSWORD, runVerify, statuses, url, verify, verifyPooler } from './verify-cli.ts';
 
 let postgres: Postgres;

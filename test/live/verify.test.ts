@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { CLI, makeDirectory } from '../repository.ts';
 import { connect, createApp, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { hasServers, versions, waitUntil } from './servers.ts';
+import { versions, waitUntil } from './run.ts';
+import { hasServers } from './servers.ts';
 import { failures, PASSWORD, PATH, runVerify, statuses, url, verify, verifyPooler } from './verify-cli.ts';
 
 let postgres: Postgres;

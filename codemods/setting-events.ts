@@ -1,0 +1,90 @@
+/** Events of files that only hold settings: YAML of frameworks and compose, Java properties, env files. */
+
+import { mapSlice } from '../src/text/mapped-text.ts';
+import { readEnvLines } from './dotenv-lines.ts';
+import { type Event, slotAfter } from './events.ts';
+import {
+  endOf,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  keyOf,
+  mapScalar,
+  type Pair,
+  pairsOf,
+  readYaml,
+  resolveNode,
+  startOf,
+  textOf,
+} from './yaml-nodes.ts';
+
+/** `connection-init-sql` and the like are run as they stand. */
+const calleeFor = (key: string): string | null => (/(?:sql|query|statement)s?$/i.test(key) ? 'sql' : null);
+
+export function readYamlEvents(text: string): Event[] {
+  const events: Event[] = [];
+  for (const { document, contents } of readYaml(text, true)) {
+    const siblingsOf = (map: unknown) =>
+      pairsOf(map, document).map(pair => `${keyOf(pair)}=${textOf(resolveNode(pair.value, document)) ?? ''}`);
+    const visit = (node: unknown, within: readonly string[]): void => {
+      if (isSeq(node)) {
+        for (const item of node.items) {
+          const assignment = isScalar(item) ? /^([A-Z_]+)=([\s\S]*)$/.exec(String(item.value)) : null;
+          if (!assignment) visit(item, within);
+          else events.push(plain(assignment[1] ?? '', assignment[2] ?? '', startOf(item), within));
+        }
+      }
+      if (!isMap(node)) return;
+      for (const pair of node.items.filter(isPair) as Pair[]) {
+        const name = keyOf(pair);
+        const value = textOf(pair.value);
+        if (value === null) {
+          visit(pair.value, [name, ...within]);
+          continue;
+        }
+        const at = startOf(pair.key);
+        const slot = slotAfter(text, at, contentOf(pair, text), '');
+        events.push({ kind: 'setting', name, value, at, within, siblings: () => siblingsOf(node), slot });
+        if (isScalar(pair.value))
+          events.push({ kind: 'sql', value: mapScalar(text, pair.value), callee: calleeFor(name) });
+      }
+    };
+    visit(contents, []);
+  }
+  return events;
+}
+
+/** The end of a value without the line break that the parser counts to it. */
+const contentOf = ({ value }: Pair, text: string): number => {
+  const end = endOf(value);
+  return text.slice(0, end).trimEnd().length;
+};
+
+const plain = (name: string, value: string, at: number, within: readonly string[]): Event => ({
+  kind: 'setting',
+  name,
+  value,
+  at,
+  within,
+  siblings: () => [],
+  slot: null,
+});
+
+/** `spring.datasource.hikari.connection-init-sql=…`: the last part is the name, the others stand around it. */
+export function readPropertiesEvents(text: string): Event[] {
+  return [...text.matchAll(/^[ \t]*([\w.-]+)[ \t]*[=:][ \t]*(.*?)[ \t]*\r?$/gm)].flatMap(match => {
+    const [whole, key = '', value = ''] = match;
+    const [name = '', ...within] = key.split('.').reverse();
+    const end = match.index + whole.trimEnd().length;
+    return [
+      plain(name, value, match.index + whole.indexOf(key), within),
+      { kind: 'sql', value: mapSlice(text, end - value.length, end), callee: calleeFor(name) },
+    ];
+  });
+}
+
+export const readEnvironmentEvents = (text: string): Event[] =>
+  readEnvLines(text)
+    .filter(({ commented }) => !commented)
+    .map(({ key, value, start }) => plain(key, value.text, start, []));

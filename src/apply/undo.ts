@@ -1,0 +1,61 @@
+/** Takes a run back, byte for byte. */
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { RefusedError, UsageError } from '../model/errors.ts';
+import { restore } from './apply.ts';
+import { lockJournal, readJournals, saveJournal, sha256 } from './journal.ts';
+
+export interface Undone {
+  run: string;
+  files: string[];
+}
+
+/**
+ * Restores the named run, or the last one that was not taken back.
+ * Throws a RefusedError, with nothing done, where a file was edited since.
+ */
+export function undo(cwd: string, run?: string): Undone {
+  const root = resolve(cwd);
+  const unlock = lockJournal(root);
+  try {
+    return undoLocked(root, run);
+  } finally {
+    unlock();
+  }
+}
+
+function undoLocked(root: string, run: string | undefined): Undone {
+  const isHere = (other: string) => other === root || (existsSync(other) && realpathSync(other) === realpathSync(root));
+  const journals = readJournals(root).filter(({ journal }) => isHere(journal.root));
+  const found =
+    run === undefined
+      ? journals.findLast(({ journal }) => journal.state !== 'undone')
+      : journals.find(({ journal }) => journal.run === run);
+  if (!found) {
+    const known = journals.map(({ journal }) => `${journal.run} (${journal.state})`).join(', ');
+    throw new UsageError(
+      run === undefined
+        ? 'There is no run to take back here.'
+        : `There is no run ${run} here.${known ? ` Runs: ${known}.` : ''}`,
+    );
+  }
+  const { directory, journal } = found;
+  if (journal.state === 'undone') throw new UsageError(`Run ${journal.run} was taken back already.`);
+  const edited = journal.entries.filter(entry => {
+    const path = join(root, entry.file);
+    if (!existsSync(path)) return entry.before !== null;
+    const digest = sha256(readFileSync(path));
+    return digest !== entry.after && digest !== entry.before;
+  });
+  if (edited.length > 0) {
+    throw new RefusedError(
+      `Nothing was restored, because these files were edited since:\n${edited.map(({ file }) => `  ${file}`).join('\n')}\nOriginals are in ${directory}.`,
+    );
+  }
+  const failed = restore(root, directory, journal);
+  if (failed.length > 0)
+    throw new RefusedError(`These files could not be restored: ${failed.join(', ')}. Originals are in ${directory}.`);
+  journal.state = 'undone';
+  saveJournal(directory, journal);
+  return { run: journal.run, files: journal.entries.map(({ file }) => file) };
+}

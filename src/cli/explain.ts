@@ -1,0 +1,105 @@
+/** `explain ID`: a rule, or a decision of this repository by its id. */
+
+import { loadConfig, loadRules } from '../config/config.ts';
+import type { Rule } from '../config/rules.ts';
+import { UsageError } from '../model/errors.ts';
+import type { HazardRule } from '../routes/index.ts';
+import type { CliOptions } from './options.ts';
+
+/** Decisions that the program takes over several sites, after the rules. */
+const OVER_SITES: Record<string, string> = {
+  'shared-with-direct-command':
+    'One service runs a command that must stay direct (such as a migration) and the application with the same value. Pooled with --unsafe only: give that command the *_DIRECT variable first.',
+  'readers-disagree':
+    'Services that get this value disagree: some may be pooled, some must stay direct. Give each its own variable.',
+  'group-disagrees': 'Host and port, or a variable and its reader, belong together, and one of them is not pooled.',
+  'no-place-for-pooler':
+    'The pooler can not be put beside this server automatically, so nothing that would need it is changed.',
+  'pooler-not-published': 'The value is used on the host, where the pooler that exists is not published.',
+  'documents-only':
+    'A document, script or smoke test goes with the applications, and none of those is pooled in this run. It follows when one is.',
+  suppressed:
+    'A comment `pool-migrate-ignore: why` on the line (pool-migrate-ignore-next-line above it, pool-migrate-ignore-file anywhere) keeps the place as it is.',
+  'file-refused': 'A file with a part of this decision could not be changed safely, so none of it is.',
+};
+
+export async function runExplain({ arguments: [id], values }: CliOptions): Promise<number> {
+  if (id === undefined) throw new UsageError('Which rule? The id stands in the report behind each decision.');
+  const root = values.cwd ?? '.';
+  const rules = await loadRules(root, await loadConfig(root, values['no-config'] ? false : values.config));
+  const rule = rules.find(candidate => candidate.id === id);
+  const { hazards } = await import('../../rules/hazards.generated.ts');
+  const hazard = hazards.find(candidate => candidate.id === id);
+  if (rule) process.stdout.write(describe(rule));
+  else if (hazard) process.stdout.write(describeHazard(hazard));
+  else if (OVER_SITES[id]) process.stdout.write(`${id}\n\n${OVER_SITES[id]}\n`);
+  else
+    throw new UsageError(
+      `There is no rule ${id}. Rules: ${[...rules.map(known => known.id), ...hazards.map(known => known.id), ...Object.keys(OVER_SITES)].join(', ')}`,
+    );
+  return 0;
+}
+
+function describeHazard({ id, severity, since, fixedIn, message, why, fix, source, examples }: HazardRule): string {
+  const modes = Object.entries(severity).map(([mode, level]) => `${level} with ${mode} pooling`);
+  return [
+    `${id}: ${modes.join(', ')}${since ? `, since PgBouncer ${since}` : ''}${fixedIn ? `, before PgBouncer ${fixedIn}` : ''}`,
+    '',
+    message,
+    why,
+    `Fix: ${fix}`,
+    `Source: ${source}`,
+    '',
+    ...examples.flatMap(({ bad, good }) =>
+      (
+        [
+          ['breaks', bad],
+          ['does not', good],
+        ] as const
+      ).flatMap(([label, example]) =>
+        example ? [`${label} (${example.file}):`, example.text.replace(/^/gm, '    ')] : [],
+      ),
+    ),
+    '',
+    `To keep one place quiet: a comment \`pool-migrate-ignore ${id}: why\` on its line, or pool-migrate-ignore-next-line above it.`,
+    '',
+  ].join('\n');
+}
+
+function describe(rule: Rule): string {
+  const show = (condition: Rule['when']) =>
+    Object.entries(condition)
+      .map(
+        ([name, value]) => `  ${name}: ${name === 'command' ? JSON.stringify(value) : (value as string[]).join(', ')}`,
+      )
+      .join('\n');
+  const examples = rule.examples.flatMap(({ match, noMatch }) =>
+    (
+      [
+        ['matches', match],
+        ['does not match', noMatch],
+      ] as const
+    ).flatMap(([label, example]) =>
+      example === undefined
+        ? []
+        : [
+            `${label}${typeof example === 'string' ? '' : ` (${example.file ?? 'compose'})`}:\n${(typeof example === 'string' ? example : example.text).replace(/^/gm, '    ')}`,
+          ],
+    ),
+  );
+  return [
+    `${rule.id} → ${rule.then}${rule.safety === 'unsafe' ? ' (unsafe)' : ''}`,
+    '',
+    rule.reason,
+    ...(rule.source ? [`Source: ${rule.source}`] : []),
+    '',
+    'When',
+    show(rule.when) || '  always (no rule before it matched)',
+    ...(rule.not ? ['and not', show(rule.not)] : []),
+    '',
+    ...examples,
+    '',
+    'To decide otherwise, put a rule of your own before it: `rules:` in pool-migrate.yml.',
+    '',
+  ].join('\n');
+}

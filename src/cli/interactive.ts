@@ -1,0 +1,99 @@
+/** `--interactive`: each decision is shown with its reason and asked about, then what was chosen is applied. */
+import { createInterface } from 'node:readline/promises';
+import pc from 'picocolors';
+import { applyPlan } from '../apply/index.ts';
+import { UsageError } from '../model/errors.ts';
+import type { Plan } from '../plan/index.ts';
+import { startProgress, wantsColor } from '../render/index.ts';
+import { planMigration } from '../run/index.ts';
+import { escapeControls } from '../text/controls.ts';
+import { lineAt } from '../text/lines.ts';
+import { mendUnit } from '../wire/index.ts';
+import type { CliOptions } from './options.ts';
+import { toPlanOptions } from './plan-options.ts';
+
+const HELP = `y  edit this
+n  leave this
+a  edit this and all that follow
+d  leave this and all that follow
+q  stop here and write nothing
+?  this help
+`;
+
+interface Unit {
+  id: string;
+  title: string;
+  lines: string[];
+}
+
+export async function runInteractive(options: CliOptions): Promise<number> {
+  const { values } = options;
+  if (!process.stdin.isTTY || !process.stdout.isTTY)
+    throw new UsageError('--interactive needs a terminal; elsewhere review with --dry-run and apply with --write.');
+  const stop = startProgress(values);
+  const planOptions = { ...toPlanOptions(options), unsafe: true };
+  const plan = await planMigration(planOptions).finally(stop);
+  const chosen = await ask(listUnits(plan), wantsColor(values.color, process.stdout));
+  if (chosen === null) {
+    process.stderr.write('Nothing was written.\n');
+    return 0;
+  }
+  const result = chosen.size > 0 ? await planMigration({ ...planOptions, only: chosen }) : null;
+  const applied = result && applyPlan(result, { force: values.force ?? false });
+  const where = values.cwd ? ` -C ${values.cwd}` : '';
+  process.stderr.write(
+    applied
+      ? `Wrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`
+      : 'Nothing was written.\n',
+  );
+  for (const { file, reason } of result?.refused ?? []) process.stderr.write(`Refused: ${file}: ${reason}\n`);
+  return (result?.refused.length ?? 0) > 0 ? 3 : 0;
+}
+
+/** Decisions first, in the order of their places, then what mends a hazard. */
+function listUnits(plan: Plan): Unit[] {
+  const place = (file: string, offset: number) => `${file}:${lineAt(plan.texts.get(file) ?? '', offset)}`;
+  const units = new Map<string, Unit>();
+  for (const { decision, action, file, span, text, replacement, safety, reason } of plan.sites) {
+    if (action !== 'pooled') continue;
+    const unit = units.get(decision) ?? { id: decision, title: `${safety}: ${reason}`, lines: [] };
+    units.set(decision, unit);
+    if (replacement !== null && replacement !== text)
+      unit.lines.push(`${place(file, span.start)}  ${text} → ${replacement}`);
+  }
+  for (const finding of plan.hazards) {
+    if (!finding.mend || finding.severity === 'note') continue;
+    const lines = finding.mend.edits.map(
+      ({ span, text }) => `${place(finding.file, span.start)}  ${text.trim() === '' ? 'removed' : text.trim()}`,
+    );
+    units.set(mendUnit(finding), { id: mendUnit(finding), title: `${finding.rule}: ${finding.message}`, lines });
+  }
+  return [...units.values()].filter(({ lines }) => lines.length > 0);
+}
+
+/** The ids of the units to edit; null where the person stopped. */
+async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> | null> {
+  const c = pc.createColors(color);
+  const chosen = new Set<string>();
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const stopped = new Promise<'q'>(done => terminal.once('close', () => done('q')));
+  try {
+    for (let i = 0; i < units.length; ) {
+      const { id, title, lines } = units[i] as Unit;
+      process.stdout.write(
+        `\n${c.bold(escapeControls(title))}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
+      );
+      const question = terminal.question(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
+      const answer = (await Promise.race([question, stopped])).trim().toLowerCase();
+      if (answer === 'q') return null;
+      if (answer === 'a') for (const unit of units.slice(i)) chosen.add(unit.id);
+      if (answer === 'a' || answer === 'd') break;
+      if (answer === 'y') chosen.add(id);
+      if (answer === 'y' || answer === 'n') i++;
+      else process.stdout.write(HELP);
+    }
+    return chosen;
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,111 @@
+/** What each command does. Exit codes are decided here and nowhere else. */
+import { chmodSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { applyPlan } from '../apply/index.ts';
+import type { Plan } from '../plan/index.ts';
+import {
+  print,
+  readReporters,
+  renderSummary,
+  report,
+  startProgress,
+  wantsColor,
+  writeOutput,
+} from '../render/index.ts';
+import { planMigration } from '../run/index.ts';
+import { escapeControls } from '../text/controls.ts';
+import type { CliOptions } from './options.ts';
+import { toPlanOptions } from './plan-options.ts';
+
+export async function main(options: CliOptions): Promise<number> {
+  switch (options.command) {
+    case 'plan':
+      return options.values.interactive ? (await import('./interactive.ts')).runInteractive(options) : runPlan(options);
+    case 'audit':
+      return (await import('./audit-command.ts')).runAudit(options);
+    case 'apply':
+      return (await import('./saved-plan.ts')).runApply(options);
+    case 'verify':
+      return (await import('./verify-command.ts')).runVerify(options, toPlanOptions(options));
+    case 'undo':
+      return runUndo(options);
+    case 'size':
+      return runSize(options);
+    case 'explain':
+      return (await import('./explain.ts')).runExplain(options);
+    case 'rules':
+      return (await import('./rules-test.ts')).runRules(options);
+    case 'init':
+      return (await import('./init.ts')).runInit(options);
+    case 'completion':
+      return (await import('./completion.ts')).runCompletion(options);
+    case 'schema':
+      return (await import('./schema.ts')).runSchema(options);
+  }
+}
+
+async function runPlan(options: CliOptions): Promise<number> {
+  const { values } = options;
+  const reporters = readReporters(options, values.write ? null : values.check ? 'text' : 'diff');
+  const stop = startProgress(values);
+  const plan = await planMigration(toPlanOptions(options)).finally(stop);
+  if (values.out !== undefined) (await import('./saved-plan.ts')).savePlan(plan, resolve(values.out));
+  if (values.patch !== undefined) await writePatch(plan, resolve(values.patch));
+  const title = 'Through PgBouncer';
+  const results = reporters.length > 0 ? (await import('../render/results.ts')).planResults(plan) : [];
+  await report(reporters, { plan, title, results, text: () => listChanges(plan) }, options);
+  const mode = values.write ? 'write' : values.check ? 'check' : 'plan';
+  // The summary comes before the writing, so that a refusal is the last thing to be read.
+  if (!values.quiet)
+    process.stderr.write(
+      renderSummary(plan, {
+        mode,
+        color: wantsColor(values.color, process.stderr),
+        verbose: values.verbose ?? false,
+        cwd: values.cwd,
+      }),
+    );
+  if (values.check) return isPending(plan, values.strict ?? false) ? 1 : 0;
+  if (!values.write) return 0;
+  const applied = applyPlan(plan, { force: values.force ?? false });
+  if (applied && !values.quiet) {
+    const where = values.cwd ? ` -C ${values.cwd}` : '';
+    process.stderr.write(
+      `\nWrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`,
+    );
+  }
+  return plan.refused.length > 0 ? 3 : 0;
+}
+
+const isPending = (plan: Plan, strict: boolean): boolean =>
+  plan.changes.length > 0 ||
+  plan.errors.length > 0 ||
+  plan.refused.length > 0 ||
+  (strict && plan.sites.some(site => site.action === 'review'));
+
+const listChanges = ({ changes }: Plan): string =>
+  changes.map(({ kind, file }) => `${kind === 'create' ? 'create' : 'modify'} ${file}\n`).join('');
+
+async function writePatch(plan: Plan, path: string): Promise<void> {
+  const { renderPatch } = await import('../render/diff.ts');
+  writeOutput(path, plan.changes.map(change => renderPatch(change, true)).join(''), 0o600);
+  chmodSync(path, 0o600);
+  process.stderr.write(`${path} holds the exact patch, passwords included; its mode is 0600.\n`);
+}
+
+async function runSize(options: CliOptions): Promise<number> {
+  const stop = startProgress(options.values);
+  const plan = await planMigration(toPlanOptions(options)).finally(stop);
+  const { renderSizes, toSizeReport } = await import('../size/render-size.ts');
+  await print(
+    options.values.json ? `${JSON.stringify(toSizeReport(plan), null, 2)}\n` : escapeControls(renderSizes(plan)),
+  );
+  return 0;
+}
+
+async function runUndo({ values, arguments: [run] }: CliOptions): Promise<number> {
+  const { undo } = await import('../apply/undo.ts');
+  const undone = undo(values.cwd ?? '.', run);
+  process.stderr.write(`Took run ${undone.run} back: ${undone.files.length} files are as they were.\n`);
+  return 0;
+}

@@ -1,0 +1,50 @@
+/** What the command line asks of a plan. */
+
+import type { Config } from '../config/config.ts';
+import { UsageError } from '../model/errors.ts';
+import type { PlanOptions } from '../plan/index.ts';
+import type { CliOptions } from './options.ts';
+/** Options of the command line, over those of the configuration file. */
+export function toPlanOptions({ values }: CliOptions): PlanOptions {
+  const port =
+    values['pool-port'] === undefined ? undefined : /^\d+$/.test(values['pool-port']) ? Number(values['pool-port']) : 0;
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536))
+    throw new UsageError('--pool-port is a number from 1 to 65535.');
+  if (values['pgbouncer-version'] !== undefined && !/^\d+\.\d+$/.test(values['pgbouncer-version'])) {
+    throw new UsageError('--pgbouncer-version is a version such as 1.26.');
+  }
+  const oneOf = (name: 'pool-mode' | 'base', allowed: string[]) => {
+    if (values[name] !== undefined && !allowed.includes(values[name]))
+      throw new UsageError(`--${name} is ${allowed.join(', ')}.`);
+    return values[name];
+  };
+  const mode = oneOf('pool-mode', ['transaction', 'session', 'statement']) as Config['pool']['mode'] | undefined;
+  const base = oneOf('base', ['alpine', 'debian']) as Config['pool']['base'] | undefined;
+  if (values['pool-host'] !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(values['pool-host']))
+    throw new UsageError('--pool-host is a host name.');
+  return {
+    cwd: values.cwd ?? '.',
+    ...(values.unsafe ? { unsafe: true } : {}),
+    ...(values['no-config']
+      ? { config: false as const }
+      : values.config === undefined
+        ? {}
+        : { config: values.config }),
+    ...(values['include-ignored-env'] ? { includeIgnoredEnv: true } : {}),
+    overrides: config => ({
+      ...config,
+      pool: {
+        ...config.pool,
+        ...(values['pool-host'] ? { host: values['pool-host'] } : {}),
+        ...(port ? { port } : {}),
+        ...(mode ? { mode } : {}),
+        ...(base ? { base } : {}),
+        ...(values['pgbouncer-version'] ? { version: values['pgbouncer-version'] } : {}),
+      },
+      services: values.service ?? config.services,
+      keepDirect: [...config.keepDirect, ...(values['keep-direct'] ?? [])],
+      include: values.include ?? config.include,
+      exclude: [...config.exclude, ...(values.exclude ?? [])],
+    }),
+  };
+}

@@ -1,0 +1,160 @@
+/** Rules as data: what a rule may ask of a site, and how it is asked. Globs are compiled once, in linear time. */
+
+import type { Action, Safety, Site, Use } from '../model/index.ts';
+import { matchGlob } from '../text/glob.ts';
+
+export type Attribute =
+  | 'format'
+  | 'form'
+  | 'role'
+  | 'key'
+  | 'service'
+  | 'image'
+  | 'path'
+  | 'sibling'
+  | 'scheme'
+  | 'user'
+  | 'database'
+  | 'call'
+  | 'section'
+  | 'param'
+  | 'fact'
+  | 'resolves';
+
+export const ATTRIBUTES: readonly Attribute[] = [
+  'format',
+  'form',
+  'role',
+  'key',
+  'service',
+  'image',
+  'path',
+  'sibling',
+  'scheme',
+  'user',
+  'database',
+  'call',
+  'section',
+  'param',
+  'fact',
+  'resolves',
+];
+
+/** A command matches where it has one of `word` (words in a row, paths and case ignored) and, if given, one of `with`. */
+export interface CommandCondition {
+  word: string[];
+  with?: string[] | undefined;
+}
+
+export type Condition = Partial<Record<Attribute, string[]>> & { command?: CommandCondition | undefined };
+
+export type Example = string | { text: string; file?: string | undefined };
+
+export interface Rule {
+  id: string;
+  when: Condition;
+  /** The rule does not match where any of these does. */
+  not?: Condition | undefined;
+  then: Action;
+  safety?: Safety | undefined;
+  reason: string;
+  source?: string | undefined;
+  examples: { match?: Example | undefined; noMatch?: Example | undefined }[];
+}
+
+export interface CompiledRule extends Rule {
+  matches(site: Site, use: Use | null): boolean;
+}
+
+export function compileRule(rule: Rule): CompiledRule {
+  const when = compileCondition(rule.when, 'every');
+  const not = rule.not ? compileCondition(rule.not, 'some') : () => false;
+  return { ...rule, matches: (site, use) => when(site, use) && !not(site, use) };
+}
+
+type Test = (site: Site, use: Use | null) => boolean;
+
+function compileCondition(condition: Condition, mode: 'every' | 'some'): Test {
+  const tests: Test[] = [];
+  for (const attribute of ATTRIBUTES) {
+    const patterns = condition[attribute];
+    if (!patterns) continue;
+    const globs = patterns.map(matchGlob);
+    tests.push((site, use) => valuesOf(site, use, attribute).some(value => globs.some(test => test(value))));
+  }
+  const { command } = condition;
+  if (command) tests.push((_, use) => use !== null && matchesCommand(command, use.words));
+  return mode === 'every'
+    ? (site, use) => tests.every(test => test(site, use))
+    : (site, use) => tests.some(test => test(site, use));
+}
+
+function valuesOf(site: Site, use: Use | null, attribute: Attribute): string[] {
+  const present = (value: string | null | undefined): string[] => (value ? [value] : []);
+  switch (attribute) {
+    case 'path':
+      return [site.file];
+    case 'sibling':
+      return [...(site.entry?.siblings ?? [])];
+    case 'section':
+      return [...site.section];
+    case 'fact':
+      return site.facts;
+    case 'param':
+      return site.params;
+    case 'resolves':
+      return [site.resolution.kind];
+    case 'service':
+      return present(use?.service ?? site.service);
+    case 'image':
+      return present(use?.image);
+    case 'format':
+      return [site.format];
+    case 'form':
+      return [site.form];
+    case 'role':
+      return [site.role];
+    default:
+      return present(site[attribute]);
+  }
+}
+
+export function matchesCommand(condition: CommandCondition, words: readonly string[]): boolean {
+  const text = normalise(words);
+  const has = (phrase: string) => text.includes(` ${phrase.toLowerCase()} `);
+  return condition.word.some(has) && (!condition.with || condition.with.some(has));
+}
+
+/** Words in lower case without directories, quotes and separators: `/app/manage.py migrate;` → ` manage.py migrate `. */
+function normalise(words: readonly string[]): string {
+  const parts = words
+    .flatMap(word => word.split(/\s+/))
+    .map(word => word.replace(/^["'`(]+|["'`);]+$/g, ''))
+    .map(word => (word.includes('://') ? word : word.slice(word.lastIndexOf('/') + 1)))
+    .flatMap(word => (/^--?[\w-]+=/.test(word) ? [word.slice(0, word.indexOf('=')), word] : [word]));
+  return ` ${parts.join(' ').toLowerCase()} `;
+}
+
+/** The command for a person: plain words only, so that nothing secret can be among them. */
+export function describeCommand(words: readonly string[]): string {
+  const plain = words
+    .flatMap(word => word.split(/\s+/))
+    .map(word => word.replace(/^["']|["';]$/g, ''))
+    .filter(
+      (word, i, all) =>
+        /^(?:[A-Za-z.][\w./-]*(?::[a-z]+)?|--?[a-z][\w-]*|&&|\|\||[<|])$/.test(word) &&
+        !/^-{1,2}p/.test(all[i - 1] ?? ''),
+    );
+  return plain.slice(0, 8).join(' ');
+}
+
+/** Fills `{key}`, `{service}`, `{host}`, `{command}` of a reason. */
+export function fillReason(rule: Rule, site: Site, use: Use | null): string {
+  const host = site.host?.value ?? site.resolution.kind;
+  const command = describeCommand(use?.words ?? []);
+  return rule.reason
+    .replace(/\{key\}/g, site.key ?? 'the value')
+    .replace(/\{service\}/g, use?.service ?? site.service ?? 'a service')
+    .replace(/\{host\}/g, host)
+    .replace(/\{command\}/g, command);
+}

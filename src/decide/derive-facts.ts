@@ -1,0 +1,153 @@
+/** What a decision has to know of a place beside what its own lines say. */
+
+import { isCiPath } from '../../codemods/paths.ts';
+import type { Server, Site } from '../model/index.ts';
+import { matchGlob } from '../text/glob.ts';
+import { baseOf } from '../text/paths.ts';
+import { type Endpoint, initMounts, type Topology } from '../topology/index.ts';
+import type { DecideInput } from './input.ts';
+/** Facts that need more than the place itself: topology, who uses it, what other files say. */
+export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput): string[] {
+  const { topology, config, ciFiles, texts, flow } = input;
+  const facts: string[] = [];
+  const kinds = serviceNames(topology, site.file);
+  const services = site.service !== null ? [site.service] : site.uses.map(use => use.service ?? '');
+  if (services.length > 0 && services.every(name => kinds.get(name) === 'postgres')) facts.push('server-service');
+  if (services.some(name => kinds.get(name) === 'pooler') || isPoolerSetting(site)) facts.push('pooler-service');
+  if (isCiPath(site.file)) facts.push('ci');
+  if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
+  if (hasSecondJob(site, topology)) facts.push('publishes');
+  if (hasPlaceholders(site)) facts.push('placeholder-credentials');
+  if (isForeign(site, topology)) facts.push('foreign-credentials');
+  if (site.uses.some(({ words }) => runsInside(words, topology))) facts.push('inside-server');
+  if (
+    (site.facts.includes('main') && !/(?:^|\/)tests?\//.test(site.file)) ||
+    flow.commands.some(words => words.includes(baseOf(site.file)))
+  )
+    facts.push('smoke-test');
+  if (ciFiles.has(site.file)) facts.push('ci-reads');
+  const port = site.port?.value ?? null;
+  if (
+    site.form === 'port' &&
+    site.role !== 'prose' &&
+    endpoint.host === null &&
+    site.host === null &&
+    port !== null &&
+    topology.servers.some(
+      server => String(server.port) === port || server.published.some(({ value }) => String(value) === port),
+    )
+  )
+    facts.push('lone-port');
+  if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
+  if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
+    facts.push('creates-databases');
+  if (site.portVariable === null && lacksPort(site, endpoint, input)) facts.push('host-without-port');
+  return facts;
+}
+
+/** The variable that has to be set beside a host, because programs take the port from it and nothing sets it. */
+export function missingPort(site: Site, endpoint: Endpoint, input: DecideInput): string | null {
+  const isEntry = isHostVariable(site) && site.host?.kind === 'literal' && site.entry !== null;
+  if (!isEntry || isUnread(site, input) || !lacksPort(site, endpoint, input)) return null;
+  return input.flow.portVariable(site.key ?? '', site.format);
+}
+
+const isHostVariable = ({ role, form }: Site): boolean => role === 'environment' && form === 'host';
+
+/** The code takes the host, and no port from the variable beside it. */
+const isUnread = (site: Site, { flow }: DecideInput): boolean =>
+  isHostVariable(site) && flow.isPortless(site.file, site.key ?? '', site.entry?.siblings ?? [], servicesOf(site));
+
+const servicesOf = ({ service, uses }: Site): string[] => [
+  ...new Set([service, ...uses.map(use => use.service)].filter(name => name !== null)),
+];
+
+/** Nothing that can be seen would bring the pooler's port. */
+function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput): boolean {
+  const { resolution } = site;
+  const needsPort =
+    resolution.kind === 'published' ||
+    (resolution.kind === 'server' && resolution.server.port !== input.config.pool.port);
+  const isAlone = endpoint.port === null && site.form !== 'url' && site.portSlot === null;
+  return needsPort && (isAlone || isUnread(site, input));
+}
+
+/** The variable also publishes Postgres, or is the port on which the server itself listens. */
+function hasSecondJob({ form, role, format, port, key }: Site, { servers }: Topology): boolean {
+  // A literal inside a container is not the variable that compose reads for its mapping.
+  if (form !== 'port' || role === 'fallback' || key === null || (format === 'compose' && port?.kind === 'literal'))
+    return false;
+  return servers.some(
+    ({ published, ownVariables }) =>
+      published.some(({ variable }) => variable === key) || (ownVariables?.includes(key) ?? false),
+  );
+}
+
+/** `user:pass@…/dbname`, unless the server itself is set up with these. */
+function hasPlaceholders({ user, database, resolution, form }: Site): boolean {
+  if (form === 'host' || form === 'port') return false;
+  const server = resolution.kind === 'server' || resolution.kind === 'published' ? resolution.server : null;
+  if (user === null || (server !== null && (server.user === user || server.database === database))) return false;
+  return (
+    /^(?:user|username|usr|USER|u)$/i.test(user) &&
+    /^(?:dbname|db_?name|database_?name|database|db|mydb|mydatabase)$/i.test(database ?? '')
+  );
+}
+
+/**
+ * A port of this machine, with a user and a database that the container behind it is not set up with, nor any script for a new
+ * server: rather a server of the machine itself.
+ */
+function isForeign({ user, database, resolution }: Site, { composeFiles }: Topology): boolean {
+  if (resolution.kind !== 'published' || user === null || database === null) return false;
+  const { server } = resolution;
+  const isPlain = [user, database].every(name => /^[\w.-]+$/.test(name));
+  if (!isPlain || server.user === null || server.database === null) return false;
+  const files = composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));
+  const isBuilt = files.some(file =>
+    file.services.some(({ name, build }) => name === server.service && build !== null),
+  );
+  return user !== server.user && database !== server.database && !isBuilt && initMounts(files).length === 0;
+}
+
+/** `docker compose exec postgres psql …`: the command runs in the container of a server. */
+function runsInside(words: readonly string[], { servers }: Topology): boolean {
+  const at = words.indexOf('exec');
+  if (at === -1 || !/^(?:docker|podman|docker-compose|compose|kubectl)$/.test(words[0] ?? '')) return false;
+  const target = words
+    .slice(at + 1)
+    .find((word, i, all) => !word.startsWith('-') && !/^-(?:u|e|w|n|c|-user|-env|-namespace)$/.test(all[i - 1] ?? ''));
+  return servers.some(({ names }) =>
+    names.includes((target ?? '').replace(/^(?:svc|deploy|deployment|sts|statefulset|pod)\//, '').toLowerCase()),
+  );
+}
+
+/** A manifest that names a server which no manifest defines: a chart or an operator may bring one of that name. */
+export const isComposeOnly = ({ resolution }: Site, { composeFiles }: Topology): boolean =>
+  (resolution.kind === 'server' || resolution.kind === 'published') &&
+  resolution.server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
+
+/** Code and settings that run in compose and in Kubernetes under one name: only one of the two gets a pooler. */
+function isDeployedTwice({ resolution, file }: Site, { servers, stacks, composeFiles }: Topology): boolean {
+  if (resolution.kind !== 'server' || stacks.has(file)) return false;
+  const inCompose = (server: Server) =>
+    server.definitions.some(definition => composeFiles.some(compose => compose.path === definition.file));
+  const isManifest = file.endsWith('.yaml') || file.endsWith('.yml');
+  const twin = servers.find(
+    other => other.service === resolution.server.service && inCompose(other) !== inCompose(resolution.server),
+  );
+  return twin !== undefined && !isManifest;
+}
+
+const isPoolerSetting = (site: Site): boolean =>
+  /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') ||
+  /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
+
+/** What the services of the file's stack are, by name. */
+export function serviceNames(topology: Topology, file: string): Map<string, 'postgres' | 'pooler' | 'other-engine'> {
+  const stack = topology.stacks.get(file);
+  const all = [...topology.servers, ...topology.poolers, ...topology.others];
+  // An env file belongs to no stack of its own: it goes to services of any.
+  const own = all.filter(server => stack === undefined || server.stack === stack);
+  return new Map(own.map(server => [server.service, server.kind]));
+}

@@ -1,0 +1,112 @@
+/**
+ * Sites that live or die together: host and port of one block, a value and the definitions of the variables in it, a
+ * host without a port and the code that reads it with one.
+ */
+import type { Part, RawSite } from '../model/index.ts';
+
+export interface FileSite {
+  file: string;
+  format: string;
+  site: RawSite;
+}
+
+/** For each site the index of its group's first site. */
+export function groupSites(sites: readonly FileSite[]): number[] {
+  const parent = sites.map((_, i) => i);
+  const find = (i: number): number => {
+    let root = i;
+    while (parent[root] !== root) root = parent[root] as number;
+    parent[i] = root;
+    return root;
+  };
+  const join = (a: number, b: number): void => {
+    const [low, high] = [find(a), find(b)].sort((x, y) => x - y) as [number, number];
+    parent[high] = low;
+  };
+  const blocks = new Map<string, number>();
+  sites.forEach(({ file, site }, i) => {
+    if (site.group === null) return;
+    const id = `${file}\0${site.group}`;
+    const first = blocks.get(id);
+    if (first === undefined) blocks.set(id, i);
+    else join(first, i);
+  });
+  const definitions = indexDefinitions(sites);
+  const locals = indexLocals(sites);
+  const apart = ownPairs(sites);
+  sites.forEach(({ file, site }, i) => {
+    for (const name of site.form === 'url' ? variablesOf(site) : [])
+      for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
+    for (const name of variablesOf(site))
+      for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
+  });
+  joinLoneHosts(sites, find, join);
+  return parent.map((_, i) => find(i));
+}
+
+/**
+ * Hosts and ports of manifests and compose services that come together: who gets both depends on nobody's default, and
+ * what runs elsewhere never gets them.
+ */
+function ownPairs(sites: readonly FileSite[]): Set<number> {
+  const blocks = new Map<string, number[]>();
+  sites.forEach(({ file, format, site }, i) => {
+    if (!/^(?:yaml|compose)$/.test(format) || site.role !== 'environment' || site.group === null) return;
+    if (site.host?.kind === 'default' || site.port?.kind === 'default') return;
+    const id = `${file}\0${site.group}`;
+    blocks.set(id, [...(blocks.get(id) ?? []), i]);
+  });
+  const isPair = (at: number[]) =>
+    at.some(i => hasValue(sites[i]?.site.host ?? null)) && at.some(i => hasValue(sites[i]?.site.port ?? null));
+  return new Set([...blocks.values()].filter(isPair).flat());
+}
+
+export const variablesOf = (site: RawSite): string[] => [
+  ...(site.host?.variables ?? []),
+  ...(site.port?.variables ?? []),
+  ...(site.hostVariable === null ? [] : [site.hostVariable]),
+];
+
+/** Hosts and ports that code assigns to variables, by `file\0name`: a URL may be put together from them. */
+export function indexLocals(sites: readonly FileSite[]): Map<string, number[]> {
+  const index = new Map<string, number[]>();
+  sites.forEach(({ file, site }, i) => {
+    if (site.local === null || (site.form !== 'host' && site.form !== 'port')) return;
+    const id = `${file}\0${site.local}`;
+    index.set(id, [...(index.get(id) ?? []), i]);
+  });
+  return index;
+}
+
+/** Definitions of split hosts and ports by their key. */
+export function indexDefinitions(sites: readonly FileSite[]): Map<string, number[]> {
+  const index = new Map<string, number[]>();
+  sites.forEach(({ site }, i) => {
+    if (site.key === null || site.role !== 'environment' || (site.form !== 'host' && site.form !== 'port')) return;
+    index.set(site.key, [...(index.get(site.key) ?? []), i]);
+  });
+  return index;
+}
+
+/** `DB_HOST=db` in a template, and `host=getenv("DB_HOST"), port=getenv("DB_PORT", "5432")` in code: the code has the port. */
+function joinLoneHosts(
+  sites: readonly FileSite[],
+  find: (i: number) => number,
+  join: (a: number, b: number) => void,
+): void {
+  const withPort = new Set<number>();
+  sites.forEach(({ site }, i) => {
+    if (hasValue(site.port)) withPort.add(find(i));
+  });
+  const readers = new Map<string, number[]>();
+  sites.forEach(({ site }, i) => {
+    if (site.role !== 'fallback' || site.form !== 'host' || site.key === null || !withPort.has(find(i))) return;
+    readers.set(site.key, [...(readers.get(site.key) ?? []), i]);
+  });
+  sites.forEach(({ site }, i) => {
+    if (site.role !== 'environment' || site.form !== 'host' || site.key === null || withPort.has(find(i))) return;
+    for (const reader of readers.get(site.key) ?? []) join(i, reader);
+  });
+}
+
+const hasValue = (part: Part | null): boolean => part !== null && part.value !== null;

@@ -1,0 +1,2 @@
+/** From sites to decisions. */
+export { decide } from './decide.ts';

@@ -1,0 +1,188 @@
+/** Which files there are, and which of them can hold a site: a look at the bytes, before anything is parsed. */
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Failure, Source } from '../model/index.ts';
+import { baseOf } from '../text/paths.ts';
+import { isInWorkTree, listTracked, listUntracked } from './git.ts';
+import type { Matcher } from './literal-matcher.ts';
+
+/** Larger files are reported and not read: no hand-written configuration is that large. */
+const LIMIT = 2 * 1024 * 1024;
+
+const BINARY =
+  /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|tiff?|psd|svg|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|jar|war|class|so|dylib|dll|exe|bin|o|a|pyc|wasm|woff2?|ttf|otf|eot|mp[34]|mov|avi|webm|ogg|wav|flac|sqlite3?|db|parquet|pack|idx|map|lock|sum|snap|po|mo|pem|crt|key|p12)$/i;
+const GENERATED =
+  /(?:^|\/)(?:package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json|bun\.lockb?|composer\.lock)$|\.min\.(?:js|css)$/i;
+const VENDORED = /(?:^|\/)(?:node_modules|vendor|third_party|bower_components|\.yarn|\.pool-migrate|site-packages)\//;
+
+export interface Discovery {
+  /** Those that git tracks; outside git all. */
+  paths: string[];
+  untracked: Promise<string[]>;
+  /** Paths without those that are left out by name: vendored, generated or binary. */
+  select(paths: readonly string[]): string[];
+}
+
+export async function discover(
+  root: string,
+  include: readonly string[],
+  exclude: readonly string[],
+): Promise<Discovery> {
+  const { matchGlob } = await import('../text/glob.ts');
+  const isIncluded = include.map(matchGlob);
+  const isExcluded = exclude.map(matchGlob);
+  const select = (paths: readonly string[]) =>
+    paths
+      .filter(path => !BINARY.test(path) && !GENERATED.test(path) && !VENDORED.test(path))
+      .filter(
+        path => (include.length === 0 || isIncluded.some(test => test(path))) && !isExcluded.some(test => test(path)),
+      )
+      .sort();
+  if (!isInWorkTree(root)) return { paths: await walk(root), untracked: Promise.resolve([]), select };
+  const untracked = listUntracked(root);
+  // Whoever waits for it learns of a failure; until then it is no unhandled one.
+  untracked.catch(() => {});
+  return { paths: listTracked(root), untracked, select };
+}
+
+/** Outside git: nested .gitignore files are honoured, links are never followed. */
+async function walk(root: string): Promise<string[]> {
+  const { default: glob } = await import('fast-glob');
+  const { default: ignore } = await import('ignore');
+  const options = { cwd: root, dot: true, followSymbolicLinks: false, onlyFiles: true, suppressErrors: true };
+  const paths = await glob('**', { ...options, ignore: ['**/.git/**', '**/node_modules/**'] });
+  const rules = paths
+    .filter(path => baseOf(path) === '.gitignore')
+    .map(path => ({ directory: path.slice(0, -'.gitignore'.length), rule: ignore() }));
+  for (const { directory, rule } of rules) {
+    const bytes = readBytes(join(root, directory, '.gitignore'));
+    if (Buffer.isBuffer(bytes)) rule.add(bytes.toString('utf8'));
+  }
+  return paths.filter(
+    path =>
+      !rules.some(({ directory, rule }) => path.startsWith(directory) && rule.ignores(path.slice(directory.length))),
+  );
+}
+
+// One buffer for all files: the loop must not allocate. A file that fills it is too large.
+let buffer: Buffer | null = null;
+
+/** The bytes of a file, valid until the next call; or why there are none. */
+export function readBytes(path: string): Buffer | 'link' | 'unreadable' | 'too-large' | 'not-a-file' {
+  buffer ??= Buffer.allocUnsafeSlow(LIMIT + 1);
+  let handle: number;
+  try {
+    handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ELOOP' ? 'link' : 'unreadable';
+  }
+  try {
+    let length = 0;
+    for (;;) {
+      const count = readSync(handle, buffer, length, buffer.length - length, null);
+      length += count;
+      if (count === 0) return buffer.subarray(0, length);
+      if (length > LIMIT) return 'too-large';
+    }
+  } catch {
+    return 'not-a-file';
+  } finally {
+    closeSync(handle);
+  }
+}
+
+export interface Reading {
+  source: Source | null;
+  failure: Failure | null;
+}
+
+/** What has to be in a file for it to be read: the bytes first, since most files end there. */
+export interface Filter {
+  bytes: Matcher | null;
+  /** Any of these in its text, as Latin-1. */
+  text: readonly RegExp[];
+}
+
+/** Reads one file and applies the filter to its bytes. Neither source nor failure: the file does not matter. */
+export function readSource(root: string, path: string, filter: Filter | null): Reading {
+  const absolute = join(root, path);
+  const bytes = readBytes(absolute);
+  const fail = (code: string, message: string): Reading => ({ source: null, failure: { file: path, code, message } });
+  const passes = (text: string) => filter === null || filter.text.some(pattern => pattern.test(text));
+  if (!Buffer.isBuffer(bytes)) {
+    if (bytes === 'unreadable') return fail('unreadable', 'the file could not be opened');
+    if (bytes === 'too-large' && filter && passes(headOf()))
+      return fail('too-large', `larger than ${LIMIT / 1024 / 1024} MiB, so it was not analysed`);
+    return { source: null, failure: null };
+  }
+  const wide = decodeUtf16(bytes);
+  if (wide === null && filter?.bytes && !filter.bytes(bytes)) return { source: null, failure: null };
+  if (leavesRoot(root, path)) return { source: null, failure: null };
+  if (wide !== null) {
+    return /postgres|5432/i.test(wide)
+      ? fail('encoding', 'UTF-16 text, so it was not analysed; convert it to UTF-8')
+      : { source: null, failure: null };
+  }
+  if (!passes(bytes.toString('latin1'))) return { source: null, failure: null };
+  if (bytes.includes(0)) {
+    const holds = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/.test(bytes.toString('latin1'));
+    return holds
+      ? fail('binary', 'binary content that holds a Postgres URL: it can only be changed by hand')
+      : { source: null, failure: null };
+  }
+  if (!isUtf8(bytes))
+    return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
+  return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null };
+}
+
+/** Text of a file that starts with a byte order mark of UTF-16, as Windows shells write it; else null. */
+function decodeUtf16(bytes: Buffer): string | null {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le');
+  return bytes[0] === 0xfe && bytes[1] === 0xff
+    ? Buffer.from(bytes)
+        .subarray(0, bytes.length & ~1)
+        .swap16()
+        .toString('utf16le')
+    : null;
+}
+
+const directories = new Map<string, boolean>();
+
+/** A directory on the way is a link that git does not know of: what lies behind it is not of this repository. */
+function leavesRoot(root: string, path: string): boolean {
+  const directory = join(root, dirname(path));
+  const known = directories.get(directory);
+  if (known !== undefined) return known;
+  const leaves = realpathSync.native(directory) !== join(realpathSync.native(root), dirname(path));
+  directories.set(directory, leaves);
+  return leaves;
+}
+
+const headOf = (): string => buffer?.toString('latin1', 0, 64 * 1024) ?? '';
+
+function toSource(absolute: string, path: string, bytes: Buffer): Source {
+  const text = bytes.toString('utf8');
+  const handle = openSync(absolute, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const { mode } = fstatSync(handle);
+  closeSync(handle);
+  return {
+    path,
+    text,
+    newline: newlineOf(text),
+    mode: mode & 0o7777,
+    digest: createHash('sha256').update(bytes).digest('hex'),
+  };
+}
+
+/** The newline that most lines have. */
+export function newlineOf(text: string): Source['newline'] {
+  let crlf = 0;
+  let lf = 0;
+  for (let at = text.indexOf('\n'); at !== -1 && crlf + lf < 1000; at = text.indexOf('\n', at + 1)) {
+    if (text[at - 1] === '\r') crlf++;
+    else lf++;
+  }
+  return crlf > lf ? '\r\n' : '\n';
+}

@@ -1,0 +1,4 @@
+/** Which files there are, and their bytes. */
+export { discover, type Filter, readSource } from './discover.ts';
+export { blobId, filteredFiles, gitDirectory, ignoredPaths, indexEntries, isInWorkTree } from './git.ts';
+export { buildMatcher, type Matcher } from './literal-matcher.ts';

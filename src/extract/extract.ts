@@ -1,0 +1,99 @@
+/** Routes each source to its codemod; one file's failure is its own. */
+import type { ExtractContext } from '../../codemods/codemod.ts';
+import { codemodFor } from '../../codemods/index.ts';
+import { DUMPS, startsServer } from '../../codemods/programs.ts';
+import { residue } from '../../codemods/text.ts';
+import { PlanError } from '../model/errors.ts';
+import { type Extraction, type Failure, noFacts, type Source } from '../model/index.ts';
+import { isLocalName, type ScanContext } from '../scan/scan-value.ts';
+import { isTooDeep } from '../text/depth-guard.ts';
+import { readCodeFacts } from './code-facts.ts';
+
+export interface Extracted {
+  format: string;
+  extraction: Extraction;
+  failure: Failure | null;
+}
+
+export async function extractSource(source: Source, scan: ScanContext): Promise<Extracted> {
+  const { path, text } = source;
+  const codemod = codemodFor(path, text);
+  const context: ExtractContext = { ...scan, path };
+  try {
+    if (codemod.id !== 'other' && isTooDeep(text, 500))
+      throw new PlanError('too-deep', 'nested too deeply to be read safely');
+    const extraction = isData(codemod.id, text)
+      ? { sites: [], facts: noFacts() }
+      : (await codemod.load())(text, context);
+    extraction.facts.code = readCodeFacts(path, text);
+    const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
+    if (startsServer(extraction.facts.commands))
+      for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('starts-server');
+    if (TUNNEL.test(text))
+      for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('tunnel');
+    if (GENERATED.test(text.slice(0, 1000))) for (const { facts } of sites) facts.push('generated-file');
+    if (/^(?:python|javascript)$/.test(codemod.id) && DUMPS.test(text))
+      for (const { facts } of sites) facts.push('runs-dump');
+    const marked = markedSections(text);
+    const kept = sites
+      .filter(site => !marked.some(([start, end]) => site.span.start >= start && site.span.end <= end))
+      .sort((a, b) => a.span.start - b.span.start);
+    return { format: codemod.id, extraction: { ...extraction, sites: withoutTwins(kept) }, failure: null };
+  } catch (error) {
+    const known = error instanceof PlanError;
+    const failure: Failure = {
+      file: path,
+      ...(known && error.line !== undefined ? { line: error.line } : {}),
+      code: known ? error.code : 'extraction',
+      message: known ? error.message : `could not be analysed: ${(error as Error).message}`,
+    };
+    return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
+  }
+}
+
+/** What opens a way to a server elsewhere: localhost is then not the port that compose publishes. */
+const TUNNEL =
+  /cloud[-_ ]?sql[-_ ](?:auth[-_ ])?proxy|kubectl[^\n]*port-forward|\bssh\s[^\n]*-L\s|fly(?:ctl)? proxy|session-manager-plugin/i;
+
+/** Headers of files that a program writes: an edit is lost with its next run. */
+const GENERATED =
+  /(?:automatically|auto-?)\s*generated|@generated\b|generated (?:by|from)\b[^\n]*\bdo not edit|do not (?:edit|commit)[^\n]*generated|should not be (?:edited|committed)/i;
+
+/** Spans of the sections that an earlier run wrote. */
+function markedSections(text: string): [number, number][] {
+  const found: [number, number][] = [];
+  for (
+    let start = text.indexOf('pool-migrate:start');
+    start !== -1;
+    start = text.indexOf('pool-migrate:start', start + 1)
+  ) {
+    const end = text.indexOf('pool-migrate:end', start);
+    if (end === -1) break;
+    found.push([start, end]);
+    start = end;
+  }
+  return found;
+}
+
+/** Generated or minified: parsing one would take longer than all other files together. Its URLs are still reported. */
+const isData = (id: string, text: string): boolean =>
+  id !== 'compose' &&
+  id !== 'env' &&
+  (text.length > 300_000 ||
+    (/^(?:javascript|json)$/.test(id) && text.length / (text.split('\n', 2000).length + 1) > 2000));
+
+/** A place that two ways of reading found is one site: the first, which is the more specific. */
+function withoutTwins(sites: Extraction['sites']): Extraction['sites'] {
+  const out: Extraction['sites'] = [];
+  for (const site of sites) {
+    const last = out.at(-1);
+    if (last && site.span.start < last.span.end) {
+      // A URL put together from values with defaults of their own: those are the places that can change.
+      const isTemplate = last.form === 'url' && !last.host?.value && !last.port?.value;
+      if (!isTemplate) continue;
+      out.pop();
+    }
+    out.push(site);
+  }
+  return out;
+}

@@ -1,0 +1,244 @@
+/** The stages in order. Everything here is pure over what was read; nothing is written. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
+import type { Config } from '../config/config.ts';
+import type { CompiledRule } from '../config/rules.ts';
+import { decide } from '../decide/index.ts';
+import { ignoredPaths } from '../discover/index.ts';
+import { type Extracted, extractSource } from '../extract/index.ts';
+import {
+  type Action,
+  type Change,
+  type Extraction,
+  type Failure,
+  noFacts,
+  type Refusal,
+  type Site,
+  type Source,
+  type Variable,
+  type World,
+} from '../model/index.ts';
+import { describeVariables, type Flow, readFlow } from '../processes/index.ts';
+import { type AuditResult, auditCode, auditInput, type Finding, factsOf, settleHazards } from '../routes/index.ts';
+import type { ScanContext } from '../scan/scan-value.ts';
+import { readTopology, type Topology } from '../topology/index.ts';
+import { dropOverlaps, type EditResult, planEdits, splice, splitSafety } from '../wire/index.ts';
+
+export interface PlanOptions {
+  /** Directory to migrate; default the current one. */
+  cwd?: string;
+  /** Adds the edits of unsafe decisions. */
+  unsafe?: boolean;
+  /** Path of a configuration file; false: none is read. */
+  config?: string | false;
+  /** Over the configuration file. */
+  overrides?: (config: Config) => Config;
+  /** Also plans changes to git-ignored env files. */
+  includeIgnoredEnv?: boolean;
+  /** Only these decisions and mends are edited, by their ids (`Site.decision`, `mendUnit`). */
+  only?: ReadonlySet<string>;
+}
+
+export interface Plan {
+  root: string;
+  config: Config;
+  topology: Topology;
+  filesScanned: number;
+  filesSkipped: number;
+  sites: Site[];
+  changes: Change[];
+  hazards: Finding[];
+  /** Comments against hazards that keep nothing quiet, or give no reason. */
+  suppressions: AuditResult['suppressions'];
+  variables: Variable[];
+  /** Keys of git-ignored env files that still lead straight to Postgres. */
+  localEnv: { file: string; key: string; action: Action }[];
+  /** True where the changes include those of unsafe decisions. */
+  unsafe: boolean;
+  /** Where a person chose: what is edited; null: all that may be. */
+  only: ReadonlySet<string> | null;
+  includeIgnoredEnv: boolean;
+  refused: Refusal[];
+  errors: Failure[];
+  notes: string[];
+  /** Text of every file that was read, for reports with context. */
+  texts: ReadonlyMap<string, string>;
+  /** What was found in each of them, and who gets which variable: for the sizing. */
+  extractions: ReadonlyMap<string, Extraction>;
+  flow: Flow;
+}
+
+/** One look at the sources, edited or not: sites, decisions, edits. */
+export async function planOnce(
+  world: World,
+  root: string,
+  config: Config,
+  rules: readonly CompiledRule[],
+  options: PlanOptions,
+  refused: ReadonlySet<string>,
+  cache: Map<string, Extracted>,
+  audits: Map<string, Finding[]>,
+): Promise<Plan> {
+  const { topology, failures } = readTopology(world.sources, config);
+  const scan = scanContext(topology, config);
+  const extract = async (sources: ReadonlyMap<string, Source>): Promise<Map<string, Extracted>> => {
+    const out = new Map<string, Extracted>();
+    for (const source of sources.values()) {
+      const key = `${source.path}\0${source.digest}`;
+      const known = cache.get(key) ?? (await extractSource(source, scan));
+      cache.set(key, known);
+      out.set(source.path, known);
+    }
+    return out;
+  };
+  const all = new Map([...world.audited, ...world.sources]);
+  const extracted = await extract(world.sources);
+  const input = auditInput(
+    config,
+    topology,
+    [...world.sources.values()].filter(({ path }) => isEnvironmentFile(path)),
+  );
+  const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
+  const findings = await auditCode(all.values(), extractions, input, audits);
+  for (const [path, found] of findings) {
+    const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
+    extractions.set(path, { sites, facts: { ...facts, code: [...new Set([...facts.code, ...factsOf(found)])] } });
+  }
+  const texts = new Map([...all].map(([path, source]) => [path, source.text]));
+  const flow = readFlow(topology, extractions, world.sources);
+  const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
+  const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
+    decide({
+      sites: [...found].flatMap(([file, { format, extraction }]) =>
+        extraction.sites.map(site => ({ file, format, site })),
+      ),
+      texts: known,
+      topology,
+      config,
+      rules,
+      flow,
+      ciFiles: flow.readBy(ciTexts),
+      splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
+    });
+  const sites = decideAll(extracted, texts);
+  // On their own, so that the plan is the same on every machine.
+  const local = decideAll(
+    await extract(world.local),
+    new Map([...world.local].map(([path, { text }]) => [path, text])),
+  );
+  const audit = settleHazards(findings, sites, all, input);
+  const result = planEdits({
+    sites,
+    hazards: audit.found,
+    sources: all,
+    extractions,
+    topology,
+    config,
+    receivers: flow.receivers,
+    refused,
+    unsafe: options.unsafe ?? false,
+    only: options.only ?? null,
+    exists: path => existsSync(join(root, path)),
+  });
+  for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
+  const { kept, refusals } = dropOverlaps(result.edits);
+  const created = result.created.map(({ path }) => path);
+  for (const path of ignoredPaths(root, created))
+    result.notes.push(`${path} is ignored by git; add it with git add --force.`);
+  const failed = [...extracted.values()].flatMap(({ failure }) => (failure ? [failure] : []));
+  const errors = uniqueFailures([...world.failures, ...failures, ...failed]);
+  return {
+    root,
+    config,
+    topology,
+    filesScanned: world.filesScanned,
+    filesSkipped: world.filesSkipped,
+    sites: sites.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.span.start - b.span.start)),
+    changes: makeChanges({ ...result, edits: kept }, all),
+    hazards: audit.hazards,
+    suppressions: audit.suppressions,
+    variables: describeVariables(sites, flow, extractions),
+    localEnv: local
+      .filter(
+        site =>
+          site.key !== null && site.role === 'environment' && (site.action === 'pooled' || site.action === 'direct'),
+      )
+      .map(({ file, key, action }) => ({ file, key: key as string, action })),
+    unsafe: options.unsafe ?? false,
+    only: options.only ?? null,
+    includeIgnoredEnv: options.includeIgnoredEnv ?? false,
+    refused: [...result.refusals, ...refusals, ...errors.flatMap(toRefusal)],
+    errors,
+    notes: [...new Set(result.notes)],
+    texts,
+    extractions,
+    flow,
+  };
+}
+
+const followsOnly = ({ host, port, replacement, text, portSlot }: Site): boolean =>
+  !host?.value && !port?.value && replacement === text && portSlot === null;
+
+/** It follows its variables to the pooler, so nothing of it is edited. */
+function leaveReader(site: Site): void {
+  const reason = 'Nothing here names a host; its variables lead to the pooler where they are defined.';
+  Object.assign(site, { action: 'leave', rule: 'no-literal', reason, safety: 'safe', replacement: null });
+}
+
+/** Text that should have been planned and could not be; data (binary, too large) is only reported. */
+const toRefusal = ({ file, code, message }: Failure): Refusal[] =>
+  file !== undefined && /^(?:invalid-yaml|too-deep|encoding|extraction)$/.test(code) ? [{ file, reason: message }] : [];
+
+const uniqueFailures = (failures: Failure[]): Failure[] =>
+  failures.filter(
+    (failure, i) => failures.findIndex(other => other.file === failure.file && other.code === failure.code) === i,
+  );
+
+function scanContext(topology: Topology, config: Config): ScanContext {
+  const all = [...topology.servers, ...topology.poolers, ...topology.others];
+  const published = all.flatMap(server => server.published.map(port => String(port.value)));
+  // The pooler's own name and ports are known from the start, so that a second reading finds the same places.
+  return {
+    names: new Set([...all.flatMap(server => server.names), config.pool.host]),
+    ports: new Set([
+      ...published,
+      ...all.map(server => String(server.port)),
+      String(config.pool.port),
+      String(config.pool.publishedPort),
+    ]),
+  };
+}
+
+function makeChanges(result: EditResult, sources: ReadonlyMap<string, Source>): Change[] {
+  const changes: Change[] = [];
+  const edited = new Set(result.edits.map(({ file }) => file));
+  for (const source of sources.values()) {
+    if (!edited.has(source.path)) continue;
+    const edits = result.edits.filter(edit => edit.file === source.path);
+    if (edits.length === 0) continue;
+    const after = splice(source.text, edits);
+    if (after === source.text) continue;
+    changes.push({
+      file: source.path,
+      kind: 'modify',
+      before: source.text,
+      after,
+      edits: edits.length,
+      mode: source.mode,
+      digest: source.digest,
+    });
+  }
+  for (const { path, text, executable } of result.created) {
+    changes.push({
+      file: path,
+      kind: 'create',
+      before: '',
+      after: text,
+      edits: 1,
+      mode: executable ? 0o755 : 0o644,
+      digest: null,
+    });
+  }
+  return changes.sort((a, b) => (a.file < b.file ? -1 : 1));
+}

@@ -1,0 +1,10 @@
+/** What a person or a machine reads. */
+export { wantsColor } from './color.ts';
+export { MASK, maskSecrets } from './mask.ts';
+export { startProgress } from './progress.ts';
+export { describeReadiness } from './readiness.ts';
+export { print, readReporters, report, writeOutput } from './render.ts';
+export type { Report } from './report.ts';
+export { hazardResults } from './results.ts';
+export { renderSummary } from './summary.ts';
+export { VERSION } from './version.ts';

@@ -1,0 +1,120 @@
+/** The audit as a stage of the plan: findings of the code first, because they decide; those of connection strings after. */
+
+import { hazards } from '../../rules/hazards.generated.ts';
+import type { Config } from '../config/config.ts';
+import type { CodeFact, Extraction, Site, Source } from '../model/index.ts';
+import { lineAt } from '../text/lines.ts';
+import type { Topology } from '../topology/index.ts';
+import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
+import { AUDIT_FILTER } from './candidates.ts';
+import { type CompiledHazardRule, compileHazardRule } from './hazard-rules.ts';
+import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
+
+let compiled: CompiledHazardRule[] | null = null;
+
+/** `environments`: env files and templates; Laravel names its driver there. */
+export function auditInput(
+  { pool }: Config,
+  { servers, poolers }: Topology,
+  environments: readonly Source[],
+): AuditInput {
+  compiled ??= hazards.map(compileHazardRule);
+  const isNamed = environments.some(({ text }) => /^DB_CONNECTION=["']?pgsql/m.test(text));
+  return {
+    rules: compiled,
+    mode: pool.mode,
+    version: pool.version,
+    hasServer: servers.length + poolers.length > 0 || isNamed,
+  };
+}
+
+/** By path. Sources are told apart by their digest, so that the edited ones of a second look are read again. */
+export async function auditCode(
+  sources: Iterable<Source>,
+  extractions: ReadonlyMap<string, Extraction>,
+  input: AuditInput,
+  cache: Map<string, Finding[]>,
+): Promise<Map<string, Finding[]>> {
+  const found = new Map<string, Finding[]>();
+  for (const source of sources) {
+    const key = `${source.path}\0${source.digest}`;
+    const findings =
+      cache.get(key) ??
+      (AUDIT_FILTER.test(source.text)
+        ? await auditSource(source, input, extractions.get(source.path)?.sites ?? [])
+        : []);
+    cache.set(key, findings);
+    if (findings.length > 0) found.set(source.path, findings);
+  }
+  return found;
+}
+
+/** What decisions have to know: LISTEN and session locks need a session of their own, session settings a look. */
+export function factsOf(findings: readonly Finding[]): CodeFact[] {
+  const telling = findings.filter(({ severity }) => severity === 'error');
+  return [
+    ...(telling.some(({ process }) => process === 'direct') ? (['needs-session'] as const) : []),
+    ...(telling.some(({ process }) => process === 'unsafe') ? (['session-settings'] as const) : []),
+  ];
+}
+
+export interface AuditResult {
+  hazards: Finding[];
+  /** Those that are told and all that say the same as one of them: each is mended. */
+  found: Finding[];
+  /** Comments that keep nothing quiet, or give no reason. */
+  suppressions: { file: string; line: number; problem: 'unused' | 'no reason' }[];
+}
+
+/** Of rules that are told once, the first finding in each folder at the top. */
+function tellOnce(hazards: readonly Finding[], { rules }: AuditInput): Finding[] {
+  const once = new Set(rules.flatMap(rule => (rule.once ? [rule.id] : [])));
+  const seen = new Set<string>();
+  return hazards.filter(({ rule, file, severity }) => {
+    if (!once.has(rule)) return true;
+    const key = `${rule}\0${severity}\0${file.includes('/') ? file.slice(0, file.indexOf('/')) : ''}`;
+    return seen.size < seen.add(key).size;
+  });
+}
+
+/** Sorted by file and line. Connection strings count where they lead to this repository's server or pooler. */
+export function settleHazards(
+  code: ReadonlyMap<string, Finding[]>,
+  sites: readonly Site[],
+  sources: ReadonlyMap<string, Source>,
+  input: AuditInput,
+): AuditResult {
+  // Without a server of its own a repository connects to one elsewhere, which may get a pooler as well.
+  const kinds = input.hasServer ? /^(?:server|published|pooler|none|local|several)$/ : /^(?!other|placeholder)/;
+  const isOurs = ({ resolution, action }: Site) =>
+    action !== 'direct' &&
+    kinds.test(resolution.kind) &&
+    (action !== 'leave' || resolution.kind === 'pooler' || !input.hasServer);
+  const marked = sites.filter(({ rule }) => rule === 'suppressed');
+  const commented = [...sources.values()].filter(({ text }) => text.includes('pool-migrate-ignore'));
+  const files = new Set([
+    ...code.keys(),
+    ...sites.filter(isOurs).map(site => site.file),
+    ...commented.map(({ path }) => path),
+  ]);
+  const result: AuditResult = { hazards: [], found: [], suppressions: [] };
+  for (const file of [...files].sort()) {
+    const source = sources.get(file);
+    if (!source) continue;
+    const own = sites.filter(site => site.file === file && isOurs(site));
+    const found = [...(code.get(file) ?? []), ...auditSites(source, own, input)];
+    const { kept, unused, unexplained } = suppress(
+      found,
+      readSuppressions(source.text),
+      marked.filter(site => site.file === file).map(site => lineAt(source.text, site.span.start)),
+    );
+    result.found.push(...kept);
+    const note = (list: readonly Suppression[], problem: 'unused' | 'no reason') =>
+      result.suppressions.push(...list.map(({ line }) => ({ file, line, problem })));
+    note(unused, 'unused');
+    note(unexplained, 'no reason');
+  }
+  result.found.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
+  result.hazards = tellOnce(result.found, input);
+  return result;
+}

@@ -1,0 +1,153 @@
+/** Hazards of sources: what breaks, or silently misbehaves, behind PgBouncer. */
+
+import type { Event } from '../../codemods/events.ts';
+import type { Hazard, Mend, RawSite, Severity, Source } from '../model/index.ts';
+import { lineStarts, positionAt } from '../text/lines.ts';
+import { mapSlice } from '../text/mapped-text.ts';
+import { goesDirect, isAudited, isSettingsFile } from './candidates.ts';
+import { readCodeSql } from './code-sql.ts';
+import { type CompiledHazardRule, concernsVersion, type FileFacts, type Item, type PoolMode } from './hazard-rules.ts';
+import { isAdo, mend } from './mend.ts';
+
+export interface AuditInput {
+  rules: readonly CompiledHazardRule[];
+  mode: PoolMode;
+  /** PgBouncer's, e.g. `1.24.1`. */
+  version: string;
+  /** The repository has a Postgres server of its own. */
+  hasServer: boolean;
+}
+
+/** A hazard with what the rule that found it says of its process, and how it is mended where that is certain. */
+export interface Finding extends Hazard {
+  process: CompiledHazardRule['process'];
+  mend: Mend | null;
+}
+
+interface Placed {
+  item: Item;
+  at: number;
+  /** The connection string that a parameter belongs to; for all else those of the file. */
+  sites: readonly RawSite[];
+}
+
+/** What the code and the SQL of a source do, in the order of the file. `sites`: the connection strings in it. */
+export async function auditSource(source: Source, input: AuditInput, sites: readonly RawSite[]): Promise<Finding[]> {
+  if (!isAudited(source.path) || isGenerated(source.text)) return [];
+  const events = await readEvents(source);
+  const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
+  const facts = speaksToOthers(imports) ? [] : await readCodeSql(events);
+  const items: Placed[] = [
+    ...events.flatMap(event => (event.kind === 'sql' ? [] : [{ item: event as Item, at: event.at, sites }])),
+    ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at, sites })),
+  ];
+  return judge(source, items, { imports, parameters: sites.flatMap(({ params }) => params) }, input);
+}
+
+/** Parsing a large file that a program wrote would take longer than all others together. */
+const isGenerated = (text: string): boolean =>
+  text.length > 300_000 &&
+  (/generated/i.test(text.slice(0, 2000)) || text.length / (text.split('\n', 5000).length + 1) > 300);
+
+const OTHER_ENGINE =
+  /^(?:duckdb|sqlite3|aiosqlite|better-sqlite3|pymysql|MySQLdb|mysql|aiomysql|clickhouse|snowflake|pyodbc|oracledb|cx_Oracle|pymssql)/;
+const OURS =
+  /^(?:_ )?(?:psycopg|asyncpg|aiopg|pg8000|sqlalchemy|django|databases|pg|postgres|knex|typeorm|sequelize|prisma|drizzle)\b/;
+
+/** A file that imports only drivers of other engines speaks their SQL. */
+const speaksToOthers = (imports: readonly string[]): boolean =>
+  imports.some(name => OTHER_ENGINE.test(name)) && !imports.some(name => OURS.test(name));
+
+/** What connection strings ask for. */
+export function auditSites(source: Source, sites: readonly RawSite[], input: AuditInput): Finding[] {
+  // Host and port of a keyword DSN are two sites of one string.
+  const items = sites
+    .filter(({ form }) => form !== 'port')
+    .flatMap((site): Placed[] => {
+      const { params, span, scheme, host, facts } = site;
+      if (host === null || facts.includes('other-scheme')) return [];
+      const kind = scheme !== '' ? [`scheme=${scheme.toLowerCase()}`] : isAdo(site, source.text) ? ['form=ado'] : [];
+      const others = [...params.map(decode), ...kind];
+      return others.map(name => ({
+        item: { kind: 'parameter', name, at: span.start, others },
+        at: span.start,
+        sites: [site],
+      }));
+    });
+  return judge(source, items, { imports: [], parameters: [] }, input);
+}
+
+const decode = (parameter: string): string => {
+  try {
+    return decodeURIComponent(parameter.replace(/\+/g, ' '));
+  } catch {
+    return parameter;
+  }
+};
+
+function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, input: AuditInput): Finding[] {
+  const starts = lineStarts(source.text);
+  const found: Finding[] = [];
+  const file = { path: source.path, ...about };
+  // What goes direct anyway is told, and breaks nothing.
+  const isAside = goesDirect(source.path) || isDump(source.text);
+  for (const { item, at, sites } of items.sort((a, b) => a.at - b.at)) {
+    for (const rule of rulesFor(input, item.kind)) {
+      // Once a file is enough for a library.
+      if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
+      if (!rule.matches(item, file)) continue;
+      const role = item.kind === 'parameter' ? (sites[0]?.role ?? '') : '';
+      const { line, column } = positionAt(starts, at);
+      found.push({
+        file: source.path,
+        line,
+        column,
+        rule: rule.id,
+        severity: isAside || /^(?:docs|prose|comment)$/.test(role) ? 'note' : (rule.severity[input.mode] as Severity),
+        modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
+        message: rule.message,
+        fix: rule.fix,
+        process: rule.process,
+        mend: rule.edit ? mend(rule.edit, item, sites, source.text) : null,
+      });
+    }
+  }
+  // A dump says the same thing for each of its tables.
+  const isSame = (one: Finding, other: Finding) =>
+    other.rule === one.rule && (isDump(source.text) || other.line === one.line);
+  return found.filter((one, i) => !found.slice(0, i).some(other => isSame(one, other)));
+}
+
+const active = new WeakMap<AuditInput, Map<Item['kind'], CompiledHazardRule[]>>();
+
+/** The rules that can match an item of that kind, in that mode and version. */
+function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazardRule[] {
+  const known = active.get(input) ?? new Map<Item['kind'], CompiledHazardRule[]>();
+  active.set(input, known);
+  const before = known.get(kind);
+  if (before) return before;
+  const rules = input.rules.filter(
+    rule =>
+      rule.kind === kind &&
+      rule.severity[input.mode] &&
+      concernsVersion(rule, input.version) &&
+      (!rule.needsServer || input.hasServer),
+  );
+  known.set(kind, rules);
+  return rules;
+}
+
+const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));
+
+async function readEvents({ path, text }: Source): Promise<Event[]> {
+  if (/\.pyi?$/i.test(path)) return (await import('../../codemods/python-events.ts')).readPythonEvents(text);
+  if (/\.(?:[cm]?[jt]s|[jt]sx)$/i.test(path))
+    return (await import('../../codemods/javascript-events.ts')).readJavaScriptEvents(text, path);
+  if (/\.sql$/i.test(path)) return [{ kind: 'sql', value: mapSlice(text, 0, text.length), callee: 'psql' }];
+  if (isSettingsFile(path)) {
+    const settings = await import('../../codemods/setting-events.ts');
+    if (/\.ya?ml/i.test(path)) return settings.readYamlEvents(text);
+    return /\.properties$/i.test(path) ? settings.readPropertiesEvents(text) : settings.readEnvironmentEvents(text);
+  }
+  return (await import('../../codemods/token-events.ts')).readTokenEvents(text, path);
+}

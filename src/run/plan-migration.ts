@@ -1,0 +1,66 @@
+/** The stages in order, from the directory to a plan that holds. Nothing is written. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { loadConfig, loadRules } from '../config/config.ts';
+import type { Extracted } from '../extract/index.ts';
+import { UsageError } from '../model/errors.ts';
+import type { Change, Source, World } from '../model/index.ts';
+import { type Plan, type PlanOptions, planOnce } from '../plan/index.ts';
+import type { Finding } from '../routes/index.ts';
+import { isManifest } from '../topology/index.ts';
+import { verifyPlan } from '../verify/index.ts';
+import { readWorld } from './read-world.ts';
+/** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
+export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
+  const root = resolve(options.cwd ?? '.');
+  if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
+  const found = await loadConfig(root, options.config);
+  const config = options.overrides ? options.overrides(found) : found;
+  const rules = await loadRules(root, config);
+  const world = await readWorld(root, config, options.includeIgnoredEnv ?? false);
+  const cache = new Map<string, Extracted>();
+  const audits = new Map<string, Finding[]>();
+  const once = (sources: World, refused: ReadonlySet<string>, isCheck = false) => {
+    // What nobody chose stays pending: a check must not take it for an edit that was forgotten.
+    const chosen = isCheck && options.only ? { ...options, only: new Set<string>() } : options;
+    return planOnce(sources, root, config, rules, chosen, refused, cache, audits);
+  };
+  const plan = await settle(world, once);
+  const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
+  return hasRunbook ? (await import('../size/fill-runbook.ts')).fillRunbook(plan) : plan;
+}
+
+const isNewManifest = ({ kind, file, after }: Change): boolean =>
+  kind === 'create' && /\.ya?ml$/.test(file) && isManifest(after);
+
+/**
+ * The post-condition of every edit: a plan over the edited texts is empty, and untouched sites decide as before. A file
+ * that fails is refused, and what depends on it is planned again without it.
+ */
+async function settle(
+  world: World,
+  once: (sources: World, refused: ReadonlySet<string>, isCheck?: boolean) => Promise<Plan>,
+): Promise<Plan> {
+  const refused = new Map<string, string>();
+  for (let round = 0; ; round++) {
+    const plan = await once(world, new Set(refused.keys()));
+    const modified = plan.changes.filter(change => change.kind === 'modify');
+    const sources = new Map(world.sources);
+    const audited = new Map(world.audited);
+    for (const { file, after } of modified) {
+      const place = sources.has(file) ? sources : audited;
+      place.set(file, { ...(place.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+    }
+    // A new manifest is part of what the edited files lead to.
+    for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {
+      const newline = after.includes('\r\n') ? '\r\n' : '\n';
+      sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
+    }
+    const faults =
+      modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set(), true));
+    if (faults.length === 0 || round === 5) {
+      return { ...plan, refused: [...plan.refused, ...[...refused].map(([file, reason]) => ({ file, reason }))] };
+    }
+    for (const { file, reason } of faults) refused.set(file, reason);
+  }
+}

@@ -1,0 +1,136 @@
+/** Reads what a plan needs from disk: first what tells the topology, then the files that can hold a site. */
+
+import { isComposeFile, isComposePath, isEnvironmentFile, isOddCompose } from '../../codemods/paths.ts';
+import type { Config } from '../config/config.ts';
+import { buildMatcher, discover, type Filter, type Matcher, readSource } from '../discover/index.ts';
+import type { Failure, Source, World } from '../model/index.ts';
+import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from '../routes/index.ts';
+import { baseOf, isInside } from '../text/paths.ts';
+import { initMounts, readTopology } from '../topology/index.ts';
+import { findLocalEnvironments } from './local-env.ts';
+import { candidateFilter, FIRST_LITERALS, furtherLiterals, isAlwaysRead } from './prefilter.ts';
+export async function readWorld(root: string, config: Config, includeIgnoredEnv: boolean): Promise<World> {
+  const { paths: tracked, untracked, select } = await discover(root, config.include, config.exclude);
+  const isAsset = ownAssets(config);
+  const sources = new Map<string, Source>();
+  const failures: Failure[] = [];
+  const audited = new Map<string, Source>();
+  const read = (path: string, filter: Filter | null): void => {
+    if (sources.has(path)) return;
+    const { source, failure } = readSource(root, path, filter);
+    if (source) sources.set(path, source);
+    if (failure) failures.push(failure);
+  };
+  const known = select(tracked);
+  const first = known.filter(path => !isAsset(path));
+  readNamed(first, read);
+  let search = prepareSearch(sources, config);
+  searchFiles(first, search, read, sources, audited);
+  // Git has been looking for these meanwhile.
+  const all = await untracked;
+  const found = select(all);
+  const second = found.filter(path => !isAsset(path));
+  readNamed(second, read);
+  const whole = prepareSearch(sources, config);
+  // A new compose file can bring names that say something about the files that were passed over.
+  if (whole.id !== search.id) searchFiles(first, whole, read, sources, audited);
+  search = whole;
+  searchFiles(second, search, read, sources, audited);
+  const { topology } = readTopology(sources, config);
+  const local = new Map<string, Source>();
+  for (const path of findLocalEnvironments(root, sources, topology)) {
+    const { source } = readSource(root, path, null);
+    if (source) (includeIgnoredEnv ? sources : local).set(path, source);
+  }
+  const byPath = (sources: Map<string, Source>) => new Map([...sources].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return {
+    sources: byPath(sources),
+    local,
+    audited: byPath(audited),
+    failures,
+    filesScanned: known.length + found.length,
+    filesSkipped: tracked.length + all.length - known.length - found.length,
+  };
+}
+
+type Read = (path: string, filter: Filter | null) => void;
+
+const SERVICES: Filter = { bytes: buildMatcher(['services:']), text: [/^services:/m] };
+/** Scripts of a package that migrate with the values of an env file. */
+const MIGRATES: Filter = { bytes: null, text: [/"[^"\n]*migrat[^"\n]*"\s*:\s*"/i] };
+
+/** What tells the topology, and other files that matter whatever they hold. */
+function readNamed(paths: readonly string[], read: Read): void {
+  for (const path of paths) {
+    if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
+    else if (baseOf(path) === 'package.json') read(path, MIGRATES);
+    else if (isOddCompose(path)) read(path, SERVICES);
+  }
+}
+
+interface Search {
+  /** The same for the same search. */
+  id: string;
+  bytes: Matcher;
+  site: RegExp;
+  /** What services start tells whether they migrate, so these scripts are read whatever they hold. */
+  scripts: ReadonlySet<string>;
+  /** Files and folders that a new server runs: they may make roles. */
+  mounts: readonly string[];
+}
+
+function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Search {
+  const { topology } = readTopology(sources, config);
+  const literals = [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS, ...furtherLiterals(topology, config)])];
+  const scripts = namedScripts(sources);
+  const mounts = initMounts(topology.composeFiles);
+  return {
+    mounts,
+    id: [...literals, ...scripts, ...mounts].join('\0'),
+    bytes: buildMatcher(literals),
+    site: candidateFilter(topology, config),
+    scripts,
+  };
+}
+
+/** One look at every file: those that can hold a site are sources, others that do something to a session are for the audit. */
+function searchFiles(
+  paths: readonly string[],
+  { bytes, site, scripts, mounts }: Search,
+  read: Read,
+  sources: Map<string, Source>,
+  audited: Map<string, Source>,
+): void {
+  const plain: Filter = { bytes, text: [site] };
+  const code: Filter = { bytes, text: [site, AUDIT_FILTER] };
+  for (const path of paths) {
+    if (sources.has(path)) continue;
+    if (scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path))) {
+      read(path, null);
+      continue;
+    }
+    const isCode = isAudited(path);
+    read(path, isCode ? code : plain);
+    const source = isCode ? sources.get(path) : undefined;
+    if (!source || site.test(source.text)) continue;
+    sources.delete(path);
+    audited.set(path, source);
+  }
+}
+
+/** Base names of scripts that compose files and Dockerfiles start. */
+function namedScripts(sources: ReadonlyMap<string, Source>): Set<string> {
+  const names = new Set<string>();
+  for (const { path, text } of sources.values()) {
+    if (!isComposeFile(path, text) && !/Dockerfile/i.test(path)) continue;
+    for (const [name] of text.matchAll(/[\w.-]+\.(?:sh|bash)\b|\b(?:docker-)?entrypoint\b|\b(?:pre)?start\b/g))
+      names.add(name);
+  }
+  return names;
+}
+
+/** Files that this tool generates are no places to migrate. */
+function ownAssets(config: Config): (path: string) => boolean {
+  const { directory, statusScript, runbook } = config.assets;
+  return path => path.startsWith(`${directory}/`) || path === statusScript || path === runbook;
+}

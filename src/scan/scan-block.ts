@@ -1,0 +1,116 @@
+/** Finds the endpoints of a block of settings: URLs and DSNs in values, and hosts with their ports in two values. */
+
+import type { Part, RawSite } from '../model/index.ts';
+import type { MappedText } from '../text/mapped-text.ts';
+import { classifyPart } from '../text/part.ts';
+import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from './scan-value.ts';
+
+export interface Setting {
+  key: string;
+  value: MappedText;
+  scope: Scope;
+}
+
+/** `block` names the block within its file, so that pairs of different blocks never meet. */
+export function scanBlock(
+  settings: Setting[],
+  block: string,
+  context: ScanContext,
+  options: { form?: 'argument'; isPostgres?: boolean; credentials?: Credentials } = {},
+): RawSite[] {
+  const found: RawSite[] = [];
+  const split: { setting: Setting; part: Part; isHost: boolean }[] = [];
+  for (const setting of settings) {
+    const scope = { ...setting.scope, key: setting.key };
+    const isHost = isHostKey(setting.key);
+    if (isHost || isPortKey(setting.key)) {
+      const part = classifyPart(setting.value, { start: 0, end: setting.value.text.length });
+      if (part.kind !== 'hole' && setting.value.text !== '') {
+        split.push({ setting, part, isHost });
+        continue;
+      }
+    }
+    found.push(...scanValue(setting.value, scope, context));
+  }
+  for (const { setting, part, isHost } of split) {
+    const partner = split.find(other => other.isHost !== isHost && samePair(other.setting.key, setting.key, isHost));
+    const host = isHost ? part : (partner?.part ?? null);
+    const port = isHost ? (partner?.part ?? null) : part;
+    if (!isRelevant(setting.key, host, port, context, options.isPostgres ?? false)) continue;
+    const base = hostBase((isHost ? setting : (partner?.setting ?? setting)).key, isHost || partner !== undefined);
+    found.push({
+      ...emptySite({ ...setting.scope, key: setting.key }),
+      ...(options.credentials ??
+        readCredentials(
+          settings.filter(({ scope }) => scope.role === setting.scope.role),
+          base,
+        )),
+      form: options.form ?? (isHost ? 'host' : 'port'),
+      span: part.span,
+      host: isHost ? part : null,
+      port: isHost ? null : part,
+      group: `${block}:${base}`,
+      portSlot: isHost && !partner && part.kind === 'literal' ? (setting.scope.portSlot ?? null) : null,
+    });
+  }
+  return found;
+}
+
+type Credentials = Pick<RawSite, 'user' | 'database'>;
+
+/** User and database that stand beside a host, as far as they are literal. `base`: what the names begin with. */
+export function readCredentials(settings: readonly Pick<Setting, 'key' | 'value'>[], base = ''): Credentials {
+  const find = (ending: RegExp) => {
+    const all = settings.filter(({ key, value }) => ending.test(key) && /^[\w.-]+\s*$/.test(value.text));
+    const own = all.filter(({ key }) => key.toLowerCase().startsWith(base));
+    return (own.length === 1 ? own[0] : null)?.value.text.trim() ?? null;
+  };
+  return {
+    user: find(/(?:^|[_.-])(?:USER(?:_?NAME)?|PGUSER)$/i),
+    database: find(/(?:^|[_.-])(?:DB|DATABASE|NAME|DB_?NAME|DATABASE_?NAME|PGDATABASE)$/i),
+  };
+}
+
+const HOST_KEY = /(?:^|[_.\-:]|(?<=[a-z])(?=H))(?:HOST(?:_?NAME|_?ADDR)?|SERVER(?:_?NAME)?|ADDR(?:ESS)?|ENDPOINT)$/i;
+const PORT_KEY = /(?:^|[_.\-:]|(?<=[a-z])(?=P))PORT(?:_NUMBER)?$/i;
+
+export const isHostKey = (key: string): boolean => /^PGHOST(?:ADDR)?$/i.test(key) || HOST_KEY.test(key);
+export const isPortKey = (key: string): boolean => /^PGPORT$/i.test(key) || PORT_KEY.test(key);
+
+/** E.g.: `DB_HOST` → `db`, `PGHOST` → `pg`, `HOST` → ''. */
+const hostBase = (key: string, isHost: boolean): string =>
+  key
+    .replace(isHost ? /(?:HOST(?:_?NAME|_?ADDR)?|SERVER(?:_?NAME)?|ADDR(?:ESS)?|ENDPOINT)$/i : /PORT(?:_NUMBER)?$/i, '')
+    .replace(/[_.\-:]+$/, '')
+    .toLowerCase();
+
+function samePair(a: string, b: string, aIsPort: boolean): boolean {
+  const [host, port] = aIsPort ? [b, a] : [a, b];
+  return hostBase(host, true) === hostBase(port, false);
+}
+
+/** Keys that speak of a database that can be Postgres. */
+export const isDatabaseKey = (key: string): boolean =>
+  /(?:^|[_.-])(?:PG|POSTGRES(?:QL)?|PSQL|DB|DATABASE|SQL|SQLALCHEMY|TYPEORM|DATASOURCE)(?=[_.-]|$|[0-9])|^PG|POSTGRES|(?:^|[_.-])DB(?=[A-Z_])/i.test(
+    key,
+  ) &&
+  !/MYSQL|MSSQL|MARIA|MONGO|REDIS|INFLUX|COUCH|SCYLLA|CASSANDRA|CLICKHOUSE|RABBIT|ELASTIC|NEO4J|VECTOR_?DB_HOST/i.test(
+    key,
+  );
+
+/** A word like `HOST` says little: a value that is a known name, or a port that leads to a server, says more. */
+function isRelevant(
+  key: string,
+  host: Part | null,
+  port: Part | null,
+  context: ScanContext,
+  isPostgres: boolean,
+): boolean {
+  if (host?.value && context.names.has(host.value.toLowerCase())) return true;
+  const database = isPostgres || isDatabaseKey(key);
+  // 0.0.0.0 is where a server listens, not where a client goes.
+  if (!database && host?.value === '0.0.0.0') return false;
+  if (host?.value && isLocalName(host.value) && port?.value && context.ports.has(port.value)) return true;
+  if (!database) return false;
+  return (host ?? port)?.value !== null || (host ?? port)?.kind === 'variable';
+}

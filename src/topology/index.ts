@@ -1,0 +1,8 @@
+/** Servers and poolers, and where an endpoint leads. */
+export { baseFileOf, findBase, withBase } from './extends.ts';
+export { initMounts } from './init-mounts.ts';
+export { isManifest, readManifests } from './manifests.ts';
+export { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkload } from './postgres-workload.ts';
+export { readTopology } from './read-topology.ts';
+export { type Endpoint, resolveEndpoint } from './resolve.ts';
+export { buildTopology, isManifestServer, resolveText, type Topology } from './topology.ts';

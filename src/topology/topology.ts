@@ -1,0 +1,267 @@
+/** Which services are Postgres, under which names and ports they answer, and who uses them. */
+import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { holdsData, imageName, isPoolerImage, isServerImage } from '../images/names.ts';
+import type { Published, Server } from '../model/index.ts';
+import { dirOf, joinPath } from '../text/paths.ts';
+import { baseFileOf, withBase } from './extends.ts';
+
+export interface Topology {
+  servers: Server[];
+  poolers: Server[];
+  /** Servers of other engines that answer under a Postgres scheme, such as CockroachDB. */
+  others: Server[];
+  composeFiles: ComposeFile[];
+  /** Stack of each compose file: its directory, or that of the file which includes it. */
+  stacks: Map<string, string>;
+  /** The configuration names the servers: then each of several is meant, by its own name. */
+  isConfigured: boolean;
+  /** Name of the pooler in manifests, which its owner deploys: what has it is pooled already. */
+  poolHost: string;
+  /** Host ports that something in the stack publishes already. */
+  takenPorts: Set<number>;
+}
+
+/** What topology reads besides compose files. */
+export interface TopologyInput {
+  composeFiles: ComposeFile[];
+  /** Variables of env files and templates, by directory. */
+  environments: Map<string, Map<string, string>>;
+  /** Text of a Dockerfile that a service builds, or null. */
+  readDockerfile(path: string): string | null;
+  /** Servers of other manifests (Kubernetes). */
+  manifests: Server[];
+  /** Configured service names that are this repository's Postgres; empty where topology decides. */
+  named: readonly string[];
+  poolHost: string;
+}
+
+export function buildTopology(input: TopologyInput): Topology {
+  const stacks = assignStacks(input.composeFiles);
+  const found = new Map<string, Server>();
+  const takenPorts = new Set<number>();
+  for (const file of input.composeFiles) {
+    const stack = stacks.get(file.path) ?? dirOf(file.path);
+    const environment = input.environments.get(stack) ?? new Map();
+    for (const own of file.services) {
+      const service = withBase(file, own, input.composeFiles);
+      for (const port of service.ports) {
+        const value = portValue(port.published ?? '', environment);
+        if (value !== null) takenPorts.add(value);
+      }
+      const recognised = recognise(service, file, input);
+      if (recognised) mergeServer(found, stack, service, file, recognised, environment);
+    }
+  }
+  const isNamed = (server: Server) =>
+    input.named.length === 0 || input.named.some(name => server.names.includes(name.toLowerCase()));
+  for (const file of input.composeFiles) addLinks(file, stacks, found);
+  // An override file may add ports or names to a service that another file of the stack defines.
+  for (const file of input.composeFiles) extendDefined(file, stacks, found, input);
+  const all = [...found.values(), ...input.manifests];
+  return {
+    servers: all.filter(server => server.kind === 'postgres' && isNamed(server)),
+    poolers: all.filter(server => server.kind === 'pooler'),
+    others: all.filter(server => server.kind === 'other-engine' || (server.kind === 'postgres' && !isNamed(server))),
+    composeFiles: input.composeFiles,
+    isConfigured: input.named.length > 0,
+    poolHost: input.poolHost,
+    stacks,
+    takenPorts,
+  };
+}
+
+/** Files of one directory run together or instead of one another; an included or extended file belongs to the one that names it. */
+function assignStacks(files: ComposeFile[]): Map<string, string> {
+  const stacks = new Map(files.map(file => [file.path, dirOf(file.path)]));
+  for (let round = 0; round < 5; round++) {
+    for (const file of files) {
+      const bases = file.services.flatMap(service => baseFileOf(file, service) ?? []);
+      for (const path of [...file.includes.map(include => joinPath(dirOf(file.path), include)), ...bases]) {
+        if (stacks.has(path)) stacks.set(path, stacks.get(file.path) ?? dirOf(file.path));
+      }
+    }
+  }
+  return stacks;
+}
+
+interface Recognition {
+  kind: Server['kind'];
+  port: number;
+  evidence: string;
+}
+
+/** Defined by Kubernetes manifests only. */
+export const isManifestServer = (server: Server, { composeFiles }: Pick<Topology, 'composeFiles'>): boolean =>
+  !server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
+
+function recognise(service: ComposeService, file: ComposeFile, input: TopologyInput): Recognition | null {
+  const image = imageName(service.image);
+  const build = service.build === null ? '' : `${service.build}/${service.dockerfile ?? ''}`.toLowerCase();
+  if (isPoolerImage(image) || isPoolerImage(build) || (service.build !== null && isPoolerImage(service.name))) {
+    return { kind: 'pooler', port: poolerPort(service, image), evidence: `image or build of ${service.name}` };
+  }
+  if (/cockroach|yugabyte/.test(image)) {
+    return {
+      kind: 'other-engine',
+      port: image.includes('cockroach') ? 26257 : 5433,
+      evidence: `image ${service.image}`,
+    };
+  }
+  if (isServerImage(image) && !runsSomethingElse(service)) {
+    return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
+  }
+  const base = service.build === null ? null : dockerfileBase(service, file, input);
+  if (base !== null && isServerImage(imageName(base)) && !runsSomethingElse(service)) {
+    return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base}` };
+  }
+  if (image !== '' && /mysql|mariadb|mongo|redis|rabbit|mssql|oracle|clickhouse|elastic/.test(image)) return null;
+  const mounts = service.volumes.map(volume => volume.slice(volume.indexOf(':') + 1));
+  if (holdsData(image, mounts)) {
+    return { kind: 'postgres', port: serverPort(service), evidence: 'a data volume at /var/lib/postgresql' };
+  }
+  const setsPassword = service.environment.some(entry =>
+    /^POSTGRES_(?:PASSWORD(?:_FILE)?|HOST_AUTH_METHOD)$/.test(entry.key),
+  );
+  if (
+    setsPassword &&
+    /pg_isready/.test(service.healthcheck ?? '') &&
+    !/-h\s+(?!localhost|127)/.test(service.healthcheck ?? '')
+  ) {
+    return { kind: 'postgres', port: serverPort(service), evidence: 'POSTGRES_PASSWORD and a pg_isready health check' };
+  }
+  return null;
+}
+
+/** A service with a Postgres image that runs a program of its own, such as a backup job. */
+const runsSomethingElse = (service: ComposeService): boolean =>
+  service.command !== '' &&
+  !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|(?:exec|gosu postgres|su-exec postgres)\s+postgres\s/.test(
+    service.command,
+  );
+
+function dockerfileBase(service: ComposeService, file: ComposeFile, input: TopologyInput): string | null {
+  const context = joinPath(dirOf(file.path), service.build ?? '.');
+  const text = input.readDockerfile(joinPath(context, service.dockerfile ?? 'Dockerfile'));
+  const stages = [...(text ?? '').matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/gim)];
+  const last = stages.at(-1)?.[1];
+  if (!last) return null;
+  const stage = stages.find(candidate => candidate[2]?.toLowerCase() === last.toLowerCase());
+  return stage?.[1] ?? last;
+}
+
+function serverPort(service: ComposeService): number {
+  const flag = /(?:^|\s)(?:-p\s*|-c\s*port=|--port[= ])(\d{2,5})\b/.exec(service.command)?.[1];
+  const variable = service.environment.find(entry => entry.key === 'PGPORT' || entry.key === 'POSTGRESQL_PORT_NUMBER');
+  return Number(flag ?? resolveText(variable?.value ?? '', new Map()) ?? 5432) || 5432;
+}
+
+function poolerPort(service: ComposeService, image: string): number {
+  const variable = service.environment.find(entry => /^(?:PGBOUNCER_)?(?:LISTEN_)?PORT$|^LISTEN_PORT$/.test(entry.key));
+  const value = Number(resolveText(variable?.value ?? '', new Map()));
+  if (value > 0) return value;
+  const target = Number(service.ports[0]?.target);
+  if (target > 0) return target;
+  return /pgpool/.test(image) ? 5432 : service.image?.includes('edoburu') ? 5432 : 6432;
+}
+
+function mergeServer(
+  found: Map<string, Server>,
+  stack: string,
+  service: ComposeService,
+  file: ComposeFile,
+  recognised: Recognition,
+  environment: Map<string, string>,
+): void {
+  const id = `${stack}\0${service.name}`;
+  const definition = { file: file.path, line: service.line };
+  const server = found.get(id);
+  if (server) {
+    server.definitions.push(definition);
+    addNames(server, service, environment, recognised.port);
+    return;
+  }
+  const value = (pattern: RegExp) =>
+    resolveText(service.environment.find(entry => pattern.test(entry.key))?.value ?? '', environment);
+  const created: Server = {
+    ...recognised,
+    stack,
+    service: service.name,
+    definitions: [definition],
+    names: [],
+    published: [],
+    user: value(/^POSTGRES(?:QL)?_USER(?:NAME)?$/),
+    database: value(/^POSTGRES(?:QL)?_(?:DB|DATABASE)$/),
+    major: Number(/:(\d{1,2})\b/.exec(service.image ?? '')?.[1]) || null,
+    profiles: service.profiles,
+  };
+  found.set(id, created);
+  addNames(created, service, environment, recognised.port);
+}
+
+function addNames(server: Server, service: ComposeService, environment: Map<string, string>, port: number): void {
+  const names = [service.name, service.containerName, service.hostname, ...service.aliases];
+  for (const name of names) {
+    const text = name === null ? null : resolveText(name, environment);
+    if (text && !server.names.includes(text.toLowerCase())) server.names.push(text.toLowerCase());
+  }
+  const inner = [...service.ports.map(({ target }) => target), ...service.expose, service.command];
+  server.ownVariables = [
+    ...new Set([
+      ...(server.ownVariables ?? []),
+      ...inner.flatMap(text => [...text.matchAll(/\$\{?(\w*PORT\w*)/g)].map(([, name = '']) => name)),
+    ]),
+  ];
+  for (const mapping of service.ports) {
+    if (resolveText(mapping.target, environment) !== String(port) || mapping.published === null) continue;
+    const published: Published = {
+      raw: mapping.published,
+      variable: /^\$\{?(\w+)/.exec(mapping.published)?.[1] ?? null,
+      value: portValue(mapping.published, environment),
+      address: mapping.address,
+    };
+    if (!server.published.some(known => known.raw === published.raw)) server.published.push(published);
+  }
+}
+
+/** `links: ["db:postgres"]` gives the linked server a further name. */
+function addLinks(file: ComposeFile, stacks: Map<string, string>, found: Map<string, Server>): void {
+  for (const link of file.services.flatMap(service => service.links)) {
+    const [target, alias] = link.split(':');
+    const server = found.get(`${stacks.get(file.path)}\0${target}`);
+    if (server && alias && !server.names.includes(alias.toLowerCase())) server.names.push(alias.toLowerCase());
+  }
+}
+
+function extendDefined(
+  file: ComposeFile,
+  stacks: Map<string, string>,
+  found: Map<string, Server>,
+  input: TopologyInput,
+): void {
+  const stack = stacks.get(file.path) ?? '';
+  for (const service of file.services) {
+    const server = found.get(`${stack}\0${service.name}`);
+    if (server && !server.definitions.some(definition => definition.file === file.path)) {
+      addNames(server, service, input.environments.get(stack) ?? new Map(), server.port);
+    }
+  }
+}
+
+/** Replaces `${VAR:-default}` by the variable's value or its default; null where a variable has neither. */
+export function resolveText(text: string, environment: ReadonlyMap<string, string>): string | null {
+  let missing = false;
+  let value = text;
+  for (let round = 0; round < 5 && value.includes('$'); round++) {
+    value = value.replace(/\$\{(\w+)(?::?[-=]([^${}]*))?(?::?\?[^{}]*)?\}|\$(\w+)/g, (_, name, fallback, bare) => {
+      const known = environment.get(name ?? bare) || fallback;
+      if (known === undefined) missing = true;
+      return known ?? '';
+    });
+  }
+  return missing || value.includes('${') ? null : value;
+}
+
+function portValue(text: string, environment: ReadonlyMap<string, string>): number | null {
+  const value = Number(resolveText(text, environment) || Number.NaN);
+  return Number.isInteger(value) && value > 0 ? value : null;
+}

@@ -1,0 +1,2 @@
+/** The plan is read again. */
+export { verifyPlan } from './verify.ts';

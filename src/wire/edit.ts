@@ -1,0 +1,177 @@
+/** From decisions to edits: replacements at the sites, and all that has to come with them. */
+
+import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { insertService } from '../../codemods/compose-service.ts';
+import { isSwarmPath } from '../../codemods/paths.ts';
+import type { Newline, Server, Site } from '../model/index.ts';
+import { isManifestServer } from '../topology/index.ts';
+import { routingProblem } from './databases.ts';
+import { insertIntoCode } from './insert-code.ts';
+import { directValue, insertCompanions } from './insert-companions.ts';
+import { insertDirectCommands } from './insert-direct-commands.ts';
+import { insertDocuments } from './insert-documents.ts';
+import { insertIntoEnvironments } from './insert-environments.ts';
+import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
+import { insertMends } from './insert-mends.ts';
+import { insertPassThroughs } from './insert-pass-throughs.ts';
+import { insertPoolers } from './insert-poolers.ts';
+import { insertSplits } from './split-readers.ts';
+import { type EditInput, type EditResult, type EditState, leadsTo, serverOf, toReview } from './state.ts';
+import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
+export function planEdits(input: EditInput): EditResult {
+  const state: EditState = {
+    ...input,
+    edits: [],
+    created: [],
+    refusals: [],
+    notes: [],
+    pooled: [],
+    pools: new Map(),
+    connectQueries: new Map(),
+    newlineOf: file => input.sources.get(file)?.newline ?? '\n',
+  };
+  keepRefusedGroups(state);
+  choosePools(state);
+  for (const site of state.pooled) replaceSite(site, state);
+  insertMends(state);
+  if (state.pooled.length === 0) return state;
+  insertDirectCommands(state);
+  insertSplits(state, site => directValue(site, state));
+  insertCompanions(state);
+  insertPassThroughs(state);
+  insertPoolers(state);
+  insertManifests(state);
+  insertIntoEnvironments(state);
+  insertIntoCode(state);
+  insertDocuments(state);
+  return state;
+}
+
+/** A group with a part in a refused file is not touched anywhere. */
+function keepRefusedGroups({ sites, refused }: EditState): void {
+  const lost = new Set(sites.filter(site => refused.has(site.file)).map(site => site.decision));
+  for (const site of sites) {
+    if (site.action === 'pooled' && lost.has(site.decision))
+      toReview(site, 'file-refused', 'Its file, or that of a value that belongs to it, could not be changed safely.');
+  }
+}
+
+/** The server and the others of its stack that became pooled: one pooler leads to all of them, by database. */
+function neighboursOf(server: Server, { sites, topology }: EditState): Server[] {
+  const pooled = new Set(sites.filter(site => site.action === 'pooled').map(site => serverOf(site, sites)));
+  return topology.servers.filter(
+    other => other === server || (topology.isConfigured && other.stack === server.stack && pooled.has(other)),
+  );
+}
+
+/** A pooled site needs a pooler that can be put in front of its server. */
+function choosePools(state: EditState): void {
+  const { sites, topology, config } = state;
+  const found: { site: Site; server: Server; pool: Pool }[] = [];
+  for (const site of sites.filter(({ action }) => action === 'pooled')) {
+    const server = serverOf(site, sites);
+    if (!server) {
+      toReview(site, 'undecided', 'The server behind this place could not be told.');
+      continue;
+    }
+    const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config);
+    for (const one of pool.servers) state.pools.set(one, pool);
+    found.push({ site, server, pool });
+  }
+  const places = new Map(
+    [...state.pools].map(([server, pool]) => [server, pool.existing ? null : problemOf(server, state)]),
+  );
+  // All are asked before any changes, because the databases of one server speak against those of another.
+  const routes = found.map(({ site, pool }) => routingProblem(site, pool, state));
+  for (const [i, { site, server, pool }] of found.entries()) {
+    const problem = places.get(server) ?? routes[i];
+    if (isManifestServer(server, state.topology)) {
+      chooseManifestPool(site, server, pool);
+    } else if (problem) {
+      toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
+    } else if (site.resolution.kind === 'published' && pool.published === null) {
+      toReview(
+        site,
+        'pooler-not-published',
+        `The pooler ${pool.host} is not published on the host; publish its port first.`,
+      );
+    }
+  }
+  for (const site of sites.filter(site => site.action === 'pooled')) {
+    const server = serverOf(site, sites) as Server;
+    const pool = state.pools.get(server) as Pool;
+    const text = state.sources.get(site.file)?.text ?? '';
+    site.replacement = replacedText(site, text, replacementsFor(withServer(site, server), pool));
+    if ((site.safety === 'safe' || state.unsafe) && (state.only?.has(site.decision) ?? true)) state.pooled.push(site);
+  }
+  keepIdleDocuments(state);
+}
+
+/**
+ * Documents, scripts and smoke tests follow the applications: where none of those goes through the pool yet, they would tell what
+ * is not so, or reach a pooler that nothing else uses.
+ */
+function keepIdleDocuments(state: EditState): void {
+  const isDocument = ({ role }: Site) => role === 'docs' || role === 'prose';
+  const isAside = (site: Site) => isDocument(site) || site.format === 'shell' || site.facts.includes('smoke-test');
+  for (const pool of new Set(state.pools.values())) {
+    const own = state.pooled.filter(site => leadsTo(pool, site, state));
+    const leftOut = state.sites.some(
+      site => site.action === 'pooled' && !state.pooled.includes(site) && !isAside(site) && leadsTo(pool, site, state),
+    );
+    if (own.some(site => (leftOut ? !isAside(site) : !isDocument(site)))) continue;
+    for (const site of own) {
+      toReview(
+        site,
+        'documents-only',
+        'No application goes through the pool yet (see the other places), so what only goes with them stays as it is.',
+      );
+    }
+    state.pooled = state.pooled.filter(site => !own.includes(site));
+  }
+}
+
+const withServer = (site: Site, server: Server): Site =>
+  site.resolution.kind === 'published' ? site : { ...site, resolution: { kind: 'server', server } };
+
+function problemOf(server: Server, { topology, refused, config, sources }: EditState): string | null {
+  const files = server.definitions.map(({ file }) => file);
+  const composed = files.filter(file => topology.composeFiles.some(compose => compose.path === file));
+  const lost = composed.find(file => refused.has(file) || !sources.has(file));
+  if (lost) return `${lost} was refused.`;
+  const swarm = composed.find(isSwarmPath);
+  if (swarm) return `it is defined in ${swarm} too, and a swarm stack can't build the image.`;
+  for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {
+    const service = file.services.find(candidate => candidate.name === server.service);
+    if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;
+    if (file.services.some(candidate => candidate.name === config.pool.host))
+      return `${file.path} has a service ${config.pool.host} that is no pooler.`;
+    const reason = service ? placeProblem(file, service, sources.get(file.path)?.newline ?? '\n') : null;
+    if (reason) return `${file.path}: ${reason}.`;
+    if (topology.others.some(other => other.service === server.service)) return 'several servers share its name.';
+  }
+  return null;
+}
+
+/** Why the service could not be inserted after the server's, told by trying. */
+function placeProblem(file: ComposeFile, service: ComposeService, newline: Newline): string | null {
+  const trial = { name: 'x', port: 1, published: null, address: null, buildContext: '.', upstreamPort: 1 };
+  try {
+    insertService(
+      file,
+      service,
+      { ...trial, profiles: [], others: [], routes: [], settings: [], confDirectory: '.', statsVolume: null },
+      newline,
+    );
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function replaceSite(site: Site, state: EditState): void {
+  const server = serverOf(site, state.sites) as Server;
+  for (const { span, text } of replacementsFor(withServer(site, server), state.pools.get(server) as Pool)) {
+    state.edits.push({ file: site.file, span, text, unit: site.decision, safety: site.safety });
+  }
+}

@@ -1,0 +1,133 @@
+/** The PgBouncer section of the README and of onboarding documents, between markers. */
+
+import { headingsOf } from '../../codemods/headings.ts';
+import type { Server, Site, Source } from '../model/index.ts';
+import { type EditState, generatedPools, leadsTo } from './state.ts';
+import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+
+const README = /^readme(?:\.(?:md|markdown|rst))?$/i;
+const ONBOARDING = /^(?:CLAUDE|AGENTS|CONTRIBUTING)\.md$/i;
+
+export function insertDocuments(state: EditState): void {
+  if (!state.config.assets.readme) return;
+  const pools = generatedPools(state);
+  if (pools.length === 0) return;
+  for (const source of state.sources.values()) {
+    const isReadme = README.test(source.path);
+    if (!isReadme && !(ONBOARDING.test(source.path) && /postgres/i.test(source.text))) continue;
+    if (source.text.includes('pool-migrate:start') || state.refused.has(source.path)) continue;
+    insertSection(source, pools, state);
+  }
+}
+
+function insertSection(source: Source, pools: Pool[], state: EditState): void {
+  const isRst = /\.rst$/i.test(source.path);
+  const { at, level } = isRst ? { at: source.text.length, level: 2 } : placeFor(source.text);
+  const body = renderSection(pools, state);
+  const lines = isRst
+    ? ['.. pool-migrate:start', '', 'PgBouncer', '---------', '', ...body.rst, '', '.. pool-migrate:end', '']
+    : [
+        '<!-- pool-migrate:start -->',
+        `${'#'.repeat(level)} PgBouncer`,
+        '',
+        ...body.markdown,
+        '<!-- pool-migrate:end -->',
+        '',
+      ];
+  const { newline, text, path } = source;
+  const before = text.slice(0, at);
+  const lead =
+    before === '' || before.endsWith(`${newline}${newline}`) ? '' : before.endsWith('\n') ? newline : newline + newline;
+  const tail = at < text.length ? newline : '';
+  state.edits.push({
+    file: path,
+    span: { start: at, end: at },
+    text: lead + lines.join(newline) + tail,
+    unit: `readme:${path}`,
+    safety: 'safe',
+  });
+}
+
+/** After the first section that describes the services or Postgres, else at the end; one level below the title. */
+function placeFor(text: string): { at: number; level: number } {
+  const headings = headingsOf(text);
+  const title = headings[0];
+  const level = Math.min(6, (title?.level ?? 1) + 1);
+  const sections = headings.filter((heading, i) => i > 0 || heading.level > 1);
+  const describes = sections.find(heading => {
+    const next = headings.find(other => other.start > heading.start && other.level <= heading.level);
+    const section = text.slice(heading.start, next?.start ?? text.length);
+    return (
+      heading.level <= level &&
+      (/services|stack|architecture|postgres|database/i.test(heading.text) || /postgres/i.test(section))
+    );
+  });
+  if (!describes) return { at: text.length, level };
+  const next = headings.find(other => other.start > describes.start && other.level <= Math.max(level, describes.level));
+  return { at: next?.start ?? text.length, level };
+}
+
+/** With a variable and a service that there are, else in words. */
+function describeDirectRun(own: readonly Site[], server: Server, suffix: string): string {
+  const places = own.filter(site => site.role === 'environment' && site.service !== null && site.format === 'compose');
+  const place = places.find(({ form }) => form === 'url') ?? places.find(({ form }) => form === 'host');
+  const endpoint = `\`${server.service}:${server.port}\``;
+  if (!place) return `give them ${endpoint}`;
+  const run = `docker compose run --rm ${place.service} sh -c`;
+  return place.form === 'url'
+    ? `\`${run} 'cmd --db-url "$${place.key}${suffix}"'\``
+    : `\`${run} '${place.key}="$${place.key}${suffix}" cmd'\` (${endpoint}, the port likewise)`;
+}
+
+function renderSection(pools: Pool[], state: EditState): { markdown: string[]; rst: string[] } {
+  const { config } = state;
+  const [pool] = pools as [Pool];
+  const server = pool.servers[0] as Server;
+  const runbook = config.assets.runbook;
+  const status = config.assets.statusScript;
+  const own = state.pooled.filter(site => leadsTo(pool, site, state));
+  const example = describeDirectRun(own, server, config.direct.suffix);
+  const isAlone = pools.length === 1 && pool.servers.length === 1;
+  const rows = pools.flatMap(({ host, port, published, servers }) => [
+    [
+      pools.length > 1 ? `pooled (${servers.map(({ service }) => service).join(', ')})` : 'pooled (PgBouncer)',
+      `${host}:${port}`,
+      published ? `localhost:\${${HOST_PORT_VARIABLE}:-${published.value}}` : 'not published',
+    ],
+    ...servers.map(one => [
+      isAlone ? 'direct (Postgres)' : `direct (${one.service})`,
+      `${one.service}:${one.port}`,
+      one.published[0] ? `localhost:${one.published[0].raw}` : 'not published',
+    ]),
+  ]);
+  const { bypass } = config.direct;
+  const hasBypass = [...state.edits, ...state.sources.values()].some(({ text }) => text.includes(bypass));
+  const scripts = hasBypass ? ` Scripts that support it go direct with \`${bypass}=1\`.` : '';
+  return {
+    markdown: [
+      `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling). Ports:`,
+      '',
+      '| | compose network | host |',
+      '|---|---|---|',
+      ...rows.map(
+        ([name, inside, host]) => `| ${name} | \`${inside}\` | ${host === 'not published' ? host : `\`${host}\``} |`,
+      ),
+      '',
+      `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
+      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: ${example}.${scripts}`,
+      `- Monitoring: \`${status}\` shows pools, clients and waiting times.`,
+      `- Existing \`.env\` files keep their old DSN, which overrides the new default: see [the runbook](${runbook}).`,
+      '',
+    ],
+    rst: [
+      `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling).`,
+      '',
+      ...rows.map(
+        ([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`,
+      ),
+      `- Migrations, dumps, bulk loads and LISTEN go direct: ${example.replaceAll('`', '``')}`,
+      `- Monitoring: \`\`${status}\`\``,
+      `- Existing \`\`.env\`\` files keep their old DSN, which overrides the new default: see \`\`${runbook}\`\``,
+    ],
+  };
+}

@@ -1,0 +1,79 @@
+/** The pooler's variables and tuning knobs at the end of the env template that belongs to the stack. */
+
+import { readEnvLines } from '../../codemods/dotenv-lines.ts';
+import { knobs } from '../../pgbouncer/index.ts';
+import type { Server, Source } from '../model/index.ts';
+import { dirOf } from '../text/paths.ts';
+import { unitOf } from './insert-poolers.ts';
+import { type EditState, generatedPools } from './state.ts';
+import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+export function insertIntoEnvironments(state: EditState): void {
+  const done = new Set<Source>();
+  for (const pool of generatedPools(state)) {
+    const template = templateOf(pool.servers[0] as Server, state);
+    // What two poolers read from one file, they share.
+    if (!template || done.has(template)) continue;
+    done.add(template);
+    const block = renderBlock(template, pool, state);
+    if (block === '') continue;
+    const { newline, text, path } = template;
+    const end = text.length;
+    const lead = text === '' || text.endsWith('\n') ? newline : newline + newline;
+    state.edits.push({
+      file: path,
+      span: { start: end, end },
+      text: lead + block,
+      unit: unitOf(pool),
+      safety: 'safe',
+    });
+  }
+}
+
+/** The template beside the compose file: the one with most variables of this stack. */
+function templateOf(server: Server, state: EditState): Source | null {
+  const candidates = [...state.sources.values()].filter(
+    source =>
+      dirOf(source.path) === server.stack &&
+      state.extractions.get(source.path)?.facts.defines.length &&
+      !state.refused.has(source.path),
+  );
+  const score = (source: Source) =>
+    state.pooled.filter(site => site.file === source.path).length * 10 +
+    (state.extractions.get(source.path)?.facts.defines ?? []).filter(key => /^POSTGRES_|_PORT$/.test(key)).length;
+  const [best] = candidates.sort((a, b) => score(b) - score(a) || a.path.localeCompare(b.path));
+  return best && score(best) > 0 ? best : null;
+}
+
+function renderBlock(template: Source, pool: Pool, { config }: EditState): string {
+  const known = new Set(readEnvLines(template.text).map(line => line.key));
+  const lines: string[] = [];
+  const add = (name: string, value: string, comment: string) => {
+    if (!known.has(name)) lines.push(`# ${comment}`, `${name}=${value}`);
+  };
+  add('PGBOUNCER_HOST', pool.host, 'Where applications connect inside the compose network; the DSNs above name it.');
+  add(
+    'PGBOUNCER_PORT',
+    String(pool.port),
+    'Port inside the compose network: the DSNs above and the port mapping name it too.',
+  );
+  if (pool.published)
+    add(
+      HOST_PORT_VARIABLE,
+      String(pool.published.value),
+      'Port on the host. Postgres keeps its own for direct maintenance connections.',
+    );
+  for (const { name, value, comment } of knobs)
+    add(
+      name,
+      name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value,
+      `${comment[0]?.toUpperCase()}${comment.slice(1)}.`,
+    );
+  if (lines.length === 0) return '';
+  const head = [
+    '# --- PgBouncer ---',
+    `# Pooled DSNs serve web requests, workers and scripts. Use *${config.direct.suffix} for migrations, dumps, bulk loads and LISTEN.`,
+    '# PgBouncer multiplexes, so client pools (SQLAlchemy, Celery result backend) can stay small: every process opens',
+    '# its own pool, and pool_size + max_overflow of all processes together must stay below PGBOUNCER_MAX_CLIENT_CONN.',
+  ];
+  return [...head, ...lines, ''].join(template.newline);
+}

@@ -1,0 +1,78 @@
+/** What every insertion works with, and what it asks of it. */
+import type { Config } from '../config/config.ts';
+import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from '../model/index.ts';
+import type { Finding } from '../routes/index.ts';
+import { isManifestServer, type Topology } from '../topology/index.ts';
+import type { Pool } from './target.ts';
+export interface EditInput {
+  sites: Site[];
+  hazards: readonly Finding[];
+  sources: ReadonlyMap<string, Source>;
+  extractions: ReadonlyMap<string, Extraction>;
+  topology: Topology;
+  config: Config;
+  /** Services that get a variable of an env file, by `file\0key`. */
+  receivers: ReadonlyMap<string, { file: string; service: string }[]>;
+  /** Files that were refused: nothing may be edited there. */
+  refused: ReadonlySet<string>;
+  unsafe: boolean;
+  /** Where a person chose: the decisions and mends to edit. */
+  only: ReadonlySet<string> | null;
+  /** Files that exist, tracked or not, to keep what is there. */
+  exists(path: string): boolean;
+}
+
+export interface Created {
+  path: string;
+  text: string;
+  executable: boolean;
+}
+
+export interface EditResult {
+  edits: Edit[];
+  created: Created[];
+  refusals: Refusal[];
+  /** What a person should know and no edit says. */
+  notes: string[];
+}
+
+/** What every insertion works with. */
+export interface EditState extends EditInput, EditResult {
+  /** Pooled sites whose edits are made in this run. */
+  pooled: Site[];
+  pools: Map<Server, Pool>;
+  /** What the poolers have to run on each server connection. */
+  connectQueries: Map<Pool, string>;
+  newlineOf(file: string): Newline;
+}
+
+/** Poolers that this run puts into compose files: something that became pooled leads to each. */
+export const generatedPools = (state: EditState): Pool[] =>
+  [...new Set(state.pools.values())].filter(
+    pool =>
+      !pool.existing &&
+      !pool.servers.some(server => isManifestServer(server, state.topology)) &&
+      state.pooled.some(site => leadsTo(pool, site, state)),
+  );
+
+/** True for a place whose server is behind the pooler. */
+export function leadsTo({ servers }: Pool, site: Site, { sites }: EditState): boolean {
+  const server = serverOf(site, sites);
+  return server !== null && servers.includes(server);
+}
+
+export function toReview(site: Site, rule: string, reason: string): void {
+  Object.assign(site, { action: 'review', rule, reason, safety: 'safe', replacement: null });
+}
+
+/** Members of a group without a literal host take the server of the others. */
+export function serverOf(site: Site, sites: readonly Site[]): Server | null {
+  const { resolution } = site;
+  if (resolution.kind === 'server' || resolution.kind === 'published') return resolution.server;
+  const other = sites.find(
+    candidate =>
+      candidate.decision === site.decision &&
+      (candidate.resolution.kind === 'server' || candidate.resolution.kind === 'published'),
+  );
+  return other ? serverOf(other, []) : null;
+}

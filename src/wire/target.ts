@@ -1,0 +1,156 @@
+/** What a pooled endpoint becomes. The only place that chooses a target. */
+import { externalNetworks } from '../../codemods/compose-file.ts';
+import type { Config } from '../config/config.ts';
+import type { Part, Server, Site, Span } from '../model/index.ts';
+import { isManifestServer, type Topology } from '../topology/index.ts';
+
+export interface Pool {
+  host: string;
+  port: number;
+  /** Port on the host, as a number and as compose writes it; null where the pooler is not published. */
+  published: { value: number; text: string } | null;
+  /** A pooler that the repository has already; then none is generated. */
+  existing: Server | null;
+  /** What it leads to: one server, or several of one stack that the configuration names. */
+  servers: Server[];
+}
+
+export const HOST_PORT_VARIABLE = 'HOST_PGBOUNCER_PORT';
+
+/** The pooler in front of servers of one stack: the repository's own where there is one, else the one that is generated. */
+export function poolFor(servers: Server[], topology: Topology, config: Config): Pool {
+  const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
+  const existing = existingPooler(server, topology);
+  if (existing) {
+    const published = existing.published[0];
+    return {
+      host: existing.service,
+      port: existing.port,
+      published: published?.value
+        ? { value: published.value, text: published.variable ? published.raw : String(published.value) }
+        : null,
+      existing,
+      servers,
+    };
+  }
+  const value = freePort(config.pool.publishedPort, topology) + rankOf(server, topology);
+  return {
+    host: hostFor(server, topology, config),
+    // CloudNativePG's poolers listen where its servers do.
+    port: server.operator ? server.port : config.pool.port,
+    published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
+    existing: null,
+    servers,
+  };
+}
+
+/** The pooler of the stack; in manifests, the one that names the server, wherever it lies. */
+export function existingPooler(server: Server, topology: Topology): Server | null {
+  const { poolers } = topology;
+  if (!isManifestServer(server, topology)) {
+    const composed = poolers.filter(pooler => !isManifestServer(pooler, topology));
+    return composed.find(({ stack }) => stack === server.stack) ?? null;
+  }
+  const named = poolers.filter(({ leadsTo }) => leadsTo === server.service);
+  const isAlone = topology.servers.filter(({ stack }) => stack === server.stack).length === 1;
+  return (
+    named.find(({ stack }) => stack === server.stack) ??
+    named[0] ??
+    (isAlone ? poolers.find(({ stack, leadsTo }) => stack === server.stack && leadsTo === undefined) : null) ??
+    null
+  );
+}
+
+/** Servers of one cluster or of one external network: each pooler then has the name of its server. */
+function hostFor(server: Server, topology: Topology, { pool }: Config): string {
+  const isManifest = isManifestServer(server, topology);
+  const networks = networksOf(server, topology);
+  const isShared = topology.servers.some(
+    other =>
+      other.service !== server.service &&
+      (isManifest
+        ? isManifestServer(other, topology)
+        : other.stack !== server.stack && networksOf(other, topology).some(name => networks.includes(name))),
+  );
+  return isShared ? `${pool.host}-${server.service}` : pool.host;
+}
+
+const networksOf = ({ service: name, definitions }: Server, { composeFiles }: Topology): string[] =>
+  composeFiles
+    .filter(file => definitions.some(definition => definition.file === file.path))
+    .flatMap(file =>
+      file.services.filter(service => service.name === name).flatMap(one => externalNetworks(file, one)),
+    );
+
+/** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */
+function rankOf(server: Server, topology: Topology): number {
+  const published = topology.servers.filter(other => other.published.length > 0);
+  const leaders = published.filter((other, i) => published.findIndex(({ stack }) => stack === other.stack) === i);
+  const ports = leaders.map(other => other.published[0]?.value ?? 0);
+  return Math.max(0, [...new Set(ports)].indexOf(server.published[0]?.value ?? 0));
+}
+
+/** The wanted port, or the next one that no service publishes. */
+function freePort(wanted: number, topology: Topology): number {
+  let port = wanted;
+  while (topology.takenPorts.has(port)) port++;
+  return port;
+}
+
+export interface Replacement {
+  span: Span;
+  text: string;
+}
+
+/** The pieces of the site to replace, in order. Empty where another site of the group carries the value. */
+export function replacementsFor(site: Site, pool: Pool): Replacement[] {
+  const isPublished = site.resolution.kind === 'published';
+  const pieces: Replacement[] = [];
+  if (site.host && site.host.value !== null && !isPublished)
+    pieces.push({ span: site.host.inner, text: hostLike(site, pool) });
+  const port = isPublished ? (pool.published?.value ?? pool.port) : pool.port;
+  const { port: part } = site;
+  if (part && part.value !== null) {
+    const follows =
+      isPublished && part.variables.length > 0 && pool.published !== null && isPublishVariable(part, site);
+    pieces.push(
+      follows ? { span: part.span, text: pool.published?.text ?? '' } : { span: part.inner, text: String(port) },
+    );
+  } else if (part && isPublished && pool.published && isPublishVariable(part, site)) {
+    pieces.push({ span: part.span, text: pool.published.text });
+  } else if (!part && site.form === 'url' && site.host) {
+    const end = site.host.span.end;
+    pieces.push({ span: { start: end, end }, text: `:${port}` });
+  } else if (!part && site.portSlot) {
+    const { at, before, after } = site.portSlot;
+    pieces.push({ span: { start: at, end: at }, text: `${before}${port}${after}` });
+  }
+  return pieces.sort((a, b) => a.span.start - b.span.start);
+}
+
+/** `postgres.prod.svc.cluster.local` → `pgbouncer.prod.svc.cluster.local`: the pooler stands in the same namespace. */
+function hostLike({ host, resolution }: Site, pool: Pool): string {
+  const name = host?.value ?? '';
+  const service = resolution.kind === 'server' ? resolution.server.service : '';
+  return name.toLowerCase().startsWith(`${service.toLowerCase()}.`) && /\.svc\b|^[^.]+\.[^.]+$/.test(name)
+    ? pool.host + name.slice(service.length)
+    : pool.host;
+}
+
+/** `localhost:${HOST_POSTGRES_PORT:-5433}` follows the variable of the mapping, so the pooler's own takes its place. */
+const isPublishVariable = (part: Part, site: Site): boolean =>
+  (site.resolution.kind === 'published' ? site.resolution.server.published : []).some(
+    published => published.variable !== null && part.variables.includes(published.variable),
+  );
+
+/** The site's text with the replacements made, without what is inserted beyond its end. */
+export function replacedText(site: Site, text: string, pieces: readonly Replacement[]): string {
+  let out = '';
+  let at = site.span.start;
+  for (const { span, text: replacement } of pieces) {
+    if (span.start > site.span.end || (span.start === site.span.end && site.portSlot?.at === span.start)) continue;
+    out += text.slice(at, span.start) + replacement;
+    at = span.end;
+  }
+  return out + text.slice(at, site.span.end);
+}
