@@ -28,6 +28,9 @@ export interface ComposeService {
   /** Build context, as written; '.' for a build without one. */
   build: string | null;
   dockerfile: string | null;
+  /** Stage of the Dockerfile; null: the last one. */
+  target: string | null;
+  workingDir: string | null;
   environment: EnvironmentEntry[];
   /** The node that holds the environment, where it is the service's own or an anchor's. */
   environmentNode: Node | null;
@@ -147,6 +150,8 @@ function readService(text: string, pair: Pair, document: Document): ComposeServi
     image: textOf(get('image')),
     build: isMap(build) ? (textOf(getNode(build, 'context', document)) ?? '.') : textOf(build),
     dockerfile: isMap(build) ? textOf(getNode(build, 'dockerfile', document)) : null,
+    target: isMap(build) ? textOf(getNode(build, 'target', document)) : null,
+    workingDir: textOf(get('working_dir')),
     environment: readEnvironment(environmentNode, document),
     environmentNode,
     envFiles: readEnvFiles(get('env_file'), document),

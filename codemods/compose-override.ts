@@ -33,8 +33,9 @@ export function overrideEnvironment(
   if (!isMap(body) || body.flow) return null;
   const pair = body.items.find(item => keyOf(item) === 'environment') as Pair<Node, Node | null> | undefined;
   if (!pair) {
-    // An environment that comes with the whole service can't be extended, only replaced.
-    return service.environment.length > 0 ? null : [appendEnvironment(file, body, overrides, newline)];
+    return service.environment.length > 0
+      ? extendMerged(file, service, body, overrides, newline)
+      : [appendEnvironment(file, body, overrides, newline)];
   }
   const { value } = pair;
   if (isAlias(value) && isMap(service.environmentNode)) return [replaceAlias(file, pair, overrides, newline)];
@@ -43,17 +44,48 @@ export function overrideEnvironment(
   return null;
 }
 
+/**
+ * An environment that comes with the whole service is merged into one of its own; without an anchor it gets one.
+ * E.g.: `<<: *app` → `<<: *app` and `environment:` with `<<: *app-environment` and `KEY: value` below.
+ */
+function extendMerged(
+  file: ComposeFile,
+  service: ComposeService,
+  body: YAMLMap,
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion[] | null {
+  const node = service.environmentNode;
+  // What `extends` brings is merged by compose itself.
+  if (!isMap(node)) return null;
+  if (node.anchor) return [appendEnvironment(file, body, overrides, newline, node.anchor)];
+  if (node.flow) return null;
+  const merge = body.items.find(item => keyOf(item) === '<<')?.value;
+  const name = isAlias(merge) ? `${merge.source}-environment` : null;
+  const at = name === null ? -1 : file.text.lastIndexOf('environment:', startOf(node.items[0]?.key));
+  if (
+    name === null ||
+    at === -1 ||
+    file.text.includes(`&${name}`) ||
+    !/^environment:\s*$/.test(file.text.slice(at, startOf(node.items[0]?.key)))
+  )
+    return null;
+  return [insert(at + 'environment:'.length, ` &${name}`), appendEnvironment(file, body, overrides, newline, name)];
+}
+
 function appendEnvironment(
   file: ComposeFile,
   body: YAMLMap,
   overrides: readonly Override[],
   newline: Newline,
+  merged: string | null = null,
 ): Insertion {
   const { text } = file;
   const last = body.items.at(-1);
   const first = startOf(body.items[0]?.key);
   const indent = text.slice(lineStartOf(text, first), first);
-  const lines = [`${indent}environment:`, ...overrides.map(([key, value]) => `${indent}  ${key}: ${value}`)];
+  const base = merged === null ? [] : [`${indent}  <<: *${merged}`];
+  const lines = [`${indent}environment:`, ...base, ...overrides.map(([key, value]) => `${indent}  ${key}: ${value}`)];
   return insert(contentEnd(text, endOf(last?.value ?? last?.key)), newline + lines.join(newline));
 }
 
@@ -92,7 +124,7 @@ function fillMap(
   for (const [key, value] of overrides) {
     const own = map.items.find(item => keyOf(item) === key) as Pair<Node, Node | null> | undefined;
     if (!own) found.push(insert(at, `${newline}${indent}${key}: ${value}`));
-    else if (isScalar(own.value) && own.value.value !== null) {
+    else if (isAlias(own.value) || (isScalar(own.value) && own.value.value !== null)) {
       found.push({ span: { start: startOf(own.value), end: endOf(own.value) }, text: value });
     } else return null;
   }

@@ -26,7 +26,17 @@ export const isCiPath = (path: string): boolean =>
 
 /** Env files and their templates, whatever their format is read as. */
 const ENVIRONMENT =
-  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[.-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[._-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
 
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(path.slice(path.lastIndexOf('/') + 1)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);
+
+/** Tests, migrations, benchmarks, documents and scripts that a new server runs: only a program that names them runs them, and what they do to a session stays theirs. */
+export const isAsidePath = (path: string): boolean =>
+  /(?:^|\/)(?:tests?|__tests__|spec|e2e|examples?|docs?|benchmarks?|benches|perf|db_perf|migrations?|migrate|alembic|seeds?|seeders|initdb(?:\.d)?|docker-entrypoint-initdb\.d|[\w-]*test_?db[\w-]*)\/|\.(?:Unit|Integration)?Tests?\//i.test(
+    path,
+  ) ||
+  /(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)(?:test_|conftest)|Tests?\.(?:cs|java|kt|php)$|(?:^|\/)(?:migrat\w*|seeds?)\.[a-z]+$|Console\/Commands\/\w*Migrat/i.test(
+    path,
+  ) ||
+  /[a-z]Tests?\//.test(path);

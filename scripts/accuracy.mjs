@@ -13,11 +13,11 @@ const root = resolve(process.argv[2] ?? '.');
 const total = new Map();
 const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
 
-/** What the label asks for, against what was decided. */
-function judge(label, why, site) {
+/** What the label asks for, against what was decided. `isBorne`: migrations have a value of their own, or a pool in session mode. */
+function judge(label, why, site, isBorne) {
   const action = site ? (site.action === 'pooled' && site.safety === 'unsafe' ? 'unsafe' : site.action) : 'none';
   if (label === 'pooled') {
-    if (action === 'pooled') return why.includes('[unsafe]') ? 'unsafe edit' : 'right';
+    if (action === 'pooled') return why.includes('[unsafe]') && !isBorne ? 'unsafe edit' : 'right';
     const isOpen = action === 'unsafe' || action === 'review';
     return isOpen ? (/\[unsafe\]|\[review-ok\]/.test(why) ? 'right' : 'left for review') : 'missed';
   }
@@ -28,7 +28,14 @@ function judge(label, why, site) {
 for (const file of readdirSync(labels).sort()) {
   const name = file.replace(/\.tsv$/, '');
   if (!existsSync(join(root, name))) continue;
-  const { sites } = toReport(await planMigration({ cwd: join(root, name), unsafe: true }), '');
+  const plan = await planMigration({ cwd: join(root, name) });
+  const { sites } = toReport(plan, '');
+  const sessions = new Set(plan.pools.filter(({ mode }) => mode === 'session').map(({ server }) => server));
+  const decisions = new Map();
+  for (const site of plan.sites) {
+    const known = decisions.get(site.decision) ?? false;
+    decisions.set(site.decision, known || site.apart.length > 0 || sessions.has(site.resolution.server));
+  }
   const figures = new Map();
   const used = new Set();
   for (const row of readFileSync(join(labels, file), 'utf8').split('\n').slice(1).filter(Boolean)) {
@@ -36,7 +43,7 @@ for (const file of readdirSync(labels).sort()) {
     const here = sites.filter(site => site.file === path && site.line === Number(line) && !used.has(site));
     const site = here.find(candidate => candidate.text.includes(text) || text.includes(candidate.text)) ?? here[0];
     if (site) used.add(site);
-    const verdict = judge(label, why, site);
+    const verdict = judge(label, why, site, decisions.get(site?.decision) ?? false);
     count(figures, verdict);
     count(total, verdict);
     if (verdict !== 'right')

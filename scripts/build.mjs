@@ -30,6 +30,16 @@ writeFileSync(
   `/** Made by scripts/build.mjs from rules/hazards/*.yml. */\nimport type { HazardRule } from '../src/routes/hazard-rules.ts';\n\nexport const hazards: HazardRule[] = ${JSON.stringify(hazards.map(normalise), null, 2)};\n`,
 );
 
+const images = parse(readFileSync('rules/images.yml', 'utf8'));
+writeFileSync(
+  'rules/images.generated.ts',
+  `/** Made by scripts/build.mjs from rules/images.yml. */\nimport type { KnownImage } from '../src/images/known.ts';\n\nexport const images: KnownImage[] = ${JSON.stringify(
+    images.map(({ examples: _, ...image }) => image),
+    null,
+    2,
+  )};\n`,
+);
+
 const templates = Object.fromEntries(
   readdirSync('pgbouncer/templates', { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
@@ -66,21 +76,24 @@ writeFileSync('dist/bin/cli.js', `#!/usr/bin/env node\n${bin.replace('#!/usr/bin
 chmodSync('dist/bin/cli.js', 0o755);
 
 // The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
-const { hazardRulesSchema, rulesSchema } = await import('../dist/src/config/rule-schema.js');
+const { hazardRulesSchema, imagesSchema, rulesSchema } = await import('../dist/src/config/rule-schema.js');
 for (const [schema, list] of [
   [rulesSchema, rules],
   [hazardRulesSchema, hazards],
+  [imagesSchema, images],
 ]) {
   const result = schema.safeParse(list);
   if (result.success) continue;
   const issue = result.error.issues[0];
-  throw new Error(`rules: ${list[issue.path[0]]?.id}: ${issue.path.slice(1).join('.')}: ${issue.message}`);
+  throw new Error(
+    `rules: ${list[issue.path[0]]?.id ?? list[issue.path[0]]?.name}: ${issue.path.slice(1).join('.')}: ${issue.message}`,
+  );
 }
 
 /** Rules of a folder, its files in the order of their names. */
 function readRules(folder) {
   return readdirSync(folder)
-    .filter(name => name.endsWith('.yml'))
+    .filter(name => name.endsWith('.yml') && name !== 'images.yml')
     .sort()
     .flatMap(name => parse(readFileSync(join(folder, name), 'utf8')));
 }

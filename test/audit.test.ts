@@ -115,7 +115,7 @@ test('a baseline holds what is known: it passes, what is new fails, what is gone
   expect(run()).toMatchObject({ code: 2, stderr: expect.stringContaining('known.json is no baseline') });
 });
 
-test('the plan tells what breaks, and keeps what must be direct', () => {
+test('the plan tells what breaks, and what has nothing else beside it gets a pool in session mode', () => {
   const root = makeRepository({
     'docker-compose.yml': COMPOSE.replace('build: .', 'build: .\n    command: python app.py'),
     'app.py': 'conn.execute("LISTEN jobs")\n',
@@ -126,7 +126,8 @@ test('the plan tells what breaks, and keeps what must be direct', () => {
   expect(report.hazards).toMatchObject([
     { file: 'app.py', line: 1, rule: 'listen-notify', modes: ['transaction', 'statement'] },
   ]);
-  expect(report.sites).toMatchObject([{ action: 'direct', rule: 'code-with-session' }]);
+  expect(report.sites).toMatchObject([{ action: 'pooled', safety: 'safe' }]);
+  expect(stderr).toContain('is in session mode, since nothing that uses it is ready for transaction mode');
   expect(stderr).toContain('error listen-notify app.py:1');
 });
 

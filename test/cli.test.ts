@@ -231,7 +231,7 @@ test('git settings of the scanned repository are not run', () => {
   expect(listTree(root)).not.toContain('ran');
 });
 
-test('a migration in the command of an application gets the direct variable, with --unsafe', () => {
+test('a migration in the command of an application gets the direct variable', () => {
   const compose = (command: string, url: string, more = '') => `services:
   db:
     image: postgres:15
@@ -244,11 +244,7 @@ test('a migration in the command of an application gets the direct variable, wit
 ${more}`;
   const before = compose('sh -c "alembic upgrade head && uvicorn app:app"', 'postgres://postgres:pw@db:5432/app');
   const root = makeRepository({ 'docker-compose.yml': before });
-  const safe = runCli(['-C', root, '--write']);
-  expect(safe.code).toBe(0);
-  expect(safe.stderr).toContain('--unsafe');
-  expect(readFileSync(join(root, 'docker-compose.yml'), 'utf8')).toBe(before);
-  expect(runCli(['-C', root, '--write', '--unsafe']).code).toBe(0);
+  expect(runCli(['-C', root, '--write']).code).toBe(0);
   const after = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
   expect(after).toContain(
     'command: sh -c "DATABASE_URL=$$DATABASE_URL_DIRECT alembic upgrade head && uvicorn app:app"',
@@ -256,7 +252,7 @@ ${more}`;
   expect(after).toContain(
     'DATABASE_URL: postgres://postgres:pw@pgbouncer:6432/app\n      DATABASE_URL_DIRECT: postgres://postgres:pw@db:5432/app',
   );
-  expect(JSON.parse(runCli(['-C', root, '--unsafe', '--json']).stdout).changes).toEqual([]);
+  expect(JSON.parse(runCli(['-C', root, '--json']).stdout).changes).toEqual([]);
 });
 
 describe('hostile input ends in words', () => {
@@ -330,7 +326,7 @@ describe('hostile input ends in words', () => {
   });
 });
 
-test('an alias that gives an application and a migration one value is for a person to split', () => {
+test('an alias that gives an application and a migration one value is split', () => {
   const root = makeRepository({
     'docker-compose.yml': `services:
   db:
@@ -347,9 +343,12 @@ test('an alias that gives an application and a migration one value is for a pers
       DATABASE_URL: *u
 `,
   });
-  const report = JSON.parse(runCli(['-C', root, '--json', '--unsafe']).stdout);
-  expect(report.sites).toMatchObject([{ action: 'review', rule: 'readers-disagree' }]);
-  expect(report.changes).toEqual([]);
+  expect(runCli(['-C', root, '--write']).code).toBe(0);
+  const after = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+  expect(after).toContain('DATABASE_URL: &u postgresql://postgres:pw@pgbouncer:6432/app');
+  expect(after).toContain(
+    'command: alembic upgrade head\n    environment:\n      DATABASE_URL: postgresql://postgres:pw@db:5432/app',
+  );
 });
 
 test('a password that can not be copied keeps the pooler away, and says so', () => {

@@ -38,7 +38,7 @@ const FORMATS: [name: string, path: string, text: string, expected: string[]][] 
   ],
   ['a dump in a crontab', 'crontab', '0 3 * * * pg_dump postgres://app:pw@db:5432/app > /b', ['db:5432: direct']],
   ['Go', 'main.go', 'const dsn = "postgres://app:pw@db:5432/app"', ['db:5432: review']],
-  ['Elixir', 'runtime.exs', 'hostname: System.get_env("DB_HOST", "db"), port: 5432', ['db: review']],
+  ['Elixir', 'runtime.exs', 'hostname: System.get_env("DB_HOST", "db"), port: 5432', ['db → pgbouncer']],
   ['a comment of Go', 'main.go', '// sql.Open("pgx", "postgres://app:pw@db:5432/app")', ['db:5432: review']],
   [
     'another engine of Laravel',
@@ -162,9 +162,9 @@ const FORMATS: [name: string, path: string, text: string, expected: string[]][] 
     ['localhost:${HOST_PG:-5433} → localhost:${HOST_PG:-6432}'],
   ],
   // A port is added only where the whole call, object or DSN can be seen.
-  ['a call with **options', 'a.py', 'psycopg2.connect(host="db", **options)', ['db: review']],
-  ['an object with a spread', 'a.ts', "new Pool({ ...base, host: 'db' })", ['db: review']],
-  ['a host that the environment gives', 'a.ts', "new Pool({ host: process.env.DB_HOST || 'db' })", ['db: review']],
+  ['a call with **options', 'a.py', 'psycopg2.connect(host="db", **options)', ['db → pgbouncer']],
+  ['an object with a spread', 'a.ts', "new Pool({ ...base, host: 'db' })", ['db → pgbouncer']],
+  ['a host that the environment gives', 'a.ts', "new Pool({ host: process.env.DB_HOST || 'db' })", ['db → pgbouncer']],
   ['a Vault of Jinja', 'vars.yml', 'url: "postgres://app:{{ pw }}@db:5432/app"', ['db:5432: review']],
   ['Ansible', 'site.yml', '- hosts: all\n  vars:\n    url: postgres://app:pw@db:5432/app', ['db:5432: review']],
   ['Terraform', 'main.tf', 'default = "postgres://app:pw@db:5432/app"', ['db:5432: review']],
@@ -283,7 +283,9 @@ test('a host alone in compose is pooled where the code that reads it has the por
   const { sites } = await planMigration({ cwd: root });
   expect(show(sites)).toEqual(SPLIT);
   const alone = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n` }) });
-  expect(alone.sites).toMatchObject([{ action: 'review', rule: 'host-without-port' }]);
+  // Where nobody is seen to bring a port, the pooler listens where the server does.
+  expect(show(alone.sites)).toEqual(['db → pgbouncer']);
+  expect(alone.pools).toMatchObject([{ port: 5432 }]);
 });
 
 test('the variable from which the port is read is set beside the host, where nothing sets it', async () => {
@@ -300,27 +302,31 @@ test('the variable from which the port is read is set beside the host, where not
   expect(await write({ 'docker-compose.yml': list })).toContain(
     '- DB_HOST=pgbouncer\n      - DB_HOST_DIRECT=db\n      - DB_PORT=6432\n      - DB_PORT_DIRECT=5432\n',
   );
-  // Set elsewhere; not passed on; read by nobody: a person has to look.
-  expect(
-    await write({ 'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n`, '.env.example': 'DB_PORT=5432\n' }),
-  ).toBeNull();
+  // Set elsewhere; not passed on; read by nobody: then the pooler listens on 5432, and the host alone is edited.
+  const plan = async (files: Record<string, string>) =>
+    (await planMigration({ cwd: makeRepository({ 'settings.py': settings, ...files }) })).pools;
   const passed = `${COMPOSE}      DB_HOST: \${DB_HOST}\n`;
-  expect(await write({ 'docker-compose.yml': passed, '.env.example': 'DB_HOST=db\n' })).toBeNull();
-  expect(await write({ 'docker-compose.yml': `${COMPOSE}      OTHER_DB_HOST: db\n` })).toBeNull();
+  for (const files of [
+    { 'docker-compose.yml': `${COMPOSE}      DB_HOST: db\n`, '.env.example': 'DB_PORT=5432\n' },
+    { 'docker-compose.yml': passed, '.env.example': 'DB_HOST=db\n' },
+    { 'docker-compose.yml': `${COMPOSE}      OTHER_DB_HOST: db\n` },
+  ])
+    expect(await plan(files)).toMatchObject([{ port: 5432 }]);
 });
 
-test('a host and a port are left alone where the code takes only the host', async () => {
+test('where the code takes only the host, the pooler listens on the port of the server', async () => {
   const pair = `${COMPOSE}      DB_HOST: db\n      DB_PORT: "5432"\n`;
   const rules = async (code: string, file = 'a.py') => {
-    const { sites } = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': pair, [file]: code }) });
-    return sites.filter(site => site.file === 'docker-compose.yml').map(({ rule }) => rule);
+    const { sites, pools } = await planMigration({ cwd: makeRepository({ 'docker-compose.yml': pair, [file]: code }) });
+    const own = sites.filter(site => site.file === 'docker-compose.yml').map(({ rule }) => rule);
+    return [...own, pools[0]?.port];
   };
-  const alone = ['host-without-port', 'group-disagrees'];
+  const alone = ['split-variables', 'split-variables', 5432];
   expect(await rules('psycopg2.connect(host=os.environ["DB_HOST"], user="a")\n')).toEqual(alone);
   expect(await rules('psycopg2.connect(host=settings.DB_HOST, user="a")\n')).toEqual(alone);
   expect(await rules('new Client({ host: process.env.DB_HOST, user: "a" })\n', 'a.ts')).toEqual(alone);
   expect(await rules('db.Open(os.Getenv("DB_HOST"))\n', 'a.go')).toEqual(alone);
-  const pooled = ['split-variables', 'split-variables'];
+  const pooled = ['split-variables', 'split-variables', 6432];
   expect(await rules('psycopg2.connect(host=os.environ["DB_HOST"], port=os.environ["DB_PORT"])\n')).toEqual(pooled);
   expect(await rules('psycopg2.connect(host=os.environ["DB_HOST"], **more, port=env("DB_PORT"))\n')).toEqual(pooled);
   expect(await rules('run()\n')).toEqual(pooled);

@@ -82,7 +82,9 @@ test.each([
     '--unsafe',
   );
   expect(read('docker-compose.yml')).not.toContain('PGBOUNCER_CONNECT_QUERY');
-  expect(read('docker-compose.yml')).toContain('pgbouncer:6432/app?options=-c%20search_path%3Dapp');
+  expect(read('docker-compose.yml')).toContain(
+    'URL: postgresql://app:pw@postgres:5432/app?options=-c%20search_path%3Dapp',
+  );
 });
 
 test.each(['-c search_path=$x', "-c search_path='a'", '-c%20a.b%3D1%20rest', '${OPTIONS}'])(
@@ -132,12 +134,12 @@ test('the summary names services that can go to transaction mode, and why others
   for (const args of [[], ['audit', '--fail-on', 'never']]) {
     const { stderr } = runCli(args, { cwd: root });
     expect(stderr).toContain('1 service can go to transaction mode today: app; 2 services cannot:');
-    expect(stderr).toContain('worker: listen-notify at worker.py:1; it needs a connection of its own');
-    expect(stderr).toContain(
-      'tenants: set-session at tenants.py:1; mend that, or give it a pool in session mode: pgbouncer/conf.d/session.ini.example.',
-    );
+    expect(stderr).toContain('worker: listen-notify at worker.py:1; it goes direct.');
+    expect(stderr).toContain('tenants: set-session at tenants.py:1; it goes direct.');
   }
-  expect(runCli(['audit', '--pool-mode', 'session'], { cwd: root }).stderr).not.toContain('transaction mode');
+  expect(runCli(['audit', '--pool-mode', 'session'], { cwd: root }).stderr).toContain(
+    'tenants: set-session at tenants.py:1; a pool in session mode bears it.',
+  );
 });
 
 test('the HTML report is one page without anything to fetch, secrets or markup of the repository', () => {

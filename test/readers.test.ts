@@ -13,10 +13,10 @@ const service = (name: string, entries: string, more = 'image: acme/app') =>
 const PAIR = 'DB_HOST: pg\nDB_PORT: "5432"';
 
 async function plan(files: Record<string, string>, unsafe = false) {
-  const { sites, changes } = await planMigration({ cwd: makeRepository(files), unsafe });
+  const { sites, changes, pools } = await planMigration({ cwd: makeRepository(files), unsafe });
   const after = (file: string) => changes.find(change => change.file === file)?.after ?? '';
   const decided = sites.map(({ file, key, text, action, safety }) => `${file} ${key} ${text} ${action} ${safety}`);
-  return { sites, after, decided };
+  return { sites, pools, after, decided };
 }
 
 test.each([
@@ -83,9 +83,9 @@ test('a connection string whose host is a variable gets the port with it', async
   expect(after('docker-compose.yml')).toContain('DSN: Host=${PG_ADDR_HOST};Port=6432;Database=app;Username=owner\n');
 });
 
-test('what one service reads says nothing of another', async () => {
+test('one service that takes no port is enough for a pooler on the port of the server', async () => {
   const compose = SERVER + service('a', PAIR, 'build: ./a') + service('b', PAIR, 'build: ./b');
-  const { sites } = await plan({
+  const { sites, pools } = await plan({
     'docker-compose.yml': compose,
     'a/app.py': 'connect(host=os.environ["DB_HOST"], port=os.environ["DB_PORT"])\n',
     'b/app.py': 'connect(os.environ["DB_HOST"])  # asyncpg\n',
@@ -93,8 +93,9 @@ test('what one service reads says nothing of another', async () => {
   const own = sites.filter(site => site.file === 'docker-compose.yml' && site.form === 'host');
   expect(own.map(site => [site.service, site.rule])).toEqual([
     ['a', 'split-variables'],
-    ['b', 'host-without-port'],
+    ['b', 'split-variables'],
   ]);
+  expect(pools).toMatchObject([{ port: 5432 }]);
 });
 
 test('an override is a part of its service: what the code does, and what it waits for', async () => {
@@ -106,7 +107,7 @@ test('an override is a part of its service: what the code does, and what it wait
     'Program.cs': 'x.Database.MigrateAsync();\n',
   };
   const { decided, after } = await plan(files, true);
-  expect(decided).toContain('docker-compose.override.yml DATABASE_URL pg:5432 pooled unsafe');
+  expect(decided).toContain('docker-compose.override.yml DATABASE_URL pg:5432 pooled safe');
   expect(after('docker-compose.yml')).toMatch(/api:[\s\S]*depends_on: \[pg, pgbouncer\]/);
 });
 
@@ -119,8 +120,8 @@ test('a settings file of .NET and the variable that overrides it share their fat
     'samples/appsettings.json': '{ "ConnectionStrings": { "Db": "Host=localhost;Port=5432;Database=app" } }\n',
   });
   expect(decided.filter(line => line.includes('appsettings'))).toEqual([
-    'samples/appsettings.json Db localhost pooled unsafe',
-    'samples/appsettings.json Db 5432 pooled unsafe',
+    'samples/appsettings.json Db localhost pooled safe',
+    'samples/appsettings.json Db 5432 pooled safe',
   ]);
 });
 
@@ -175,7 +176,7 @@ test.each([
   ['run.sh', `export DATABASE_URL=${URL}\npython manage.py migrate\n`, 'direct safe'],
   ['run.sh', `export X=1 DATABASE_URL=${URL}\nflask db upgrade\n`, 'direct safe'],
   ['run.sh', `export DATABASE_URL=${URL}\nuvicorn app:app\n`, 'pooled safe'],
-  ['run.sh', `export DATABASE_URL=${URL}\nalembic upgrade head\nuvicorn app:app\n`, 'pooled unsafe'],
+  ['run.sh', `export DATABASE_URL=${URL}\nalembic upgrade head\nuvicorn app:app\n`, 'pooled safe'],
   ['SETUP.md', `\`\`\`bash\nDATABASE_URL=${URL} npx prisma migrate deploy\n\`\`\`\n`, 'direct safe'],
   ['SETUP.md', `\`\`\`bash\nexport DATABASE_URL=${URL}\nalembic upgrade head\n\`\`\`\n`, 'direct safe'],
   ['SETUP.md', `\`\`\`bash\nDATABASE_URL="${URL}"\nNAME=a\n\`\`\`\n`, 'pooled safe'],
@@ -199,16 +200,16 @@ test('an application that upgrades its schema through Flask-Migrate when it star
   const compose = SERVER + service('app', 'DATABASE_URL: postgresql://owner:pw@pg:5432/app', 'build: .');
   const start = (call: string) =>
     `from flask_migrate import Migrate, upgrade\n\ndef create():\n    Migrate(app, db)\n    ${call}\n`;
-  const safetyOf = async (call: string) =>
-    (await plan({ 'docker-compose.yml': compose, 'app.py': start(call) })).sites.map(({ safety }) => safety);
-  expect(await safetyOf('upgrade()')).toEqual(['unsafe']);
-  expect(await safetyOf('return app')).toEqual(['safe']);
+  const modeOf = async (call: string) =>
+    (await plan({ 'docker-compose.yml': compose, 'app.py': start(call) })).pools.map(({ mode }) => mode);
+  expect(await modeOf('upgrade()')).toEqual(['session']);
+  expect(await modeOf('return app')).toEqual(['transaction']);
 });
 
 test.each(['..', '../', '../.'])('what is built from %s is the whole repository', async context => {
   const compose = SERVER + service('app', 'DATABASE_URL: postgresql://owner:pw@pg:5432/app', `build: ${context}`);
-  const { sites } = await plan({ 'docker/compose.yml': compose, 'app/start.py': 'command.upgrade(config, "head")\n' });
-  expect(sites.map(({ safety }) => safety)).toEqual(['unsafe']);
+  const { pools } = await plan({ 'docker/compose.yml': compose, 'app/start.py': 'command.upgrade(config, "head")\n' });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
 });
 
 test('poolers of several projects on one external network have names of their own', async () => {

@@ -88,9 +88,9 @@ const CASES: [name: string, files: Files, expected: string[]][] = [
     {
       'compose.yaml': `services:\n${DB}`,
       '.env.example': `DATABASE_URL=${DSN}\n`,
-      'prisma/schema.prisma': 'datasource db {}\n',
+      'prisma/schema.prisma': 'datasource db {\n  url = env("DATABASE_URL")\n}\n',
     },
-    ['.env.example DATABASE_URL: pooled unsafe shared-with-direct-command'],
+    ['.env.example DATABASE_URL: pooled safe wired-apart'],
   ],
   [
     'code that sets something for its session',
@@ -98,14 +98,14 @@ const CASES: [name: string, files: Files, expected: string[]][] = [
       'compose.yaml': `services:\n${DB}  app:\n    build: .\n    environment: { URL: "${DSN}" }\n`,
       'app.py': 'conn.execute("SET SESSION ROLE tenant")\n',
     },
-    ['compose.yaml URL: pooled unsafe session-settings'],
+    ['compose.yaml URL: pooled safe application-url'],
   ],
   [
-    'several servers without a hint',
+    'several servers: the name tells which is meant',
     {
       'compose.yaml': `services:\n${DB}  other:\n    image: postgres:15\n  app:\n    image: acme/app\n    environment: { URL: "${DSN}" }\n`,
     },
-    ['compose.yaml URL: review several-servers'],
+    ['compose.yaml URL: pooled safe application-url'],
   ],
   [
     'a ConfigMap that an application and a migration get',
@@ -116,7 +116,7 @@ const CASES: [name: string, files: Files, expected: string[]][] = [
         workload('Job', 'prepare', '[alembic, upgrade, head]', FROM_CONFIG) +
         configMap('ConfigMap', `data: { URL: "${DSN}" }`),
     },
-    ['k8s.yaml URL: review readers-disagree'],
+    ['k8s.yaml URL: pooled unsafe application-url'],
   ],
 
   [
@@ -191,7 +191,7 @@ test('a shared env file is pooled, and the migration reads the direct variable',
     '.env.example': `URL=${DSN}\n`,
   };
   const result = await plan(files);
-  expect(show(result)).toEqual(['.env.example URL: pooled unsafe split-readers']);
+  expect(show(result)).toEqual(['.env.example URL: pooled safe split-readers']);
   expect(after(result, 'compose.yaml')).toContain(
     'command: alembic upgrade head\n    env_file: .env\n    environment:\n      URL: ${URL_DIRECT:-${URL}}\n',
   );

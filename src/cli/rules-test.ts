@@ -4,12 +4,13 @@ import { readComposeFile } from '../../codemods/compose-file.ts';
 import { isComposePath } from '../../codemods/paths.ts';
 import { type Config, defaultConfig, loadConfig, loadRules } from '../config/config.ts';
 import type { CompiledRule, Example } from '../config/rules.ts';
-import { decide } from '../decide/index.ts';
+import { DEFAULT_PORT, decide } from '../decide/index.ts';
 import { extractSource } from '../extract/index.ts';
+import { knownImages } from '../images/known.ts';
 import type { Extraction, Site, Source } from '../model/index.ts';
-import { readFlow } from '../processes/index.ts';
+import { makeShelf, readProcesses } from '../processes/index.ts';
 import { buildTopology, readManifests } from '../topology/index.ts';
-import { splitSafety } from '../wire/index.ts';
+import { wayOf } from '../wire/index.ts';
 import type { CliOptions } from './options.ts';
 
 /** The world of the examples: Postgres on 5433, a pooler on 6432, CockroachDB, an application. */
@@ -82,7 +83,11 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     files.set('both/k8s.yml', MANIFEST);
   }
   files.set(file, isComposePath(file) ? wrapCompose(text) : text);
-  const config: Config = { ...defaultConfig(), keepDirect: ['KEPT_DIRECT_EXAMPLE_URL'] };
+  const config: Config = {
+    ...defaultConfig(),
+    pool: { ...defaultConfig().pool, port: DEFAULT_PORT },
+    keepDirect: ['KEPT_DIRECT_EXAMPLE_URL'],
+  };
   const composeFiles = [...files].flatMap(([path, content]) =>
     isComposePath(path) ? (readComposeFile(path, content) ?? []) : [],
   );
@@ -110,17 +115,20 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     extractions.set(path, extraction);
     if (path === file) found.push(...extraction.sites.map(site => ({ file, format, site })));
   }
-  const flow = readFlow(topology, extractions, sources);
+  const shelf = makeShelf([...files.keys()], path => files.get(path) ?? null);
+  const images = knownImages();
+  const processes = await readProcesses({ topology, extractions, sources, texts: files, shelf, images });
+  const ways = { topology, config, processes, shelf, images, refused: new Set<string>() };
   return decide({
     sites: found,
     texts: files,
     topology,
     config,
     rules,
-    flow,
-    ciFiles: flow.readBy(['cp .env.shared .env']),
-    splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
-  });
+    processes,
+    ciFiles: new Set(['.env.shared']),
+    wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
+  }).sites;
 }
 
 function wrapCompose(text: string): string {

@@ -1,6 +1,7 @@
 /** The configuration: found from the directory up to the git root, validated, with a place in every error. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
+import type { KnownImage } from '../images/known.ts';
 import { UsageError } from '../model/errors.ts';
 import type { CompiledRule, Rule } from './rules.ts';
 import { compileRule } from './rules.ts';
@@ -8,9 +9,11 @@ import { compileRule } from './rules.ts';
 export interface Config {
   pool: {
     host: string;
-    port: number;
+    /** auto: 6432, or 5432 inside the network where a consumer can take no port. */
+    port: number | 'auto';
     publishedPort: number;
-    mode: 'session' | 'transaction' | 'statement';
+    /** auto: the strongest that every pooled process bears. */
+    mode: 'auto' | 'session' | 'transaction' | 'statement';
     version: string;
     base: 'alpine' | 'debian';
   };
@@ -22,10 +25,12 @@ export interface Config {
   annotations: boolean;
   assets: { directory: string; statusScript: string; runbook: string; readme: boolean; statsVolume: boolean };
   rules: string[];
+  /** Facts about images, before ours. */
+  images: KnownImage[];
 }
 
 export const defaultConfig = (): Config => ({
-  pool: { host: 'pgbouncer', port: 6432, publishedPort: 6432, mode: 'transaction', version: '1.25', base: 'alpine' },
+  pool: { host: 'pgbouncer', port: 'auto', publishedPort: 6432, mode: 'auto', version: '1.25', base: 'alpine' },
   direct: { suffix: '_DIRECT', bypass: 'PGBOUNCER_BYPASS' },
   services: [],
   keepDirect: [],
@@ -40,6 +45,7 @@ export const defaultConfig = (): Config => ({
     statsVolume: false,
   },
   rules: [],
+  images: [],
 });
 
 const NAMES = ['pool-migrate.yml', 'pool-migrate.yaml', 'pool-migrate.json', 'package.json'];

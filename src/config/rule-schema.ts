@@ -17,12 +17,25 @@ export const conditionSchema = z.strictObject({
 
 const exampleSchema = z.union([z.string(), z.strictObject({ text: z.string(), file: z.string().optional() })]);
 
+export const needSchema = z.enum([
+  'prepared',
+  'session-state',
+  'listen',
+  'session-lock',
+  'migrate',
+  'startup-parameter',
+  'dump',
+  'replicate',
+  'admin',
+]);
+
 export const ruleSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'lower-case words joined by hyphens'),
   when: conditionSchema,
   not: conditionSchema.optional(),
   then: z.enum(['pooled', 'direct', 'leave', 'review']),
   safety: z.enum(['safe', 'unsafe']).optional(),
+  needs: needSchema.optional(),
   reason: z.string().min(10),
   source: z.url().optional(),
   examples: z
@@ -74,7 +87,7 @@ export const hazardRulesSchema = z.array(
     }),
     since: pgbouncerVersion.optional(),
     fixedIn: pgbouncerVersion.optional(),
-    process: z.enum(['direct', 'unsafe']).optional(),
+    need: needSchema.optional(),
     message: z.string().min(20),
     why: z.string().min(10),
     fix: z.string().min(10),
@@ -85,6 +98,30 @@ export const hazardRulesSchema = z.array(
     examples: z.array(z.strictObject({ bad: placedExampleSchema, good: placedExampleSchema })).min(1),
   }),
 );
+
+const variables = z.array(z.string().regex(/^[A-Za-z_][\w*.]*$/, 'a variable name'));
+const imageSettingsSchema = z.strictObject({
+  url: variables.optional(),
+  host: variables.optional(),
+  hostPort: variables.optional(),
+  port: variables.optional(),
+});
+const imageNeed = z.union([needSchema, z.literal('plain')]);
+export const imageSchema = z.strictObject({
+  image: z.array(z.string().min(1)).min(1),
+  name: z.string().min(1),
+  settings: imageSettingsSchema.optional(),
+  needs: z.array(imageNeed).default([]),
+  route: z.enum(['transaction', 'session', 'direct', 'leave']),
+  direct: z.strictObject({ ...imageSettingsSchema.shape, needs: z.array(needSchema) }).optional(),
+  commands: z.array(z.strictObject({ words: z.array(z.string()).min(1), needs: z.array(imageNeed) })).optional(),
+  startsMigrating: z.string().optional(),
+  upstream: z.string().optional(),
+  source: z.url().optional(),
+  examples: z.array(z.strictObject({ environment: z.record(z.string(), z.string()), route: z.string() })).optional(),
+});
+/** Ours: each fact has a source, and an example that runs as a test. */
+export const imagesSchema = z.array(imageSchema.required({ source: true, examples: true }));
 
 const port = z.int().min(1).max(65535);
 const insidePath = z
@@ -101,9 +138,9 @@ export const configSchema = z.strictObject({
   pool: z
     .strictObject({
       host: hostName.default('pgbouncer'),
-      port: port.default(6432),
+      port: z.union([port, z.literal('auto')]).default('auto'),
       publishedPort: port.default(6432),
-      mode: z.enum(['session', 'transaction', 'statement']).default('transaction'),
+      mode: z.enum(['auto', 'session', 'transaction', 'statement']).default('auto'),
       version: z
         .string()
         .regex(/^\d+\.\d+$/, 'a version such as "1.26", in quotes')
@@ -129,4 +166,5 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   rules: z.array(insidePath).default([]),
+  images: z.array(imageSchema).default([]),
 });

@@ -1,6 +1,6 @@
 /** Rules as data: what a rule may ask of a site, and how it is asked. Globs are compiled once, in linear time. */
 
-import type { Action, Safety, Site, Use } from '../model/index.ts';
+import type { Action, Need, NeedKind, Process, Safety, Site } from '../model/index.ts';
 import { matchGlob } from '../text/glob.ts';
 
 export type Attribute =
@@ -10,6 +10,8 @@ export type Attribute =
   | 'key'
   | 'service'
   | 'image'
+  | 'imageRoute'
+  | 'need'
   | 'path'
   | 'sibling'
   | 'scheme'
@@ -28,6 +30,8 @@ export const ATTRIBUTES: readonly Attribute[] = [
   'key',
   'service',
   'image',
+  'imageRoute',
+  'need',
   'path',
   'sibling',
   'scheme',
@@ -57,13 +61,15 @@ export interface Rule {
   not?: Condition | undefined;
   then: Action;
   safety?: Safety | undefined;
+  /** What the process needs that the rule is about. With `pooled`: only a pool in session mode bears it. */
+  needs?: NeedKind | undefined;
   reason: string;
   source?: string | undefined;
   examples: { match?: Example | undefined; noMatch?: Example | undefined }[];
 }
 
 export interface CompiledRule extends Rule {
-  matches(site: Site, use: Use | null): boolean;
+  matches(site: Site, use: Process | null): boolean;
 }
 
 export function compileRule(rule: Rule): CompiledRule {
@@ -72,7 +78,7 @@ export function compileRule(rule: Rule): CompiledRule {
   return { ...rule, matches: (site, use) => when(site, use) && !not(site, use) };
 }
 
-type Test = (site: Site, use: Use | null) => boolean;
+type Test = (site: Site, use: Process | null) => boolean;
 
 function compileCondition(condition: Condition, mode: 'every' | 'some'): Test {
   const tests: Test[] = [];
@@ -89,7 +95,7 @@ function compileCondition(condition: Condition, mode: 'every' | 'some'): Test {
     : (site, use) => tests.some(test => test(site, use));
 }
 
-function valuesOf(site: Site, use: Use | null, attribute: Attribute): string[] {
+function valuesOf(site: Site, use: Process | null, attribute: Attribute): string[] {
   const present = (value: string | null | undefined): string[] => (value ? [value] : []);
   switch (attribute) {
     case 'path':
@@ -108,6 +114,10 @@ function valuesOf(site: Site, use: Use | null, attribute: Attribute): string[] {
       return present(use?.service ?? site.service);
     case 'image':
       return present(use?.image);
+    case 'imageRoute':
+      return present(use?.imageRoute);
+    case 'need':
+      return (use?.needs ?? []).map(({ kind }) => kind);
     case 'format':
       return [site.format];
     case 'form':
@@ -148,13 +158,23 @@ export function describeCommand(words: readonly string[]): string {
   return plain.slice(0, 8).join(' ');
 }
 
-/** Fills `{key}`, `{service}`, `{host}`, `{command}` of a reason. */
-export function fillReason(rule: Rule, site: Site, use: Use | null): string {
+/** Fills `{key}`, `{service}`, `{host}`, `{command}`, `{need}` of a reason. */
+export function fillReason(rule: Rule, site: Site, use: Process | null): string {
   const host = site.host?.value ?? site.resolution.kind;
   const command = describeCommand(use?.words ?? []);
   return rule.reason
     .replace(/\{key\}/g, site.key ?? 'the value')
     .replace(/\{service\}/g, use?.service ?? site.service ?? 'a service')
     .replace(/\{host\}/g, host)
-    .replace(/\{command\}/g, command);
+    .replace(/\{image\}/g, use?.image ?? 'The image')
+    .replace(/\{command\}/g, command)
+    .replace(/\{need\}/g, use ? describeNeeds(use.needs) : '');
 }
+
+/** `listen-notify at worker.py:12`: once for each kind. */
+export const describeNeeds = (needs: readonly Need[]): string =>
+  needs
+    .filter((need, i) => needs.findIndex(other => other.what === need.what) === i)
+    .slice(0, 3)
+    .map(({ what, place }) => `${what} at ${place.file}:${place.line}`)
+    .join(', ');

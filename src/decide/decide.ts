@@ -1,57 +1,130 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
 import { isCiPath } from '../../codemods/paths.ts';
-import { type CompiledRule, fillReason } from '../config/rules.ts';
-import type { RawSite, Site, Use } from '../model/index.ts';
-import { definesVariables } from '../processes/index.ts';
+import { type CompiledRule, describeCommand, describeNeeds, fillReason } from '../config/rules.ts';
+import type { Need, NeedKind, Process, RawSite, Server, Site, Use, Way } from '../model/index.ts';
+import { definesVariables, homeOf, processOf } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
 import { lineAt } from '../text/lines.ts';
+import { isInside } from '../text/paths.ts';
 import { type Endpoint, resolveEndpoint, type Topology } from '../topology/index.ts';
-import { combineUses, type Outcome, type Verdict } from './combine-uses.ts';
 import { deriveFacts, isComposeOnly, missingPort, serviceNames } from './derive-facts.ts';
 import { type FileSite, groupSites, indexDefinitions, indexLocals } from './group-sites.ts';
-import type { DecideInput } from './input.ts';
+import type { DecideInput, Decisions } from './input.ts';
+import { decidePools } from './pools.ts';
+import { combineUses, type Mode, type Outcome, type RoutedUse, routeFor, type Verdict } from './routes.ts';
+import { isSetApart } from './set-apart.ts';
 
-export function decide(input: DecideInput): Site[] {
+export function decide(input: DecideInput): Decisions {
   const groups = groupSites(input.sites);
   const endpoints = endpointsOf(input.sites, groups);
-  const sites = input.sites.map((fileSite, i): Site => {
-    const site = toSite(fileSite, input);
-    const endpoint = endpoints[i] as Endpoint;
-    site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, input.topology), input.topology);
-    if (site.facts.includes('kubernetes') && isComposeOnly(site, input.topology))
-      site.resolution = { kind: 'other-network' };
-    site.portVariable = missingPort(site, endpoint, input);
-    site.facts = [...site.facts, ...deriveFacts(site, endpoint, input)];
-    const outcome = stillPooled(site, decideOne(site, input));
-    return Object.assign(site, suppressed(site, outcome, input.texts) ?? outcome);
-  });
-  nameSites(sites);
-  settleGroups(sites, groups);
-  return sites;
+  const first = decideSites(input, groups, endpoints, new Map());
+  const ports = input.config.pool.port === 'auto' ? portsWanted(first.sites, input) : new Map<Server, string>();
+  return ports.size === 0 ? first : decideSites(input, groups, endpoints, ports);
 }
 
-function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
-  const received = site.key === null ? undefined : input.flow.received.get(`${file}\0${site.key}`);
-  const servers = serviceNames(input.topology, file);
-  // A server or a pooler that shares an anchor with the application is no use of the value.
-  const followed = format === 'compose' && site.role === 'environment' ? followUses(site.uses, file, input) : site.uses;
-  const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
-  const uses = keepReaders(site, all, input.texts).filter(
-    use => use.service === null || !servers.has(use.service) || site.uses.length === 1,
-  );
-  const isDocumented = site.role === 'docs' && /^[A-Z][A-Z0-9_]+$/.test(site.key ?? '');
-  const dumps = site.role === 'environment' && site.key !== null ? input.flow.dumpUses(site.key) : [];
-  // Beside the dump there is at least an application's default.
-  if (dumps.length > 0) uses.push(...(uses.length === 0 ? [READER] : []), ...dumps);
-  if (uses.length === 0 && (isSetting(site.role) || isDocumented)) uses.push(...input.flow.codeUses(file));
+/** `ports`: servers whose pooler has to listen where the server does, and why. */
+function decideSites(
+  input: DecideInput,
+  groups: readonly number[],
+  endpoints: readonly Endpoint[],
+  ports: ReadonlyMap<Server, string>,
+): Decisions {
+  const { topology, config } = input;
+  const portOf = (server: Server): number =>
+    config.pool.port === 'auto' ? (ports.has(server) ? server.port : DEFAULT_PORT) : config.pool.port;
+  const sites = input.sites.map((fileSite, i): Site => {
+    const site = toSite(fileSite);
+    const endpoint = endpoints[i] as Endpoint;
+    site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, topology), topology);
+    if (site.facts.includes('kubernetes') && isComposeOnly(site, topology)) site.resolution = { kind: 'other-network' };
+    return site;
+  });
+  const uses = sites.map((site, i): RoutedUse[] => {
+    const raw = (input.sites[i] as FileSite).site;
+    site.uses = usesOf(site, raw, input);
+    const endpoint = endpoints[i] as Endpoint;
+    site.portVariable = missingPort(site, endpoint, input, portOf);
+    site.facts = [...site.facts, ...deriveFacts(site, endpoint, input, portOf)];
+    const verdicts = judgeUses(site, input);
+    return verdicts;
+  });
+  const serverOfSite = serversByGroup(sites, groups, topology.servers);
+  const pools = decidePools(sites, uses, serverOfSite, portOf, ports, input);
+  sites.forEach((site, i) => {
+    const server = serverOfSite(i);
+    const pool = server ? pools.find(one => one.server === server) : undefined;
+    const mode: Mode = pool?.mode ?? (config.pool.mode === 'auto' ? 'transaction' : config.pool.mode);
+    const apart = new Set(mode === 'session' ? [] : (pool?.others ?? []).map(({ service }) => service));
+    const combined = combineUses(site, uses[i] ?? [], mode, apart, (process, whole) =>
+      input.wayOf(site, process, whole),
+    );
+    const outcome = stillPooled(site, combined, topology);
+    Object.assign(site, { apart: [], question: null }, suppressed(site, outcome, input.texts) ?? outcome);
+  });
+  nameSites(sites);
+  settleGroups(sites, groups, server => portOf(server) === server.port, input.wayOf);
+  return { sites, pools };
+}
+
+export const DEFAULT_PORT = 6432;
+
+/**
+ * Servers whose pooler has to listen on the server's own port: a host for which nothing can bring another one, or whose port variable
+ * has a second job.
+ */
+function portsWanted(sites: readonly Site[], input: DecideInput): Map<Server, string> {
+  const wanted = new Map<Server, string>();
+  const add = (site: Site, why: string) => {
+    const { resolution } = site;
+    if (resolution.kind === 'server' && !isManifest(resolution.server, input) && !wanted.has(resolution.server))
+      wanted.set(resolution.server, why);
+  };
+  for (const site of sites) {
+    const place = `${site.key ?? site.text} (${site.file})`;
+    if (site.rule === 'host-without-port') add(site, `${place} takes no port`);
+    if (site.rule !== 'group-disagrees' && site.rule !== 'published-port-variable') continue;
+    const ports = sites.filter(other => other.decision === site.decision && other.rule === 'published-port-variable');
+    if (ports.length > 0)
+      for (const host of sites.filter(other => other.decision === site.decision && other.host !== null))
+        add(
+          host,
+          `${ports[0]?.key} is also the port of ${host.resolution.kind === 'server' ? host.resolution.server.service : 'the server'} itself`,
+        );
+  }
+  return wanted;
+}
+
+const isManifest = (server: Server, { topology }: DecideInput): boolean =>
+  !server.definitions.some(({ file }) => topology.composeFiles.some(compose => compose.path === file));
+
+/** The server behind each site; members of a group without a literal host take that of the others. */
+function serversByGroup(
+  sites: readonly Site[],
+  groups: readonly number[],
+  servers: readonly Server[],
+): (i: number) => Server | null {
+  const own = ({ resolution }: Site) => {
+    if (resolution.kind === 'server' || resolution.kind === 'published') return resolution.server;
+    const { stack } = (resolution.kind === 'pooler' ? resolution.server : null) ?? {};
+    return servers.find(server => server.stack === stack) ?? null;
+  };
+  const byGroup = new Map<number, Server>();
+  sites.forEach((site, i) => {
+    const server = own(site);
+    if (server && !byGroup.has(groups[i] ?? i)) byGroup.set(groups[i] ?? i, server);
+  });
+  return i => (sites[i] ? own(sites[i]) : null) ?? byGroup.get(groups[i] ?? i) ?? null;
+}
+
+function toSite({ file, format, site }: FileSite): Site {
   return {
     ...site,
-    uses,
+    uses: [],
     id: '',
     file,
     format,
-    text: (input.texts.get(file) ?? '').slice(site.span.start, site.span.end),
+    text: '',
     decision: '',
     resolution: { kind: 'none' },
     action: 'review',
@@ -59,55 +132,220 @@ function toSite({ file, format, site }: FileSite, input: DecideInput): Site {
     reason: '',
     safety: 'safe',
     replacement: null,
-    directUses: [],
-    splitServices: [],
+    apart: [],
+    question: null,
     portVariable: null,
   };
 }
 
+/** Every process that uses the value, as far as can be seen. */
+function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
+  const { file, format } = site;
+  const { processes, topology, texts } = input;
+  site.text = (texts.get(file) ?? '').slice(site.span.start, site.span.end);
+  const received = site.key === null ? undefined : processes.received.get(`${file}\0${site.key}`);
+  const servers = serviceNames(topology, file);
+  const followed =
+    format === 'compose' && site.role === 'environment'
+      ? followUses(raw.uses, file, input)
+      : raw.uses.map(use => writtenAs(use, file, processes.hand) ?? processOf(use, file, 'hand'));
+  const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
+  // A server or a pooler that shares an anchor with the application is no use of the value.
+  const uses = all
+    .filter(use => use.service === null || !servers.has(use.service) || raw.uses.length === 1)
+    // What is assigned anew for the command is another value, unless it is this one.
+    .filter(
+      use =>
+        !use.assigns.some(
+          ({ name, raw: value }) => name === site.key && !reads(value, name) && !value.includes(site.text),
+        ),
+    );
+  if (site.role === 'environment' && site.key !== null) {
+    const others = [
+      ...(uses.length === 0 ? byExpansion(site, input) : []),
+      ...processes.dumpUses(site.key),
+      ...byHand(site, input),
+      ...byTool(site, input),
+    ];
+    // Beside these there is at least an application's default.
+    if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
+  }
+  if (uses.length === 0 && site.role === 'setting') uses.push(...processes.mounted(file));
+  if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file));
+  return uses;
+}
+
+/** The command as it was found with its place. */
+const writtenAs = ({ words }: Use, file: string, hand: DecideInput['processes']['hand']): Process | undefined =>
+  words.length === 0
+    ? undefined
+    : hand.find(({ process }) => process.place.file === file && process.words.join('\0') === words.join('\0'))?.process;
+
+const reads = (value: string, name: string): boolean => new RegExp(`\\$\\{?${name}\\b`).test(value);
+
+const reader = (file: string): Process => processOf({ words: [], service: null, image: null }, file);
+
+/** Commands on the machine itself whose words expand the variable. */
+const byExpansion = (site: Site, { processes }: DecideInput): Process[] =>
+  processes.hand
+    .filter(
+      ({ folder, process }) => isBelow(site.file, folder) && process.words.some(word => reads(word, site.key ?? '')),
+    )
+    .map(({ process }) => process);
+
+/** What somebody runs on the machine itself gets the values of the env file there, where they lead to the published port. */
+function byHand(site: Site, { processes }: DecideInput): Process[] {
+  if (site.format !== 'env' || site.resolution.kind !== 'published') return [];
+  return processes.hand
+    .filter(({ folder }) => isBelow(site.file, folder))
+    .map(({ process }) => process)
+    .filter(({ assigns }) => !assigns.some(({ name, raw }) => name === site.key && !reads(raw, name)));
+}
+
+/** A migration tool that is set up here, though no command is seen to run it: it gets its own value where that is exact. */
+function byTool(site: Site, { processes, wayOf }: DecideInput): Process[] {
+  if (site.format !== 'env') return [];
+  return (
+    processes.tools
+      .filter(({ folder }) => isBelow(site.file, folder))
+      .map(({ process }) => process)
+      // Prisma's migrations fail behind transaction pooling, whoever runs them; others only should not.
+      .filter(process => process.words[0] === 'prisma' || wayOf(site, process, false) !== null)
+  );
+}
+
+const isBelow = (file: string, folder: string): boolean =>
+  homeOf(file) === folder || isInside(homeOf(file), `${folder}/`);
+
 /** `ConnectionStrings: { Db: … }` of a settings file is the default of the variable `ConnectionStrings__Db`. */
-function dotnetUses({ section, key }: RawSite, input: DecideInput): Use[] | null {
-  const name = [...section, key].join('__').toLowerCase();
+function dotnetUses({ section, key }: Site, input: DecideInput): Process[] | null {
+  const name = [...section, key].join('__').replace(/:/g, '__').toLowerCase();
   const twins = input.sites.filter(({ format, site }) => format === 'compose' && site.key?.toLowerCase() === name);
   return twins.length === 0 ? null : twins.flatMap(({ file, site }) => followUses(site.uses, file, input));
 }
 
-/**
- * A program that migrates or listens, and names some of the variables of a block, does it with these. Where it is the only
- * one to name a variable, nothing else is done with that.
- */
-function keepReaders(site: RawSite, uses: readonly Use[], texts: ReadonlyMap<string, string>): Use[] {
-  const { key, entry } = site;
-  if (site.role !== 'environment' || key === null || entry === null) return [...uses];
-  const isFact = ({ words: [fact, path] }: Use) =>
-    /^(?:migrations-at-start|needs-session)$/.test(fact ?? '') && texts.has(path ?? '');
-  const namesIn = (path: string) => entry.siblings.filter(name => hasWord(texts.get(path) ?? '', name));
-  const kept = uses.filter(use => {
-    const named = isFact(use) ? namesIn(use.words[1] ?? '') : [];
-    return named.length === 0 || named.includes(key);
+const isSetting = (role: Site['role']): boolean =>
+  role === 'setting' || role === 'fallback' || role === 'argument' || role === 'environment';
+
+/** The processes of the services that have the value. */
+function followUses(uses: readonly Use[], file: string, { processes: { services } }: DecideInput): Process[] {
+  const names = [...new Set(uses.map(use => use.service))];
+  return names.flatMap(
+    name =>
+      services.get(`${file}\0${name}`) ??
+      uses.filter(use => use.service === name).map(use => processOf(use, file, 'start')),
+  );
+}
+
+/** What the rules say of each use, and the way that it has to go. */
+function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
+  const { rules } = input;
+  const uses: (Process | null)[] = site.uses.length > 0 ? site.uses : [null];
+  return uses.map((use): RoutedUse => {
+    const process = use ?? reader(site.file);
+    const needs = process.needs.filter(need => appliesTo(need, site, input));
+    const asked = use === null ? null : { ...process, needs };
+    const verdict = applyRules(site, asked, rules);
+    const own: Need[] = verdict.needs
+      ? [{ kind: verdict.needs, what: describeCommand(process.words) || verdict.rule, place: process.place, reads: [] }]
+      : [];
+    if (verdict.action === 'direct') return { ...verdict, process, route: 'direct', because: own, way: null };
+    if (verdict.action === 'pooled' && isToolVariable(site, input)) {
+      const reason = `Only the settings of a migration tool read ${site.key}.`;
+      return {
+        ...verdict,
+        action: 'direct',
+        rule: 'migration-variable',
+        reason,
+        process,
+        route: 'direct',
+        because: own,
+        way: null,
+      };
+    }
+    const isThere = verdict.action === 'pooled' || verdict.rule === 'already-pooled';
+    const because = isThere ? [...needs, ...own] : [];
+    const isOnly = because.length > 0 && verdict.action === 'pooled' && isOwnVariable(because, site, input);
+    if (isOnly || (verdict.action === 'pooled' && because.some(({ kind }) => DIRECT_ONLY.includes(kind)))) {
+      const reason = `The code that runs with it needs a session of its own: ${describeNeeds(because)}.`;
+      return {
+        ...verdict,
+        action: 'direct',
+        rule: 'code-with-session',
+        reason,
+        process,
+        route: 'direct',
+        because,
+        way: null,
+      };
+    }
+    const setting =
+      because.length > 0 && verdict.needs === null ? settingOf(site, { ...process, needs: because }, input) : null;
+    const left = setting ? [] : because;
+    return {
+      ...verdict,
+      process,
+      route: verdict.action === 'pooled' ? routeFor(left.map(({ kind }) => kind)) : 'transaction',
+      because: left,
+      way: setting,
+    };
   });
-  const own = kept.filter(use => isFact(use) && namesIn(use.words[1] ?? '').includes(key));
-  if (own.length === 0) return kept;
-  const paths = new Set(own.map(({ words }) => words[1]));
-  const isReadElsewhere = [...texts].some(
+}
+
+/** A connection of its own that the program can be given for just these needs. */
+function settingOf(site: Site, process: Process, { wayOf }: DecideInput): Way | null {
+  const way = wayOf(site, process, false);
+  return way?.kind === 'setting' ? way : null;
+}
+
+/** What goes through no pool, or leaves its settings behind there. */
+const DIRECT_ONLY: readonly NeedKind[] = ['dump', 'replicate', 'startup-parameter'];
+
+/** A need whose code names some of the variables around is one of these; of another variable it is none. */
+function appliesTo({ reads: names, what }: Need, site: Site, { config }: DecideInput): boolean {
+  const { key, entry } = site;
+  if (isSetApart(what, entry?.siblings ?? [])) return false;
+  if (key === null || site.role !== 'environment')
+    return !(names.length > 0 && names.every(name => name.endsWith(config.direct.suffix)));
+  const around = new Set([...(entry?.siblings ?? []), key]);
+  const known = names.filter(name => around.has(name));
+  return known.length === 0 || known.includes(key);
+}
+
+/** Only the code that needs a session names the variable: nothing else is done with it. */
+function isOwnVariable(
+  needs: readonly Need[],
+  { key, role, file, entry, form }: Site,
+  { texts, sites }: DecideInput,
+): boolean {
+  if (role !== 'environment' || key === null || !needs.every(({ reads: names }) => names.includes(key))) return false;
+  const paths = new Set(needs.map(({ place }) => place.file));
+  // The application has another one beside it.
+  const isBeside = ({ file: path, site }: FileSite) =>
+    path === file && site.entry?.block === entry?.block && site.key !== key && site.form === form;
+  if (!sites.some(isBeside)) return false;
+  return ![...texts].some(
     ([path, text]) => !definesVariables(path) && !isCiPath(path) && !paths.has(path) && hasWord(text, key),
   );
-  return isReadElsewhere ? kept : own;
+}
+
+const TOOL_FILE = /(?:^|\/)(?:alembic\/env\.py|alembic\.ini|schema\.prisma|(?:prisma|drizzle)\.config\.\w+)$/;
+
+/** All that names the variable are settings of migration tools, beside the files that define it. */
+function isToolVariable({ key, file, role }: Site, { texts }: DecideInput): boolean {
+  if (key === null || !/^[A-Z][A-Z0-9_]+$/.test(key) || /^(?:docs|prose|comment|fallback)$/.test(role)) return false;
+  const named = [...texts].filter(
+    ([path, text]) => path !== file && !definesVariables(path) && !isCiPath(path) && hasWord(text, key),
+  );
+  return (
+    named.length > 0 &&
+    named.every(([path]) => TOOL_FILE.test(path)) &&
+    !named.some(([path]) => path.endsWith('.prisma'))
+  );
 }
 
 const hasWord = (text: string, name: string): boolean =>
   text.includes(name) && new RegExp(`\\b${name.replace(/\W/g, '')}\\b`).test(text);
-
-const READER: Use = { words: [], service: null, image: null };
-
-const isSetting = (role: Site['role']): boolean =>
-  role === 'setting' || role === 'fallback' || role === 'argument' || role === 'environment';
-
-/** Uses by service, with the commands of the scripts and images that the service runs. */
-function followUses(uses: readonly Use[], file: string, { flow: { services } }: DecideInput): Use[] {
-  const names = [...new Set(uses.map(use => use.service))];
-  return names.flatMap(name => services.get(`${file}\0${name}`) ?? uses.filter(use => use.service === name));
-}
 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
 function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
@@ -154,20 +392,20 @@ function isInContainer(site: Site, topology: Topology): boolean {
   return service !== undefined && service.networkMode !== 'host';
 }
 
-function decideOne(site: Site, { rules, splitSafety }: DecideInput): Outcome {
-  const uses: (Use | null)[] = site.uses.length > 0 ? site.uses : [null];
-  return combineUses(
-    site,
-    uses.map(use => ({ use, ...applyRules(site, use, rules) })),
-    splitSafety,
-  );
+/** What has to be direct and leads to a pooler already is no decision of ours to keep; one in session mode bears it. */
+function stillPooled(site: Site, outcome: Outcome, { poolers }: Topology): Outcome {
+  if (outcome.action !== 'direct' || site.resolution.kind !== 'pooler' || site.resolution.server === null)
+    return outcome;
+  const { server } = site.resolution;
+  if (poolers.find(one => one === server)?.mode === 'session')
+    return {
+      action: 'leave',
+      rule: 'already-pooled',
+      reason: 'Already goes through the pooler, whose sessions bear it.',
+      safety: 'safe',
+    };
+  return { ...outcome, action: 'review', reason: `It goes through the pooler and should not. ${outcome.reason}` };
 }
-
-/** What has to be direct and leads to the pooler already is no decision of ours to keep. */
-const stillPooled = (site: Site, outcome: Outcome): Outcome =>
-  outcome.action === 'direct' && site.resolution.kind === 'pooler' && site.resolution.server !== null
-    ? { ...outcome, action: 'review', reason: `It goes through the pooler and should not. ${outcome.reason}` }
-    : outcome;
 
 /** A comment with a reason keeps the place as it is, whatever was decided. */
 function suppressed(site: Site, { rule }: Outcome, texts: ReadonlyMap<string, string>): Outcome | null {
@@ -178,12 +416,24 @@ function suppressed(site: Site, { rule }: Outcome, texts: ReadonlyMap<string, st
   return { action: 'leave', rule: 'suppressed', reason: `A comment says so: ${found.reason}`, safety: 'safe' };
 }
 
-function applyRules(site: Site, use: Use | null, rules: readonly CompiledRule[]): Verdict {
+function applyRules(site: Site, use: Process | null, rules: readonly CompiledRule[]): Verdict {
   for (const rule of rules) {
     if (!rule.matches(site, use)) continue;
-    return { action: rule.then, rule: rule.id, reason: fillReason(rule, site, use), safety: rule.safety ?? 'safe' };
+    return {
+      action: rule.then,
+      rule: rule.id,
+      reason: fillReason(rule, site, use),
+      safety: rule.safety ?? 'safe',
+      needs: rule.needs ?? (rule.then === 'direct' ? 'admin' : null),
+    };
   }
-  return { action: 'review', rule: 'undecided', reason: 'No rule is certain of this place.', safety: 'safe' };
+  return {
+    action: 'review',
+    rule: 'undecided',
+    reason: 'No rule is certain of this place.',
+    safety: 'safe',
+    needs: null,
+  };
 }
 
 /** Ids that outlive edits elsewhere in the file: no line numbers, a counter only between twins. */
@@ -205,6 +455,13 @@ function nameSites(sites: Site[]): void {
     site.id = createHash('sha256').update(`${base}\0${count}`).digest('hex').slice(0, 12);
   }
 }
+
+/** CI brings servers of its own, and the server itself reads nothing of where it is: no default in code is changed for them. */
+const isOtherWorld = ({ action, rule }: Site, pooled: readonly Site[]): boolean =>
+  action === 'leave' &&
+  (rule === 'server-itself' ||
+    rule === 'health-check' ||
+    (rule === 'ci' && pooled.every(({ role }) => role === 'environment')));
 
 /** A gate, or a default of another host, that takes host and port from the same place: whatever that says, they match. */
 function readsBoth({ action, rule, file, group }: Site, all: readonly Site[]): boolean {
@@ -230,7 +487,12 @@ function isElsewhere(
 }
 
 /** A group is pooled as a whole or not at all. Members without a literal follow the others. */
-function settleGroups(sites: Site[], groups: readonly number[]): void {
+function settleGroups(
+  sites: Site[],
+  groups: readonly number[],
+  keepsPort: (server: Server) => boolean,
+  wayOf: DecideInput['wayOf'],
+): void {
   const members = new Map<number, Site[]>();
   sites.forEach((site, i) => {
     const group = groups[i] ?? i;
@@ -238,33 +500,74 @@ function settleGroups(sites: Site[], groups: readonly number[]): void {
   });
   for (const group of members.values()) {
     for (const site of group) site.decision = group[0]?.id ?? site.id;
+    for (const site of group) keepOnMachine(site, group);
     const pooled = group.filter(site => site.action === 'pooled');
     if (pooled.length === 0) continue;
-    const split = new Set(pooled.flatMap(site => site.splitServices));
+    const split = new Set(
+      pooled.flatMap(site =>
+        site.apart.flatMap(({ process, way }) => (way.kind === 'service' ? [process.service] : [])),
+      ),
+    );
     // A service that gets a value of its own only reads the variable here.
     const isSplit = (site: Site) => !site.host?.value && !site.port?.value && split.has(site.service ?? '');
+    // The pooler listens where the server does, so that a port says the same of both.
+    const isKept = ({ rule }: Site) =>
+      rule === 'published-port-variable' &&
+      pooled.every(({ resolution }) => resolution.kind !== 'server' || keepsPort(resolution.server)) &&
+      pooled.every(({ resolution }) => resolution.kind !== 'published');
     const isBystander = (site: Site) =>
-      site.rule === 'no-literal' || isSplit(site) || readsBoth(site, group) || isElsewhere(site, group, pooled);
+      site.rule === 'no-literal' ||
+      site.rule === 'machine-port' ||
+      isOtherWorld(site, pooled) ||
+      isSplit(site) ||
+      isKept(site) ||
+      readsBoth(site, group) ||
+      isElsewhere(site, group, pooled);
     const all = group.filter(site => site.action !== 'pooled' && !isBystander(site));
     const [against] = all;
-    // A program that has to be direct reads what the applications get: as with a command of theirs.
+    // A program that has to be direct reads what the applications get: it takes the direct variable first.
     const isReader = ({ action, role, format }: Site) =>
       action === 'direct' && role !== 'environment' && /^(?:python|javascript|shell|strings)$/.test(format);
-    if (against && all.every(isReader)) {
+    if (against && all.every(isReader) && pooled.every(site => readApart(site, all, wayOf))) continue;
+    if (against) {
       for (const site of pooled) {
-        Object.assign(site, {
-          rule: 'shared-with-direct-command',
-          safety: 'unsafe',
-          reason: `${against.file} reads ${site.key ?? 'this value'} too, and must stay direct: ${against.reason} Give it the direct variable by hand first.`,
-        });
-      }
-    } else if (against) {
-      for (const site of pooled) {
-        site.action = 'review';
-        site.rule = 'group-disagrees';
-        site.safety = 'safe';
+        Object.assign(site, { action: 'review', rule: 'group-disagrees', safety: 'safe', apart: [] });
         site.reason = `Belongs together with ${against.key ?? against.form} in ${against.file}, which is not pooled: ${against.reason}`;
       }
     } else if (pooled.some(site => site.safety === 'unsafe')) for (const site of pooled) site.safety = 'unsafe';
   }
+}
+
+/**
+ * On the machine itself, the port that Postgres is published under by this very variable, or that nothing can change, leads to Postgres
+ * as before: the stack does not depend on it.
+ */
+function keepOnMachine(site: Site, group: readonly Site[]): void {
+  const isBound = group.some(
+    ({ rule, file, group: block }) =>
+      rule === 'published-port-variable' && (file === site.file || block === site.group),
+  );
+  const isReader =
+    site.port?.variables.some(name =>
+      group.some(({ rule, key }) => rule === 'published-port-variable' && key === name),
+    ) ?? false;
+  if (
+    site.resolution.kind !== 'published' ||
+    !(site.rule === 'host-without-port' || (site.action === 'pooled' && (isBound || isReader)))
+  )
+    return;
+  const reason =
+    'On the machine itself it goes to the port that Postgres publishes, as before: that port can not be changed here alone.';
+  Object.assign(site, { action: 'leave', rule: 'machine-port', reason, safety: 'safe', apart: [], question: null });
+}
+
+/** Each of the readers gets its own value, if there is an exact way to it. */
+function readApart(site: Site, readers: readonly Site[], wayOf: DecideInput['wayOf']): boolean {
+  if (site.role !== 'environment') return true;
+  const ways = [...new Set(readers.map(({ file }) => file))].map(file => {
+    const process = { ...processOf({ words: [], service: null, image: null }, file), program: file };
+    return { process, way: wayOf(site, process, false) };
+  });
+  for (const { process, way } of ways) if (way) site.apart.push({ process, way });
+  return ways.every(({ way }) => way !== null);
 }

@@ -6,9 +6,12 @@ import { matchGlob } from '../text/glob.ts';
 import { baseOf } from '../text/paths.ts';
 import { type Endpoint, initMounts, type Topology } from '../topology/index.ts';
 import type { DecideInput } from './input.ts';
+/** The port on which the pooler of a server will listen, inside. */
+export type PortOf = (server: Server) => number;
+
 /** Facts that need more than the place itself: topology, who uses it, what other files say. */
-export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput): string[] {
-  const { topology, config, ciFiles, texts, flow } = input;
+export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, portOf: PortOf): string[] {
+  const { topology, config, ciFiles, texts, processes } = input;
   const facts: string[] = [];
   const kinds = serviceNames(topology, site.file);
   const services = site.service !== null ? [site.service] : site.uses.map(use => use.service ?? '');
@@ -22,7 +25,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput):
   if (site.uses.some(({ words }) => runsInside(words, topology))) facts.push('inside-server');
   if (
     (site.facts.includes('main') && !/(?:^|\/)tests?\//.test(site.file)) ||
-    flow.commands.some(words => words.includes(baseOf(site.file)))
+    processes.commands.some(words => words.includes(baseOf(site.file)))
   )
     facts.push('smoke-test');
   if (ciFiles.has(site.file)) facts.push('ci-reads');
@@ -41,33 +44,37 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput):
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
-  if (site.portVariable === null && lacksPort(site, endpoint, input)) facts.push('host-without-port');
+  if (site.portVariable === null && lacksPort(site, endpoint, input, portOf)) facts.push('host-without-port');
   return facts;
 }
 
 /** The variable that has to be set beside a host, because programs take the port from it and nothing sets it. */
-export function missingPort(site: Site, endpoint: Endpoint, input: DecideInput): string | null {
+export function missingPort(site: Site, endpoint: Endpoint, input: DecideInput, portOf: PortOf): string | null {
   const isEntry = isHostVariable(site) && site.host?.kind === 'literal' && site.entry !== null;
-  if (!isEntry || isUnread(site, input) || !lacksPort(site, endpoint, input)) return null;
-  return input.flow.portVariable(site.key ?? '', site.format);
+  if (!isEntry || isUnread(site, input) || !lacksPort(site, endpoint, input, portOf)) return null;
+  const image = site.service === null ? null : imageOf(site, input);
+  return input.processes.portVariable(site.key ?? '', site.format, image);
 }
+
+const imageOf = ({ file, service }: Site, { topology }: DecideInput): string | null =>
+  topology.composeFiles.find(({ path }) => path === file)?.services.find(({ name }) => name === service)?.image ?? null;
 
 const isHostVariable = ({ role, form }: Site): boolean => role === 'environment' && form === 'host';
 
 /** The code takes the host, and no port from the variable beside it. */
-const isUnread = (site: Site, { flow }: DecideInput): boolean =>
-  isHostVariable(site) && flow.isPortless(site.file, site.key ?? '', site.entry?.siblings ?? [], servicesOf(site));
+const isUnread = (site: Site, { processes }: DecideInput): boolean =>
+  isHostVariable(site) && processes.isPortless(site.file, site.key ?? '', site.entry?.siblings ?? [], servicesOf(site));
 
 const servicesOf = ({ service, uses }: Site): string[] => [
   ...new Set([service, ...uses.map(use => use.service)].filter(name => name !== null)),
 ];
 
 /** Nothing that can be seen would bring the pooler's port. */
-function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput): boolean {
+function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput, portOf: PortOf): boolean {
   const { resolution } = site;
   const needsPort =
     resolution.kind === 'published' ||
-    (resolution.kind === 'server' && resolution.server.port !== input.config.pool.port);
+    (resolution.kind === 'server' && resolution.server.port !== portOf(resolution.server));
   const isAlone = endpoint.port === null && site.form !== 'url' && site.portSlot === null;
   return needsPort && (isAlone || isUnread(site, input));
 }

@@ -1,2 +1,5 @@
 /** From sites to decisions. */
-export { decide } from './decide.ts';
+export { DEFAULT_PORT, decide } from './decide.ts';
+export { serviceNames } from './derive-facts.ts';
+export type { DecideInput, Decisions } from './input.ts';
+export { MIGRATION_SETTINGS } from './set-apart.ts';

@@ -1,11 +1,11 @@
 /** What decisions are taken from. */
-
 import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
-import type { Safety, Site } from '../model/index.ts';
-import type { Flow } from '../processes/index.ts';
+import type { PoolDecision, Process, Site, Way } from '../model/index.ts';
+import type { Processes } from '../processes/index.ts';
 import type { Topology } from '../topology/index.ts';
 import type { FileSite } from './group-sites.ts';
+
 export interface DecideInput {
   sites: FileSite[];
   /** Text of each file, for the site's own text. */
@@ -14,9 +14,14 @@ export interface DecideInput {
   config: Config;
   rules: readonly CompiledRule[];
   /** Who gets which value, and what is done with it. */
-  flow: Flow;
+  processes: Processes;
   /** Env files that CI reads. */
   ciFiles: ReadonlySet<string>;
-  /** How safe it is to give each of these services a value of its own instead of the site's; null: impossible. */
-  splitSafety(site: Site, services: readonly string[]): Safety | null;
+  /** How a process gets a value of its own instead of the site's; null: there is no exact way. `whole`: all of its service has to. */
+  wayOf(site: Site, process: Process, whole: boolean): Way | null;
+}
+
+export interface Decisions {
+  sites: Site[];
+  pools: PoolDecision[];
 }

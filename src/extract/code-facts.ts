@@ -1,68 +1,133 @@
-/** What a source file does that needs a session of its own, told from calls that mean nothing else. */
-
+/** What a source file does that not every pool bears, told from calls that mean nothing else. */
 import { isCiPath } from '../../codemods/paths.ts';
-import type { CodeFact } from '../model/index.ts';
+import type { Facts, Need } from '../model/index.ts';
+import { lineAt } from '../text/lines.ts';
 
 /** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
-const CALLS: { fact: CodeFact; literal: string; call: RegExp }[] = [
-  {
-    fact: 'migrations-at-start',
-    literal: 'golang-migrate/migrate',
-    call: /"github\.com\/golang-migrate\/migrate\/v\d+"/,
-  },
-  { fact: 'migrations-at-start', literal: 'goose.Up', call: /\bgoose\.Up(?:Context)?\(/ },
-  { fact: 'migrations-at-start', literal: 'migrationsRun', call: /\bmigrationsRun\s*:\s*true\b/ },
-  { fact: 'migrations-at-start', literal: 'runMigrations(', call: /\.runMigrations\(/ },
-  { fact: 'migrations-at-start', literal: 'command.upgrade(', call: /\b(?:alembic\.)?command\.upgrade\(/ },
-  {
-    fact: 'migrations-at-start',
-    literal: 'flask_migrate',
-    call: /\bflask_migrate\b[\s\S]*\n[ \t]+(?:flask_migrate\.)?upgrade\(/,
-  },
-  { fact: 'migrations-at-start', literal: 'Database.Migrate', call: /\.Database\.Migrate(?:Async)?\(/ },
-  { fact: 'migrations-at-start', literal: 'DatabaseTasks.migrate', call: /\bDatabaseTasks\.(?:migrate|prepare_all)\b/ },
-  { fact: 'migrations-at-start', literal: 'ApplyAllDatabaseChanges', call: /\.ApplyAllDatabaseChangesOnStartup\(/ },
-  {
-    fact: 'migrations-at-start',
-    literal: 'ApplyAllConfiguredChanges',
-    call: /\.ApplyAllConfiguredChangesToDatabaseAsync\(/,
-  },
-  { fact: 'migrations-at-start', literal: '.MigrateUp(', call: /\.MigrateUp\(/ },
-  { fact: 'migrations-at-start', literal: '.PerformUpgrade(', call: /\.PerformUpgrade\(/ },
-  {
-    fact: 'migrations-at-start',
-    literal: "artisan('migrate",
-    call: /\bartisan\(\s*['"]migrate|\bArtisan::call\(\s*['"]migrate/,
-  },
-  { fact: 'migrations-at-start', literal: "Artisan::call('migrate", call: /\bArtisan::call\(\s*['"]migrate/ },
-  { fact: 'migrations-at-start', literal: 'migrate.latest(', call: /\.migrate\.latest\(/ },
-  { fact: 'migrations-at-start', literal: 'call_command("migrate', call: /\bcall_command\(\s*["']migrate/ },
-  { fact: 'migrations-at-start', literal: "call_command('migrate", call: /\bcall_command\(\s*["']migrate/ },
-  { fact: 'migrations-at-start', literal: 'Ecto.Migrator', call: /\bEcto\.Migrator\b/ },
-  { fact: 'migrations-at-start', literal: 'sqlx::migrate!', call: /\bsqlx::migrate!/ },
-  { fact: 'migrations-at-start', literal: 'run_pending_migrations', call: /\.run_pending_migrations\(/ },
-  { fact: 'migrations-at-start', literal: 'Flyway.configure', call: /\bFlyway\.configure\(/ },
-  { fact: 'migrations-at-start', literal: 'getMigrator()', call: /\.getMigrator\(\)\.up\(/ },
-  { fact: 'needs-session', literal: 'DaemonMode.', call: /\bDaemonMode\.(?:HotCold|Solo)\b/ },
-  { fact: 'needs-session', literal: 'pgxlisten', call: /"github\.com\/jackc\/pgxlisten"/ },
-  { fact: 'needs-session', literal: 'riverqueue/river', call: /"github\.com\/riverqueue\/river"/ },
-  { fact: 'needs-session', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
-  { fact: 'needs-session', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
+const CALLS: { need: 'migrate' | 'listen' | 'session-lock'; what: string; literal: string; call: RegExp }[] = [
+  migrates(
+    'golang-migrate',
+    'golang-migrate/migrate',
+    /\bmigrate\.New\w*\(|"github\.com\/golang-migrate\/migrate\/v\d+"/,
+  ),
+  migrates('goose', 'goose.Up', /\bgoose\.Up(?:Context)?\(/),
+  migrates('TypeORM migrationsRun', 'migrationsRun', /\bmigrationsRun\s*:\s*(?!false\b)[\w!]/),
+  migrates('runMigrations', 'runMigrations(', /\.runMigrations\(/),
+  migrates('Alembic', 'command.upgrade(', /\b(?:alembic\.)?command\.upgrade\(/),
+  migrates('Flask-Migrate', 'flask_migrate', /\bflask_migrate\b[\s\S]*\n[ \t]+(?:flask_migrate\.)?upgrade\(/),
+  migrates('EF Core', 'Database.Migrate', /\.Database\.Migrate(?:Async)?\(/),
+  migrates('Active Record', 'DatabaseTasks.migrate', /\bDatabaseTasks\.(?:migrate|prepare_all)\b/),
+  migrates('Marten', 'ApplyAllDatabaseChanges', /\.ApplyAllDatabaseChangesOnStartup\(/),
+  migrates('Marten', 'ApplyAllConfiguredChanges', /\.ApplyAllConfiguredChangesToDatabaseAsync\(/),
+  migrates('FluentMigrator', '.MigrateUp(', /\.MigrateUp\(/),
+  migrates('DbUp', '.PerformUpgrade(', /\.PerformUpgrade\(/),
+  migrates('artisan migrate', "artisan('migrate", /\bartisan\(\s*['"]migrate|\bArtisan::call\(\s*['"]migrate/),
+  migrates('artisan migrate', "Artisan::call('migrate", /\bArtisan::call\(\s*['"]migrate/),
+  migrates('Knex', 'migrate.latest(', /\.migrate\.latest\(/),
+  migrates('Django', 'call_command("migrate', /\bcall_command\(\s*["']migrate/),
+  migrates('Django', "call_command('migrate", /\bcall_command\(\s*["']migrate/),
+  migrates('Ecto', 'Ecto.Migrator', /\bEcto\.Migrator\b/),
+  migrates('sqlx', 'sqlx::migrate!', /\bsqlx::migrate!/),
+  migrates('Diesel', 'run_pending_migrations', /\.run_pending_migrations\(/),
+  migrates('Flyway', 'Flyway.configure', /\bFlyway\.configure\(/),
+  migrates('MikroORM', 'getMigrator()', /\.getMigrator\(\)\.up\(/),
+  migrates(
+    'Drizzle',
+    '/migrator',
+    /from\s+["']drizzle-orm\/[\w-]+\/migrator["']|require\(["']drizzle-orm\/[\w-]+\/migrator["']\)/,
+  ),
+  migrates(
+    'prisma migrate',
+    'prisma migrate deploy',
+    /(?:exec|execSync|spawn|spawnSync|execa|execaCommand|\$)[(\s`][^;\n]*prisma migrate deploy/,
+  ),
+  migrates(
+    'alembic',
+    "'alembic'",
+    /\b(?:run|call|check_call|check_output|Popen|system|execvp?)\(\s*\[?\s*(?:sys\.executable,\s*["']-m["'],\s*)?["']alembic/,
+  ),
+  migrates(
+    'alembic',
+    '"alembic"',
+    /\b(?:run|call|check_call|check_output|Popen|system|execvp?)\(\s*\[?\s*(?:sys\.executable,\s*["']-m["'],\s*)?["']alembic/,
+  ),
+  migrates('node-pg-migrate', 'node-pg-migrate', /(?:from\s+|require\()\s*["']node-pg-migrate["']/),
+  migrates('Umzug', 'umzug', /\bnew Umzug\(|\bumzug\.up\(/),
+  migrates('SeaORM', 'Migrator::up(', /\bMigrator::up\(/),
+  migrates('refinery', 'refinery', /\bembed_migrations!|refinery::/),
   // Spring Boot migrates at start where one of the two is a dependency.
-  { fact: 'migrations-at-start', literal: 'liquibase-core', call: /liquibase-core/ },
-  { fact: 'migrations-at-start', literal: 'flyway-core', call: /flyway-core/ },
-  { fact: 'extra-float-digits', literal: 'github.com/lib/pq', call: /"github\.com\/lib\/pq"/ },
+  migrates('Liquibase', 'liquibase-core', /liquibase-core/),
+  migrates('Flyway', 'flyway-core', /flyway-core|flyway-database-postgresql/),
+  { need: 'session-lock', what: 'Marten daemon', literal: 'DaemonMode.', call: /\bDaemonMode\.(?:HotCold|Solo)\b/ },
+  { need: 'listen', what: 'pgxlisten', literal: 'pgxlisten', call: /"github\.com\/jackc\/pgxlisten"/ },
+  { need: 'listen', what: 'River', literal: 'riverqueue/river', call: /"github\.com\/riverqueue\/river"/ },
+  { need: 'listen', what: 'pq.NewListener', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
+  { need: 'listen', what: 'WaitForNotification', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
 ];
 
-export const FACT_LITERALS: string[] = CALLS.map(({ literal }) => literal);
-export const FACT_PATTERN = CALLS.map(({ call }) => call.source).join('|');
+function migrates(what: string, literal: string, call: RegExp) {
+  return { need: 'migrate' as const, what, literal, call };
+}
+
+/** JDBC and lib/pq send it when they connect. */
+const LIB_PQ = /"github\.com\/lib\/pq"/;
+
+export const FACT_LITERALS: string[] = [...new Set([...CALLS.map(({ literal }) => literal), 'github.com/lib/pq'])];
+export const FACT_PATTERN = [...CALLS.map(({ call }) => call.source), LIB_PQ.source].join('|');
 
 const CODE =
   /(?:^|\/)(?:pom\.xml|build\.gradle(?:\.kts)?)$|\.(?:py|go|[cm]?[jt]s|[jt]sx|rb|rake|java|kt|cs|php|rs|exs?)$/i;
 const TEST =
-  /(?:^|\/)(?:tests?|__tests__|spec|migrations?|alembic|node_modules|e2e|examples?)\/|(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)test_|\.(?:Unit|Integration)?Tests?\//i;
+  /(?:^|\/)(?:tests?|__tests__|spec|node_modules|e2e|examples?)\/|(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)test_|\.(?:Unit|Integration)?Tests?\//i;
 
-export function readCodeFacts(path: string, text: string): CodeFact[] {
-  if (!CODE.test(path) || TEST.test(path) || isCiPath(path)) return [];
-  return [...new Set(CALLS.filter(({ call }) => call.test(text)).map(({ fact }) => fact))];
+export function readCodeFacts(path: string, text: string): Pick<Facts, 'needs' | 'drivers'> {
+  if (!CODE.test(path) || TEST.test(path) || isCiPath(path)) return { needs: [], drivers: [] };
+  const reads = environmentReads(text);
+  const needs = CALLS.flatMap(({ need, what, call }): Need[] => {
+    const match = call.exec(text);
+    if (!match) return [];
+    const own = argumentReads(text, match.index + match[0].length - 1);
+    return [
+      {
+        kind: need,
+        what,
+        place: { file: path, line: lineAt(text, match.index + match[0].search(/\S/)) },
+        reads: own.length > 0 ? own : reads,
+      },
+    ];
+  });
+  const isFirst = ({ kind, what }: Need, i: number) =>
+    needs.findIndex(other => other.kind === kind && other.what === what) === i;
+  return { needs: needs.filter(isFirst), drivers: LIB_PQ.test(text) ? ['extra-float-digits'] : [] };
+}
+
+const READ =
+  /(?:\benv\.|environ(?:\.get\(|\[)\s*["']|(?:[Gg]et[Ee]nv|env|ENV\.fetch|env::var|GetEnvironmentVariable|System\.get_env|fetch_env!|LookupEnv|config)\s*[([]\s*["'`])([A-Za-z_]\w*)/g;
+
+/** Variables that a text takes from its environment. */
+export const environmentReads = (text: string): string[] => [
+  ...new Set([...text.matchAll(READ)].map(([, name = '']) => name)),
+];
+
+/** Variables read in the call's own arguments, or in the values of the names in them. */
+function argumentReads(text: string, open: number): string[] {
+  if (text[open] !== '(') return [];
+  let depth = 0;
+  let end = open;
+  for (; end < Math.min(text.length, open + 600); end++) {
+    if (text[end] === '(') depth++;
+    else if (text[end] === ')' && --depth === 0) break;
+  }
+  const inner = text.slice(open, end + 1);
+  const own = environmentReads(inner);
+  if (own.length > 0) return own;
+  const names = [...inner.matchAll(/\b[A-Za-z_]\w*\b/g)].map(([name]) => name);
+  return [
+    ...new Set(
+      names.flatMap(name => {
+        const assigned = new RegExp(`\\b${name}\\b(?:\\s*,\\s*\\w+)?\\s*:?=(?!=)\\s*([^\\n]+)`).exec(text)?.[1];
+        return assigned === undefined ? [] : environmentReads(assigned);
+      }),
+    ),
+  ];
 }

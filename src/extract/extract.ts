@@ -25,12 +25,14 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
     const extraction = isData(codemod.id, text)
       ? { sites: [], facts: noFacts() }
       : (await codemod.load())(text, context);
-    extraction.facts.code = readCodeFacts(path, text);
+    Object.assign(extraction.facts, readCodeFacts(path, text));
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
     if (startsServer(extraction.facts.commands))
       for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('starts-server');
     if (TUNNEL.test(text))
       for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('tunnel');
+    if (/"?connector\.class"?\s*[:=]\s*"?io\.debezium/.test(text))
+      for (const { facts } of sites) facts.push('replication-connector');
     if (GENERATED.test(text.slice(0, 1000))) for (const { facts } of sites) facts.push('generated-file');
     if (/^(?:python|javascript)$/.test(codemod.id) && DUMPS.test(text))
       for (const { facts } of sites) facts.push('runs-dump');

@@ -1,3 +1,3 @@
 /** From sources to sites and facts. */
-export { FACT_LITERALS, FACT_PATTERN } from './code-facts.ts';
+export { environmentReads, FACT_LITERALS, FACT_PATTERN } from './code-facts.ts';
 export { type Extracted, extractSource } from './extract.ts';

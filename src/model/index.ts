@@ -65,15 +65,96 @@ export interface Entry {
   block: string;
 }
 
+/** A place that shows something. */
+export interface Place {
+  file: string;
+  line: number;
+}
+
 /** One use of a value: the command's words with quotes removed (none where it is unknown), and the service that runs it. */
 export interface Use {
   words: readonly string[];
   service: string | null;
   image: string | null;
-  /** Found by following a script or a Dockerfile: it can speak for a session of its own, but not for a doubt. */
-  derived?: boolean;
-  /** What the code of this very service does, not only code that is built into it. */
-  own?: boolean;
+}
+
+/** What a connection is used for, beyond plain queries. */
+export type NeedKind =
+  | 'prepared' // statements that PgBouncer does not follow
+  | 'session-state' // SET, temporary tables, what another client would then have
+  | 'listen'
+  | 'session-lock'
+  | 'migrate'
+  | 'startup-parameter' // what PgBouncer refuses when the client connects
+  | 'dump'
+  | 'replicate'
+  | 'admin'; // of the server itself, or a session that its owner asked for
+
+/** `what`: the rule, the call or the library that shows it. `reads`: variables that the code around it takes its connection from. */
+export interface Need {
+  kind: NeedKind;
+  what: string;
+  place: Place;
+  reads: readonly string[];
+}
+
+/** The way to Postgres: pooled for a transaction, pooled for a session, or past the pooler. */
+export type Route = 'transaction' | 'session' | 'direct';
+
+/** How the text around a command is read, which decides how a variable is given to that command alone. */
+export type Syntax = 'compose' | 'shell' | 'make' | 'json' | 'exec';
+
+/** Where `NAME=value ` before a command holds for it alone. */
+export interface Step {
+  file: string;
+  at: number;
+  /** End of the command, for those that a container runs (`exec`): they need a shell around them. */
+  end: number;
+  syntax: Syntax;
+  /** `exec`: how the text around `docker compose exec SERVICE command` is read. */
+  within: Exclude<Syntax, 'exec'>;
+}
+
+/** An assignment in effect where a program starts: the value as it is written, quotes included. */
+export interface Assigned {
+  name: string;
+  raw: string;
+}
+
+/**
+ * One program that the repository starts, and what it does with its connection.
+ * - `start`: when its container starts; `run`: by hand or by a job, inside a service; `hand`: on the machine itself.
+ */
+export interface Process extends Use {
+  kind: 'start' | 'run' | 'hand';
+  place: Place;
+  /** How it was found, from the service to the program. */
+  chain: readonly Place[];
+  step: Step | null;
+  assigns: readonly Assigned[];
+  needs: readonly Need[];
+  /** What is known of its image as a whole, where that is no application's client. */
+  imageRoute: 'direct' | 'leave' | null;
+  /** Its own source file, where that is in the repository. */
+  program: string | null;
+}
+
+/** How a process that must not share a value gets its own. */
+export type Way =
+  /** It has a variable of its own already. */
+  | { kind: 'apart' }
+  /** A setting that the program itself has for such a connection. `entries`: names, and the variables whose values they take. */
+  | { kind: 'setting'; file: string; service: string; entries: readonly [name: string, from: string][] }
+  /** An entry in the environment of the whole service. */
+  | { kind: 'service'; service: string }
+  /** An assignment before the command, and the setting of its tool where that has one. */
+  | { kind: 'step'; step: Step; setting: FileEdits | null }
+  /** A file that only migrations read takes the direct variable first. */
+  | ({ kind: 'file' } & FileEdits);
+
+export interface FileEdits {
+  file: string;
+  edits: readonly { span: Span; text: string }[];
 }
 
 /** A place for a port, and what has to stand around the number. E.g.: `, port=` after the host of a call. */
@@ -131,8 +212,10 @@ export interface Facts {
   /** Kubernetes: ConfigMaps and Secrets that the file defines, and the containers that get entries of such. */
   configs: { name: string; keys: string[] }[];
   references: { config: string; key: string | null; uses: Use[] }[];
-  /** What the code does that needs a session of its own. */
-  code: CodeFact[];
+  /** What the code does that not every pool bears. */
+  needs: Need[];
+  /** Drivers that ask for a setting of the pooler's. */
+  drivers: 'extra-float-digits'[];
   /** Variables whose host some call connects to without any port; `*`: which one can't be seen. */
   portless: string[];
   /** Words of the commands of a script; for a Dockerfile, of what its image starts. */
@@ -147,7 +230,8 @@ export const noFacts = (): Facts => ({
   services: new Map(),
   configs: [],
   references: [],
-  code: [],
+  needs: [],
+  drivers: [],
   portless: [],
   commands: [],
 });
@@ -157,11 +241,10 @@ export interface Extraction {
   facts: Facts;
 }
 
-/** What a source file does that needs a session of its own, or a setting of the pooler. */
-export type CodeFact = 'migrations-at-start' | 'needs-session' | 'session-settings' | 'extra-float-digits';
-
 /** A site with its place, its endpoint and its decision. */
-export interface Site extends RawSite {
+export interface Site extends Omit<RawSite, 'uses'> {
+  /** Who uses the value. */
+  uses: Process[];
   id: string;
   file: string;
   format: string;
@@ -174,12 +257,18 @@ export interface Site extends RawSite {
   reason: string;
   safety: Safety;
   replacement: string | null;
-  /** Uses that need a session of their own, where the value is pooled for the others. */
-  directUses: Use[];
-  /** Services that must stay direct and get a value of their own. */
-  splitServices: string[];
+  /** Processes that must not share the pooled value, each with the way that it gets its own. */
+  apart: { process: Process; way: Way }[];
+  /** Where a person has to say: what can be answered. */
+  question: Question | null;
   /** A variable that has to be set beside this one, since the port is read from it. */
   portVariable: string | null;
+}
+
+/** What is left for a person, with the answers to choose from. `config`: the line of pool-migrate.yml that records an answer. */
+export interface Question {
+  text: string;
+  answers: { id: string; says: string; config: string | null }[];
 }
 
 /** Where an endpoint leads, by topology. */
@@ -216,6 +305,8 @@ export interface Server {
   database: string | null;
   major: number | null;
   profiles: string[];
+  /** Of a pooler, where its settings say it. */
+  mode?: 'session' | 'transaction' | 'statement';
   /** Kubernetes: what runs it, where it is no plain workload. */
   operator?: 'cloudnative-pg';
   /** Kubernetes: the Service that a pooler leads to, where that can be seen. */
@@ -228,6 +319,24 @@ export interface Published {
   variable: string | null;
   value: number | null;
   address: string | null;
+}
+
+/** What a pooler is set up as, and who stands between its stack and transaction mode. */
+export interface PoolDecision {
+  server: Server;
+  mode: 'session' | 'transaction' | 'statement';
+  /** Inside the network. */
+  port: number;
+  /** Somebody said so, or a pooler is there. */
+  isGiven: boolean;
+  /** Services that transaction mode is right for. */
+  ready: string[];
+  /** Services that need more, with what they need. */
+  others: { service: string; needs: readonly Need[] }[];
+  /** Commands that could not be given a value of their own. */
+  unwired: readonly Process[];
+  /** Why the port is not 6432. */
+  portReason: string | null;
 }
 
 /** One replacement. `text` replaces `span`; an insertion has an empty span. Edits of one `unit` live or die whole. */
@@ -300,4 +409,10 @@ export interface World {
   failures: Failure[];
   filesScanned: number;
   filesSkipped: number;
+  /** Files with commands for people and jobs, and no endpoint. */
+  written: Map<string, Source>;
+  /** Any other file of the repository, for what is followed by name; null: there is none, or it is no text. */
+  read(path: string): Source | null;
+  /** All files that are looked at. */
+  paths: readonly string[];
 }

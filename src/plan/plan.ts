@@ -2,28 +2,39 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
+import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
-import { decide } from '../decide/index.ts';
+import { DEFAULT_PORT, decide } from '../decide/index.ts';
 import { ignoredPaths } from '../discover/index.ts';
-import { type Extracted, extractSource } from '../extract/index.ts';
+import { type Extracted, environmentReads, extractSource } from '../extract/index.ts';
+import { knownImages } from '../images/known.ts';
 import {
   type Action,
   type Change,
   type Extraction,
   type Failure,
   noFacts,
+  type PoolDecision,
   type Refusal,
   type Site,
   type Source,
   type Variable,
   type World,
 } from '../model/index.ts';
-import { describeVariables, type Flow, readFlow } from '../processes/index.ts';
-import { type AuditResult, auditCode, auditInput, type Finding, factsOf, settleHazards } from '../routes/index.ts';
+import { describeVariables, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
+import {
+  type AuditResult,
+  auditCode,
+  auditInput,
+  type Finding,
+  needsOf,
+  settleHazards,
+  type Weight,
+} from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
 import { readTopology, type Topology } from '../topology/index.ts';
-import { dropOverlaps, type EditResult, planEdits, splice, splitSafety } from '../wire/index.ts';
+import { dropOverlaps, type EditResult, goesApart, planEdits, splice, wayOf } from '../wire/index.ts';
 
 export interface PlanOptions {
   /** Directory to migrate; default the current one. */
@@ -66,7 +77,9 @@ export interface Plan {
   texts: ReadonlyMap<string, string>;
   /** What was found in each of them, and who gets which variable: for the sizing. */
   extractions: ReadonlyMap<string, Extraction>;
-  flow: Flow;
+  processes: Processes;
+  /** Mode and port of each pool, and what stands between it and transaction mode. */
+  pools: PoolDecision[];
 }
 
 /** One look at the sources, edited or not: sites, decisions, edits. */
@@ -100,14 +113,28 @@ export async function planOnce(
     [...world.sources.values()].filter(({ path }) => isEnvironmentFile(path)),
   );
   const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
-  const findings = await auditCode(all.values(), extractions, input, audits);
+  // What stands between a process and transaction mode is asked whatever the mode is.
+  const findings = await auditCode(all.values(), extractions, { ...input, mode: 'transaction' }, audits);
   for (const [path, found] of findings) {
     const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
-    extractions.set(path, { sites, facts: { ...facts, code: [...new Set([...facts.code, ...factsOf(found)])] } });
+    const needs = [...facts.needs, ...needsOf(found, all.get(path)?.text ?? '')];
+    extractions.set(path, { sites, facts: { ...facts, needs } });
   }
   const texts = new Map([...all].map(([path, source]) => [path, source.text]));
-  const flow = readFlow(topology, extractions, world.sources);
-  const ciTexts = [...world.sources.values()].filter(source => isCiPath(source.path)).map(source => source.text);
+  const written = new Map([...world.written].map(([path, { text }]) => [path, text]));
+  const textOf = (path: string) => texts.get(path) ?? written.get(path) ?? world.read(path)?.text ?? null;
+  const shelf = makeShelf(world.paths, textOf);
+  const images = knownImages(config.images);
+  const processes = await readProcesses({
+    topology,
+    extractions,
+    sources: world.sources,
+    texts: new Map([...texts, ...written]),
+    shelf,
+    images,
+  });
+  const ways = { topology, config, processes, shelf, images, refused };
+  const ciFiles = filesOfJobs(world, extractions);
   const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
     decide({
       sites: [...found].flatMap(([file, { format, extraction }]) =>
@@ -117,17 +144,22 @@ export async function planOnce(
       topology,
       config,
       rules,
-      flow,
-      ciFiles: flow.readBy(ciTexts),
-      splitSafety: (site, services) => splitSafety(site, services, topology, flow.receivers),
+      processes,
+      ciFiles,
+      wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
     });
-  const sites = decideAll(extracted, texts);
+  const { sites, pools } = decideAll(extracted, texts);
+  // What only a way edits is read as a source of the plan too.
+  for (const file of editedByWays(sites)) {
+    const source = all.get(file) ?? world.written.get(file) ?? world.read(file);
+    if (source) all.set(file, source);
+  }
   // On their own, so that the plan is the same on every machine.
   const local = decideAll(
     await extract(world.local),
     new Map([...world.local].map(([path, { text }]) => [path, text])),
-  );
-  const audit = settleHazards(findings, sites, all, input);
+  ).sites;
+  const audit = settleHazards(findings, sites, all, input, weightOf(sites, processes, texts, config));
   const result = planEdits({
     sites,
     hazards: audit.found,
@@ -135,7 +167,8 @@ export async function planOnce(
     extractions,
     topology,
     config,
-    receivers: flow.receivers,
+    processes,
+    decisions: pools,
     refused,
     unsafe: options.unsafe ?? false,
     only: options.only ?? null,
@@ -158,7 +191,7 @@ export async function planOnce(
     changes: makeChanges({ ...result, edits: kept }, all),
     hazards: audit.hazards,
     suppressions: audit.suppressions,
-    variables: describeVariables(sites, flow, extractions),
+    variables: describeVariables(sites, processes.receivers, extractions),
     localEnv: local
       .filter(
         site =>
@@ -171,9 +204,80 @@ export async function planOnce(
     refused: [...result.refusals, ...refusals, ...errors.flatMap(toRefusal)],
     errors,
     notes: [...new Set(result.notes)],
-    texts,
+    texts: new Map([...all].map(([path, source]) => [path, source.text])),
     extractions,
-    flow,
+    processes,
+    pools,
+  };
+}
+
+/** Files that only the way of some process edits. */
+const editedByWays = (sites: readonly Site[]): Set<string> =>
+  new Set(
+    sites.flatMap(({ apart }) =>
+      apart.flatMap(({ way }) =>
+        way.kind === 'step'
+          ? [way.step.file, ...(way.setting ? [way.setting.file] : [])]
+          : way.kind === 'file'
+            ? [way.file]
+            : [],
+      ),
+    ),
+  );
+
+/** Env files that jobs read where they start none of the compose files: `cp .env.example .env` in a workflow. */
+function filesOfJobs(world: World, extractions: ReadonlyMap<string, Extraction>): Set<string> {
+  const jobs = [...world.sources.values(), ...world.written.values()].filter(({ path }) => isCiPath(path));
+  const found = new Set<string>();
+  for (const { path, text } of jobs) {
+    const commands = placeWrittenCommands(path, text).map(({ words }) => words.map(word => word.text));
+    // Where a job starts the stack itself, the pooler is there.
+    if (
+      commands.some(words =>
+        words.some((word, i) => word === 'up' && words.slice(0, i).some(one => /compose/.test(one))),
+      )
+    )
+      continue;
+    for (const [file, { facts }] of extractions) {
+      if (facts.defines.length === 0 || !world.sources.has(file)) continue;
+      const names = (words: readonly string[]) =>
+        words.some((word, i) => i > 0 && word.replace(/^\.\//, '') === file) &&
+        /^(?:cp|mv|source|\.|ln|cat|export|set|env|dotenv|docker)$/.test(words[0] ?? '');
+      if (commands.some(names)) found.add(file);
+    }
+  }
+  return found;
+}
+
+/** What a finding's own connection goes to, by the variables that its file reads and by the services that load it. */
+function weightOf(
+  sites: readonly Site[],
+  processes: Processes,
+  texts: ReadonlyMap<string, string>,
+  config: Config,
+): (finding: Finding) => Weight {
+  const variables = new Map<string, Site[]>();
+  for (const site of sites)
+    if (site.role === 'environment' && site.key !== null)
+      variables.set(site.key, [...(variables.get(site.key) ?? []), site]);
+  const isThrough = ({ action, resolution }: Site) => action === 'pooled' || resolution.kind === 'pooler';
+  return ({ file }) => {
+    const own = environmentReads(texts.get(file) ?? '').filter(name => variables.has(name));
+    if (own.length > 0 && own.every(name => name.endsWith(config.direct.suffix))) return 'own-variable';
+    const loaders = [...processes.loaded].flatMap(([id, files]) => (files?.has(file) ? [id] : []));
+    const read = own.flatMap(name => variables.get(name) ?? []);
+    if (read.length > 0 && read.every(({ action }) => action === 'direct')) return 'direct';
+    if (loaders.length === 0) return read.some(isThrough) ? 'pooled' : 'unknown';
+    // By the services that load it: those that get a value of their own go past the pool.
+    const gets = (site: Site, id: string) =>
+      site.uses.some(({ service }) => service !== null && `${site.file}\0${service}` === id) ||
+      (processes.receivers.get(`${site.file}\0${site.key}`) ?? []).some(one => `${one.file}\0${one.service}` === id);
+    const ways = loaders.flatMap(id =>
+      sites.filter(site => isThrough(site) && gets(site, id)).map(site => goesApart(site, id.split('\0')[1] ?? '')),
+    );
+    if (ways.length === 0)
+      return sites.some(site => site.action === 'direct' && loaders.some(id => gets(site, id))) ? 'direct' : 'unknown';
+    return ways.every(Boolean) ? 'direct' : 'pooled';
   };
 }
 
@@ -204,7 +308,7 @@ function scanContext(topology: Topology, config: Config): ScanContext {
     ports: new Set([
       ...published,
       ...all.map(server => String(server.port)),
-      String(config.pool.port),
+      String(config.pool.port === 'auto' ? DEFAULT_PORT : config.pool.port),
       String(config.pool.publishedPort),
     ]),
   };

@@ -1,4 +1,7 @@
 /** What runs, and with which values. */
-export { type Flow, isTemplateFor, type Receiver, readFlow } from './flow.ts';
+export { closure } from './modules.ts';
 export { definesVariables } from './port-variables.ts';
+export { homeOf, type Processes, processOf, readProcesses } from './processes.ts';
+export { isTemplateFor, type Receiver } from './receivers.ts';
+export { makeShelf, type Shelf } from './shelf.ts';
 export { describeVariables } from './variables.ts';

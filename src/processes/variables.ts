@@ -1,11 +1,11 @@
 /** Variables that carry an endpoint: where they are defined, who receives them, who reads them. For the report. */
 
 import type { Extraction, Site, Variable } from '../model/index.ts';
-import type { Flow } from './flow.ts';
+import type { Receiver } from './receivers.ts';
 
 export function describeVariables(
   sites: readonly Site[],
-  flow: Flow,
+  receivers: ReadonlyMap<string, Receiver[]>,
   extractions: ReadonlyMap<string, Extraction>,
 ): Variable[] {
   const found = new Map<string, Variable>();
@@ -25,7 +25,7 @@ export function describeVariables(
     // Definitions that differ are for a person to compare.
     if (variable.action !== site.action && variable.action !== 'review') variable.action = 'review';
     add(variable.definedIn, site.file);
-    for (const { service } of flow.receivers.get(`${site.file}\0${site.key}`) ?? []) add(variable.receivedBy, service);
+    for (const { service } of receivers.get(`${site.file}\0${site.key}`) ?? []) add(variable.receivedBy, service);
     for (const use of site.uses) if (use.service) add(variable.receivedBy, use.service);
   }
   for (const [file, { facts }] of extractions)

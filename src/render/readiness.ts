@@ -1,83 +1,79 @@
-/** Which services can go through a transaction pool as they are, which can't, and what each of those needs. */
-import type { Hazard, Site } from '../model/index.ts';
+/** Which services are right for a transaction pool, and what stands between the others and it: from the routes of the plan. */
+import { describeNeeds } from '../config/rules.ts';
+import type { Need, PoolDecision, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 
 export interface Readiness {
   ready: string[];
-  /** Those that also run something, mostly migrations, that has to go past the pooler first. */
-  afterwards: string[];
-  /** `needs`: a connection of its own past the pooler, or a pool in session mode. */
-  blocked: { service: string; needs: 'direct' | 'session'; because: Hazard[] }[];
+  /** `goes`: past the pooler by a value of its own, or through the pool, which is in session mode. */
+  others: { service: string; goes: 'direct' | 'session'; needs: readonly Need[] }[];
 }
 
+/** Services that go through the pool, or would, were it not for what they need. */
 export function readinessOf(plan: Plan): Readiness {
-  const result: Readiness = { ready: [], afterwards: [], blocked: [] };
-  const isShared = (name: string) => plan.sites.some(site => site.directUses.some(({ service }) => service === name));
-  for (const { file, service } of clientsOf(plan)) {
-    const paths = new Set(
-      (plan.flow.services.get(`${file}\0${service}`) ?? []).flatMap(({ words: [fact, path] }) =>
-        fact === 'needs-session' || fact === 'session-settings' ? [path] : [],
-      ),
-    );
-    const own = plan.hazards.filter(({ severity, file: at }) => severity === 'error' && paths.has(at));
-    const telling = own.filter(({ process }) => process !== undefined);
-    if (telling.length === 0) (isShared(service) ? result.afterwards : result.ready).push(service);
-    else {
-      const needs = telling.some(({ process }) => process === 'direct') ? 'direct' : 'session';
-      result.blocked.push({ service, needs, because: telling });
-    }
-  }
+  const through = (service: string) => plan.sites.some(site => isThrough(site) && uses(site, service, plan));
+  const pools = plan.pools.filter(pool => pool.mode !== 'statement');
   const once = (names: string[]) => [...new Set(names)];
-  return { ready: once(result.ready), afterwards: once(result.afterwards), blocked: result.blocked };
+  const others = pools.flatMap(pool =>
+    pool.others.map(({ service, needs }) => ({
+      service,
+      needs,
+      goes: pool.mode === 'session' ? ('session' as const) : ('direct' as const),
+    })),
+  );
+  const blocked = new Set(others.map(({ service }) => service));
+  return {
+    ready: once(pools.flatMap(pool => pool.ready)).filter(name => !blocked.has(name) && through(name)),
+    others: others.filter(({ service }, i) => service !== '' && others.findIndex(one => one.service === service) === i),
+  };
 }
 
-/** Services of compose files that connect to a server or its pooler, but for those that only have to be direct. */
-function clientsOf({ sites, topology, flow }: Plan): { file: string; service: string }[] {
-  const others = new Set([...topology.servers, ...topology.poolers, ...topology.others].map(({ service }) => service));
-  const found = new Map<string, { file: string; service: string }>();
-  const isOurs = ({ resolution }: Site) => /^(?:server|published|pooler)$/.test(resolution.kind);
-  for (const site of sites.filter(isOurs)) {
-    if (site.action === 'leave' && site.resolution.kind !== 'pooler') continue;
-    const names = [site.service, ...site.uses.map(use => use.service)];
-    const placed = topology.stacks.has(site.file)
-      ? names.flatMap(service => (service ? [{ file: site.file, service }] : []))
-      : (flow.receivers.get(`${site.file}\0${site.key}`) ?? []);
-    const isClient = ({ service }: { service: string }) =>
-      !others.has(service) && !site.splitServices.includes(service);
-    for (const one of placed.filter(isClient)) found.set(`${one.file}\0${one.service}`, one);
-  }
-  // What only migrates or dumps is direct for another reason.
-  return [...found.values()].filter(({ file, service }) => {
-    const own = sites.filter(site => isOurs(site) && site.file === file && site.service === service);
-    return own.length === 0 || own.some(({ action, rule }) => action !== 'direct' || rule === 'code-with-session');
-  });
-}
+const isThrough = ({ action, resolution }: Site): boolean => action === 'pooled' || resolution.kind === 'pooler';
+
+const uses = (site: Site, name: string, { processes }: Plan): boolean =>
+  site.uses.some(({ service }) => service === name) ||
+  site.service === name ||
+  (processes.receivers.get(`${site.file}\0${site.key}`) ?? []).some(({ service }) => service === name);
 
 /** Sentences for summaries; none where no service is known to connect. */
 export function describeReadiness(plan: Plan): string[] {
-  if (plan.config.pool.mode !== 'transaction') return [];
-  const { ready, afterwards, blocked } = readinessOf(plan);
-  if (ready.length + afterwards.length + blocked.length === 0) return [];
+  const { ready, others } = readinessOf(plan);
+  const lines = [...plan.pools.filter(pool => isUsed(pool, plan)).flatMap(pool => describePool(pool))];
+  if (ready.length + others.length === 0) return lines;
   const services = (count: number) => `${count} service${count === 1 ? '' : 's'}`;
   const parts = [
     `${services(ready.length)} can go to transaction mode today${ready.length > 0 ? `: ${ready.join(', ')}` : ''}`,
-    ...(afterwards.length > 0
-      ? [`${services(afterwards.length)} as soon as migrations and the like go direct: ${afterwards.join(', ')}`]
-      : []),
-    ...(blocked.length > 0 ? [`${services(blocked.length)} cannot`] : []),
+    ...(others.length > 0 ? [`${services(others.length)} cannot`] : []),
   ];
-  return [parts.join('; ') + (blocked.length > 0 ? ':' : '.'), ...blocked.map(one => describeBlocked(one, plan))];
+  return [
+    parts.join('; ') + (others.length > 0 ? ':' : '.'),
+    ...others.map(
+      ({ service, needs, goes }) =>
+        `${service}: ${describeNeeds(needs)}; ${goes === 'direct' ? 'it goes direct' : 'a pool in session mode bears it'}.`,
+    ),
+    ...lines,
+  ];
 }
 
-function describeBlocked({ service, needs, because }: Readiness['blocked'][number], plan: Plan): string {
-  const rules = [...new Set(because.map(({ rule }) => rule))];
-  const places = rules.map(rule => {
-    const found = because.filter(hazard => hazard.rule === rule);
-    return `${rule} at ${found[0]?.file}:${found[0]?.line}${found.length > 1 ? ` and ${found.length - 1} more` : ''}`;
-  });
-  const what =
-    needs === 'direct'
-      ? 'it needs a connection of its own (*_DIRECT)'
-      : `mend that, or give it a pool in session mode: ${plan.config.assets.directory}/conf.d/session.ini.example`;
-  return `${service}: ${places.join(', ')}; ${what}.`;
+const isUsed = ({ server }: PoolDecision, { sites }: Plan): boolean =>
+  sites.some(
+    ({ action, resolution }) =>
+      action === 'pooled' &&
+      (resolution.kind === 'server' || resolution.kind === 'published') &&
+      resolution.server === server,
+  );
+
+/** Why the pool is not as the plan of a new one says: mode and port. */
+function describePool({ server, mode, isGiven, unwired, port, portReason }: PoolDecision): string[] {
+  const commands = unwired.map(({ place }) => `${place.file}:${place.line}`);
+  return [
+    ...(mode === 'session' && !isGiven
+      ? [
+          `The pool in front of ${server.service} is in session mode${commands.length > 0 ? `: no exact way was found to give ${[...new Set(commands)].slice(0, 3).join(', ')} a direct connection` : ', since nothing that uses it is ready for transaction mode'}.`,
+        ]
+      : []),
+    ...(portReason !== null
+      ? [`It listens on ${port} inside the network, so that the host alone changes: ${portReason}.`]
+      : []),
+  ];
 }

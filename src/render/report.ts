@@ -99,7 +99,7 @@ export function toReport(plan: Plan, version: string): Report {
       edits,
       mode: mode.toString(8).padStart(4, '0'),
     })),
-    hazards: plan.hazards.map(({ process: _, mend: __, ...hazard }) => hazard),
+    hazards: plan.hazards.map(({ need: _, mend: __, grave: ___, isAside: ____, ...hazard }) => hazard),
     localEnv: plan.localEnv,
     refused: plan.refused,
     errors: plan.errors,

@@ -2,7 +2,8 @@
 
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
-import type { CodeFact, Extraction, Site, Source } from '../model/index.ts';
+import { environmentReads } from '../extract/index.ts';
+import type { Extraction, Need, NeedKind, Site, Source } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
@@ -22,7 +23,7 @@ export function auditInput(
   const isNamed = environments.some(({ text }) => /^DB_CONNECTION=["']?pgsql/m.test(text));
   return {
     rules: compiled,
-    mode: pool.mode,
+    mode: pool.mode !== 'auto' ? pool.mode : (poolers.find(({ mode }) => mode)?.mode ?? 'transaction'),
     version: pool.version,
     hasServer: servers.length + poolers.length > 0 || isNamed,
   };
@@ -49,14 +50,17 @@ export async function auditCode(
   return found;
 }
 
-/** What decisions have to know: LISTEN and session locks need a session of their own, session settings a look. */
-export function factsOf(findings: readonly Finding[]): CodeFact[] {
-  const telling = findings.filter(({ severity }) => severity === 'error');
-  return [
-    ...(telling.some(({ process }) => process === 'direct') ? (['needs-session'] as const) : []),
-    ...(telling.some(({ process }) => process === 'unsafe') ? (['session-settings'] as const) : []),
-  ];
-}
+/** What the processes that run this need: told at each place, whatever its file is called. */
+export const needsOf = (findings: readonly Finding[], text: string): Need[] => {
+  const telling = findings.filter(({ need, grave }) => need !== null && grave.transaction === 'error');
+  const reads = telling.length > 0 ? environmentReads(text) : [];
+  return telling.map(({ need, rule, file, line }) => ({
+    kind: need as NeedKind,
+    what: rule,
+    place: { file, line },
+    reads,
+  }));
+};
 
 export interface AuditResult {
   hazards: Finding[];
@@ -77,12 +81,24 @@ function tellOnce(hazards: readonly Finding[], { rules }: AuditInput): Finding[]
   });
 }
 
+/** By what its own connection goes to: pooled, or direct by its process, or by a variable of its own, or nobody knows. */
+export type Weight = 'pooled' | 'direct' | 'own-variable' | 'unknown';
+
+/** What the endpoint decides: the name of the file counts only where no program is known that loads it. */
+function weigh(finding: Finding, weight: Weight, mode: AuditInput['mode']): Finding[] {
+  const severity = finding.grave[mode];
+  if (weight === 'own-variable' || severity === undefined) return [];
+  const isQuiet = weight === 'direct' || (finding.isAside && weight !== 'pooled');
+  return [{ ...finding, severity: isQuiet ? 'note' : severity }];
+}
+
 /** Sorted by file and line. Connection strings count where they lead to this repository's server or pooler. */
 export function settleHazards(
   code: ReadonlyMap<string, Finding[]>,
   sites: readonly Site[],
   sources: ReadonlyMap<string, Source>,
   input: AuditInput,
+  weightOf: (finding: Finding) => Weight,
 ): AuditResult {
   // Without a server of its own a repository connects to one elsewhere, which may get a pooler as well.
   const kinds = input.hasServer ? /^(?:server|published|pooler|none|local|several)$/ : /^(?!other|placeholder)/;
@@ -102,7 +118,10 @@ export function settleHazards(
     const source = sources.get(file);
     if (!source) continue;
     const own = sites.filter(site => site.file === file && isOurs(site));
-    const found = [...(code.get(file) ?? []), ...auditSites(source, own, input)];
+    const found = [
+      ...(code.get(file) ?? []).flatMap(one => weigh(one, weightOf(one), input.mode)),
+      ...auditSites(source, own, input),
+    ];
     const { kept, unused, unexplained } = suppress(
       found,
       readSuppressions(source.text),

@@ -1,10 +1,11 @@
 /** Hazards of sources: what breaks, or silently misbehaves, behind PgBouncer. */
 
 import type { Event } from '../../codemods/events.ts';
-import type { Hazard, Mend, RawSite, Severity, Source } from '../model/index.ts';
+import { isAsidePath } from '../../codemods/paths.ts';
+import type { Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
-import { goesDirect, isAudited, isSettingsFile } from './candidates.ts';
+import { isAudited, isSettingsFile } from './candidates.ts';
 import { readCodeSql } from './code-sql.ts';
 import { type CompiledHazardRule, concernsVersion, type FileFacts, type Item, type PoolMode } from './hazard-rules.ts';
 import { isAdo, mend } from './mend.ts';
@@ -20,8 +21,12 @@ export interface AuditInput {
 
 /** A hazard with what the rule that found it says of its process, and how it is mended where that is certain. */
 export interface Finding extends Hazard {
-  process: CompiledHazardRule['process'];
+  need: NeedKind | null;
   mend: Mend | null;
+  /** How grave it is in each mode where it is not aside. */
+  grave: CompiledHazardRule['severity'];
+  /** Of a place that goes direct by its kind, unless a program that is pooled loads it. */
+  isAside: boolean;
 }
 
 interface Placed {
@@ -90,24 +95,27 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
   const found: Finding[] = [];
   const file = { path: source.path, ...about };
   // What goes direct anyway is told, and breaks nothing.
-  const isAside = goesDirect(source.path) || isDump(source.text);
+  const isAside = isAsidePath(source.path) || isDump(source.text);
   for (const { item, at, sites } of items.sort((a, b) => a.at - b.at)) {
     for (const rule of rulesFor(input, item.kind)) {
       // Once a file is enough for a library.
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
       if (!rule.matches(item, file)) continue;
       const role = item.kind === 'parameter' ? (sites[0]?.role ?? '') : '';
+      const isQuiet = isAside || /^(?:docs|prose|comment)$/.test(role);
       const { line, column } = positionAt(starts, at);
       found.push({
         file: source.path,
         line,
         column,
         rule: rule.id,
-        severity: isAside || /^(?:docs|prose|comment)$/.test(role) ? 'note' : (rule.severity[input.mode] as Severity),
+        severity: isQuiet ? 'note' : (rule.severity[input.mode] as Severity),
         modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
         message: rule.message,
         fix: rule.fix,
-        process: rule.process,
+        need: rule.need ?? null,
+        grave: rule.severity,
+        isAside: isQuiet,
         mend: rule.edit ? mend(rule.edit, item, sites, source.text) : null,
       });
     }

@@ -150,13 +150,3 @@ const SETTINGS =
 export const isSettingsFile = (path: string): boolean => SETTINGS.test(path) && !CODE.test(path);
 
 export const isAudited = (path: string): boolean => (CODE.test(path) && !/\.d\.ts$/.test(path)) || isSettingsFile(path);
-
-/** Tests, migrations, benchmarks, documents and scripts that a new server runs: what they do to a session stays theirs. */
-export const goesDirect = (path: string): boolean =>
-  /(?:^|\/)(?:tests?|__tests__|spec|e2e|examples?|docs?|benchmarks?|benches|perf|db_perf|migrations?|migrate|alembic|seeds?|seeders|initdb(?:\.d)?|docker-entrypoint-initdb\.d|[\w-]*test_?db[\w-]*)\/|\.(?:Unit|Integration)?Tests?\//i.test(
-    path,
-  ) ||
-  /(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)(?:test_|conftest)|Tests?\.(?:cs|java|kt|php)$|(?:^|\/)(?:migrat\w*|seeds?)\.[a-z]+$|Console\/Commands\/\w*Migrat/i.test(
-    path,
-  ) ||
-  /[a-z]Tests?\//.test(path);

@@ -1,7 +1,7 @@
 /** Hazard rules as data: what a rule may ask of code, and how it is asked. */
 
 import type { Event } from '../../codemods/events.ts';
-import type { Hazard, Severity } from '../model/index.ts';
+import type { Hazard, NeedKind, Severity } from '../model/index.ts';
 import { matchGlob } from '../text/glob.ts';
 import type { SqlFact } from './sql-facts.ts';
 
@@ -63,8 +63,8 @@ export interface HazardRule {
   since?: string | undefined;
   /** First PgBouncer version that is not affected. */
   fixedIn?: string | undefined;
-  /** What the process that runs this needs: a session of its own, or a look before it is pooled. */
-  process?: 'direct' | 'unsafe' | undefined;
+  /** What the process that runs this needs of its connection. */
+  need?: NeedKind | undefined;
   message: string;
   why: string;
   fix: string;

@@ -49,7 +49,8 @@ async function settle(
     const audited = new Map(world.audited);
     for (const { file, after } of modified) {
       const place = sources.has(file) ? sources : audited;
-      place.set(file, { ...(place.get(file) as Source), text: after, digest: `edited:${round}:${file}` });
+      const source = place.get(file) ?? world.written.get(file) ?? world.read(file);
+      place.set(file, { ...(source as Source), text: after, digest: `edited:${round}:${file}` });
     }
     // A new manifest is part of what the edited files lead to.
     for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {

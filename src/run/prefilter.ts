@@ -1,6 +1,7 @@
 /** Which files are worth reading, and which of those are worth parsing. */
 
 import type { Config } from '../config/config.ts';
+import { DEFAULT_PORT } from '../decide/index.ts';
 import { FACT_LITERALS, FACT_PATTERN } from '../extract/index.ts';
 import { POOL_LITERALS, POOL_PATTERN } from '../size/index.ts';
 import type { Topology } from '../topology/index.ts';
@@ -84,7 +85,7 @@ const serverPorts = (topology: Topology, config: Config): string[] => {
   const all = [...topology.servers, ...topology.poolers];
   const ports = [
     5432,
-    config.pool.port,
+    config.pool.port === 'auto' ? DEFAULT_PORT : config.pool.port,
     config.pool.publishedPort,
     ...all.map(server => server.port),
     ...all.flatMap(server => server.published.flatMap(port => port.value ?? [])),

@@ -15,6 +15,7 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const sources = new Map<string, Source>();
   const failures: Failure[] = [];
   const audited = new Map<string, Source>();
+  const written = new Map<string, Source>();
   const read = (path: string, filter: Filter | null): void => {
     if (sources.has(path)) return;
     const { source, failure } = readSource(root, path, filter);
@@ -25,7 +26,7 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const first = known.filter(path => !isAsset(path));
   readNamed(first, read);
   let search = prepareSearch(sources, config);
-  searchFiles(first, search, read, sources, audited);
+  searchFiles(first, search, read, { sources, audited, written });
   // Git has been looking for these meanwhile.
   const all = await untracked;
   const found = select(all);
@@ -33,9 +34,9 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   readNamed(second, read);
   const whole = prepareSearch(sources, config);
   // A new compose file can bring names that say something about the files that were passed over.
-  if (whole.id !== search.id) searchFiles(first, whole, read, sources, audited);
+  if (whole.id !== search.id) searchFiles(first, whole, read, { sources, audited, written });
   search = whole;
-  searchFiles(second, search, read, sources, audited);
+  searchFiles(second, search, read, { sources, audited, written });
   const { topology } = readTopology(sources, config);
   const local = new Map<string, Source>();
   for (const path of findLocalEnvironments(root, sources, topology)) {
@@ -47,9 +48,24 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
     sources: byPath(sources),
     local,
     audited: byPath(audited),
+    written: byPath(written),
+    read: readOnce(root),
+    paths: [...new Set([...first, ...second])].sort(),
     failures,
     filesScanned: known.length + found.length,
     filesSkipped: tracked.length + all.length - known.length - found.length,
+  };
+}
+
+/** Files that are followed by name, each read once. */
+function readOnce(root: string): World['read'] {
+  const known = new Map<string, Source | null>();
+  return path => {
+    const cached = known.get(path);
+    if (cached !== undefined) return cached;
+    const { source } = readSource(root, path, null);
+    known.set(path, source);
+    return source;
   };
 }
 
@@ -68,10 +84,31 @@ function readNamed(paths: readonly string[], read: Read): void {
   }
 }
 
+/** Documents, scripts, Makefiles, packages, workflows: they may run something in a service, or migrate. */
+const COMMAND_FILE =
+  /\.(?:md|mdx|markdown|rst|sh|bash|mk)$|(?:^|\/)(?:Makefile|makefile|GNUmakefile|package\.json|composer\.json|Procfile[\w.]*|\.?[Jj]ustfile|[Tt]askfile\.ya?ml|[\w-]+\.txt)$|(?:^|\/)\.(?:github\/workflows|circleci)\/[^/]+\.ya?ml$|(?:^|\/)\.gitlab-ci\.ya?ml$/;
+const COMMAND_LITERALS = [
+  'compose exec',
+  'compose run',
+  'docker exec',
+  'migrat',
+  'alembic',
+  'drizzle-kit',
+  'prisma',
+  'ecto.',
+  'db:',
+  'pg_dump',
+  'docker build',
+];
+const COMMAND_PATTERN =
+  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
+
 interface Search {
   /** The same for the same search. */
   id: string;
   bytes: Matcher;
+  /** For files that hold commands too. */
+  commands: Matcher;
   site: RegExp;
   /** What services start tells whether they migrate, so these scripts are read whatever they hold. */
   scripts: ReadonlySet<string>;
@@ -88,6 +125,7 @@ function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Se
     mounts,
     id: [...literals, ...scripts, ...mounts].join('\0'),
     bytes: buildMatcher(literals),
+    commands: buildMatcher([...new Set([...literals, ...COMMAND_LITERALS])]),
     site: candidateFilter(topology, config),
     scripts,
   };
@@ -96,13 +134,13 @@ function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Se
 /** One look at every file: those that can hold a site are sources, others that do something to a session are for the audit. */
 function searchFiles(
   paths: readonly string[],
-  { bytes, site, scripts, mounts }: Search,
+  { bytes, commands, site, scripts, mounts }: Search,
   read: Read,
-  sources: Map<string, Source>,
-  audited: Map<string, Source>,
+  { sources, audited, written }: Pick<World, 'sources' | 'audited' | 'written'>,
 ): void {
   const plain: Filter = { bytes, text: [site] };
   const code: Filter = { bytes, text: [site, AUDIT_FILTER] };
+  const command: Filter = { bytes: commands, text: [site, COMMAND_PATTERN] };
   for (const path of paths) {
     if (sources.has(path)) continue;
     if (scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path))) {
@@ -110,11 +148,12 @@ function searchFiles(
       continue;
     }
     const isCode = isAudited(path);
-    read(path, isCode ? code : plain);
-    const source = isCode ? sources.get(path) : undefined;
+    const isWritten = !isCode && COMMAND_FILE.test(path);
+    read(path, isCode ? code : isWritten ? command : plain);
+    const source = isCode || isWritten ? sources.get(path) : undefined;
     if (!source || site.test(source.text)) continue;
     sources.delete(path);
-    audited.set(path, source);
+    (isCode ? audited : written).set(path, source);
   }
 }
 

@@ -6,7 +6,6 @@ import { isTask, readKubernetesObject } from '../../codemods/kubernetes.ts';
 import { isEnvironmentFile } from '../../codemods/paths.ts';
 import {
   getNode,
-  getPair,
   isPair,
   isScalar,
   isSeq,
@@ -58,7 +57,7 @@ export function readRunners(plan: Plan): Runner[] {
 }
 
 function readService(file: ComposeFile, own: ComposeService, plan: Plan): Runner {
-  const { topology, flow } = plan;
+  const { topology, processes } = plan;
   const service = withBase(file, own, topology.composeFiles);
   const stack = topology.stacks.get(file.path) ?? dirOf(file.path);
   const place = { file: file.path, line: own.line };
@@ -70,12 +69,9 @@ function readService(file: ComposeFile, own: ComposeService, plan: Plan): Runner
     replicas: readReplicas(file, own, environmentOf(stack, plan)),
     image: imageName(service.image),
     context: service.build === null ? null : joinPath(dirOf(file.path), service.build),
-    commands: (flow.services.get(`${file.path}\0${own.name}`) ?? [])
-      .filter(use => use.words.length > 0)
-      .map(({ words, derived }) => ({
-        words,
-        place: (derived ? findCommand(words, plan) : commandPlace(file, own)) ?? place,
-      })),
+    commands: (processes.services.get(`${file.path}\0${own.name}`) ?? [])
+      .filter(({ kind, words }) => kind === 'start' && words.length > 0)
+      .map(({ words, place: at }) => ({ words, place: at })),
     lookup: name => lookUp(name, file, own, service.environment, stack, plan),
     isTask: false,
   };
@@ -96,24 +92,6 @@ function readReplicas(file: ComposeFile, service: ComposeService, environment: R
     return value === null ? assumed(1, `${note} is ${written}`, at) : seen(value, at, note);
   }
   return byDefault(1, 'compose starts one container', place);
-}
-
-function commandPlace(file: ComposeFile, { pair }: ComposeService): Place | null {
-  const node = getPair(pair.value, 'command', file.document) ?? getPair(pair.value, 'entrypoint', file.document);
-  return node ? { file: file.path, line: lineAt(file.text, startOf(node.key)) } : null;
-}
-
-/** The file whose command it is, and the line with its program. */
-function findCommand(words: readonly string[], { extractions, texts }: Plan): Place | null {
-  const joined = words.join('\0');
-  for (const [file, { facts }] of extractions) {
-    if (!facts.commands.some(command => command === words || command.join('\0') === joined)) continue;
-    const lines = (texts.get(file) ?? '').split('\n');
-    const holds = (line: string) => line.includes(words[0] ?? '') && line.includes(words.at(-1) ?? '');
-    const at = lines.findIndex(line => holds(line) && /^\s*(?:CMD|ENTRYPOINT)\b/.test(line));
-    return { file, line: Math.max(at === -1 ? lines.findIndex(holds) : at, 0) + 1 };
-  }
-  return null;
 }
 
 /** Variables of the env files and templates of a directory. */
@@ -142,7 +120,7 @@ function lookUp(
     const line = own.environment.includes(entry) ? lineAt(file.text, startOf(node)) : own.line;
     return text === null ? null : { text, place: { file: file.path, line } };
   }
-  for (const [id, receivers] of plan.flow.receivers) {
+  for (const [id, receivers] of plan.processes.receivers) {
     const [path = '', key] = id.split('\0');
     if (key !== name || !receivers.some(receiver => receiver.file === file.path && receiver.service === own.name))
       continue;

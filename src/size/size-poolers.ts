@@ -7,7 +7,7 @@ import type { Plan } from '../plan/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { isInside } from '../text/paths.ts';
 import { isManifestServer } from '../topology/index.ts';
-import { existingPooler, poolFor, serverOf } from '../wire/index.ts';
+import { existingPooler, goesApart, poolFor, serverOf } from '../wire/index.ts';
 import { type Demand, findProblems, type PoolSettings, recommend, serverConnections } from './arithmetic.ts';
 import { type Consumer, readPools, sizeConsumer } from './consumers.ts';
 import { type DirectUser, listDirectUsers } from './direct-users.ts';
@@ -93,7 +93,7 @@ function sizePooler(
   };
   return {
     pooler: {
-      name: poolFor([server], plan.topology, config).host,
+      name: poolFor([server], plan.topology, config, plan.pools).host,
       isGenerated: existing === null,
       place: existing?.definitions[0] ?? null,
       replicas,
@@ -123,7 +123,7 @@ function listConsumers(
   runners: Runner[],
   plan: Plan,
 ): { runner: Runner; sites: Site[] }[] {
-  const { topology, flow } = plan;
+  const { topology, processes } = plan;
   const servers = [...topology.servers, ...topology.poolers, ...topology.others];
   const isComposed = server.definitions.some(({ file }) => topology.stacks.has(file));
   const candidates = runners.filter(
@@ -135,9 +135,9 @@ function listConsumers(
   );
   const live = sites.filter(({ role }) => !/^(?:docs|prose|comment|healthcheck)$/.test(role));
   const names = (site: Site) => {
-    const given = flow.receivers.get(`${site.file}\0${site.key}`) ?? [];
+    const given = processes.receivers.get(`${site.file}\0${site.key}`) ?? [];
     const found = [site.service, ...site.uses.map(use => use.service), ...given.map(({ service }) => service)];
-    return found.filter(name => name !== null && !site.splitServices.includes(name));
+    return found.filter(name => name !== null && !goesApart(site, name));
   };
   // Manifests of one cluster lie in any number of directories.
   const isNear = ({ kind, stack }: Runner, site: Site) =>

@@ -33,6 +33,8 @@ export function withBase(
     image: service.image ?? base.image,
     build: service.build ?? base.build,
     dockerfile: service.dockerfile ?? base.dockerfile,
+    target: service.target ?? base.target,
+    workingDir: service.workingDir ?? base.workingDir,
     command: service.command || base.command,
     healthcheck: service.healthcheck ?? base.healthcheck,
     environment: [...service.environment, ...base.environment.filter(entry => !own.has(entry.key))],

@@ -32,9 +32,7 @@ export function resolveEndpoint(
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
     if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };
-    return hasSibling(server, topology) ||
-      isElsewhere(server, file, topology) ||
-      isAmbiguous(server, name, file, topology)
+    return isElsewhere(server, file, topology) || isAmbiguous(server, name, file, topology)
       ? { kind: 'several' }
       : { kind: 'server', server };
   }
@@ -59,7 +57,7 @@ function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, to
   const isOnly =
     topology.servers.length === 1 && !/(?:^|\/)(?:examples?|tests?|e2e|ci)(?:\/|$)/.test(server?.stack ?? '');
   if (server && port === '5432' && !isInside(server.stack, file) && !isOnly) return { kind: 'local' };
-  if (server) return hasSibling(server, topology) ? { kind: 'several' } : { kind: 'published', server };
+  if (server) return isPublishedTwice(endpoint, server, topology) ? { kind: 'several' } : { kind: 'published', server };
   return nearest(topology.others, file, topology, leadsTo) ? { kind: 'other-engine' } : { kind: 'local' };
 }
 
@@ -110,8 +108,8 @@ const isAmbiguous = (server: Server, name: string, file: string, topology: Topol
   !isInside(server.stack, file) &&
   topology.servers.some(other => other.stack !== server.stack && other.names.includes(name));
 
-/** Another server in one of the files that define this one: alternatives in files of their own don't count. */
-const hasSibling = (server: Server, topology: Topology): boolean =>
+/** Another server of the stack answers on the same port of the machine. */
+const isPublishedTwice = ({ port }: Endpoint, server: Server, topology: Topology): boolean =>
   !topology.isConfigured &&
   topology.servers.some(
     other =>
@@ -119,5 +117,6 @@ const hasSibling = (server: Server, topology: Topology): boolean =>
       // One for tests beside the application's leaves no doubt which of the two the application means.
       (!isForTests(other) || isForTests(server)) &&
       other.stack === server.stack &&
+      other.published.some(({ value }) => String(value) === (port ?? '5432')) &&
       other.definitions.some(({ file }) => server.definitions.some(definition => definition.file === file)),
   );

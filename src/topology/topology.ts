@@ -88,6 +88,7 @@ interface Recognition {
   kind: Server['kind'];
   port: number;
   evidence: string;
+  mode?: NonNullable<Server['mode']>;
 }
 
 /** Defined by Kubernetes manifests only. */
@@ -98,7 +99,13 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
   const image = imageName(service.image);
   const build = service.build === null ? '' : `${service.build}/${service.dockerfile ?? ''}`.toLowerCase();
   if (isPoolerImage(image) || isPoolerImage(build) || (service.build !== null && isPoolerImage(service.name))) {
-    return { kind: 'pooler', port: poolerPort(service, image), evidence: `image or build of ${service.name}` };
+    const mode = poolerMode(service);
+    return {
+      kind: 'pooler',
+      port: poolerPort(service, image),
+      evidence: `image or build of ${service.name}`,
+      ...(mode ? { mode } : {}),
+    };
   }
   if (/cockroach|yugabyte/.test(image)) {
     return {
@@ -162,6 +169,13 @@ function poolerPort(service: ComposeService, image: string): number {
   const target = Number(service.ports[0]?.target);
   if (target > 0) return target;
   return /pgpool/.test(image) ? 5432 : service.image?.includes('edoburu') ? 5432 : 6432;
+}
+
+/** As its environment says; what its own files say is not read. */
+function poolerMode({ environment }: ComposeService): Server['mode'] {
+  const entry = environment.find(({ key }) => /^(?:PGBOUNCER_)?POOL_MODE$/.test(key));
+  const value = resolveText(entry?.value ?? '', new Map());
+  return value === 'session' || value === 'transaction' || value === 'statement' ? value : undefined;
 }
 
 function mergeServer(

@@ -2,6 +2,7 @@
 
 import type { Refusal, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
+import { goesApart } from '../wire/index.ts';
 
 /** Faults by file; empty where the first plan holds. */
 export function verifyPlan(first: Plan, second: Plan): Refusal[] {
@@ -43,7 +44,7 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
 const isReplacedReader = ({ decision, service, host, port }: Site, sites: readonly Site[]): boolean =>
   !host?.value &&
   !port?.value &&
-  sites.some(site => site.decision === decision && service !== null && site.splitServices.includes(service));
+  sites.some(site => site.decision === decision && service !== null && goesApart(site, service));
 
 /** `none` is a value put together from variables, each of which is a place of its own. */
 const leadsToPool = (site: Site): boolean =>

@@ -7,15 +7,14 @@ import type { Newline, Server, Site } from '../model/index.ts';
 import { isManifestServer } from '../topology/index.ts';
 import { routingProblem } from './databases.ts';
 import { insertIntoCode } from './insert-code.ts';
-import { directValue, insertCompanions } from './insert-companions.ts';
-import { insertDirectCommands } from './insert-direct-commands.ts';
+import { insertCompanions } from './insert-companions.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
-import { insertMends } from './insert-mends.ts';
+import { insertMends, settleRefused } from './insert-mends.ts';
 import { insertPassThroughs } from './insert-pass-throughs.ts';
 import { insertPoolers } from './insert-poolers.ts';
-import { insertSplits } from './split-readers.ts';
+import { insertWays } from './insert-ways.ts';
 import { type EditInput, type EditResult, type EditState, leadsTo, serverOf, toReview } from './state.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
 export function planEdits(input: EditInput): EditResult {
@@ -32,11 +31,11 @@ export function planEdits(input: EditInput): EditResult {
   };
   keepRefusedGroups(state);
   choosePools(state);
+  settleRefused(state);
   for (const site of state.pooled) replaceSite(site, state);
   insertMends(state);
   if (state.pooled.length === 0) return state;
-  insertDirectCommands(state);
-  insertSplits(state, site => directValue(site, state));
+  insertWays(state);
   insertCompanions(state);
   insertPassThroughs(state);
   insertPoolers(state);
@@ -74,7 +73,7 @@ function choosePools(state: EditState): void {
       toReview(site, 'undecided', 'The server behind this place could not be told.');
       continue;
     }
-    const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config);
+    const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config, state.decisions);
     for (const one of pool.servers) state.pools.set(one, pool);
     found.push({ site, server, pool });
   }

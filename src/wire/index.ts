@@ -2,6 +2,6 @@
 export { planEdits } from './edit.ts';
 export { mendUnit } from './insert-mends.ts';
 export { dropOverlaps, splice } from './splice.ts';
-export { splitSafety } from './split-readers.ts';
-export { type EditResult, serverOf } from './state.ts';
+export { type EditResult, goesApart, serverOf } from './state.ts';
 export { existingPooler, poolFor } from './target.ts';
+export { type WayInput, wayOf } from './ways.ts';

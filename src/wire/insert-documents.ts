@@ -105,7 +105,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
   const scripts = hasBypass ? ` Scripts that support it go direct with \`${bypass}=1\`.` : '';
   return {
     markdown: [
-      `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling). Ports:`,
+      `Applications reach Postgres through PgBouncer (${pool.mode} pooling). Ports:`,
       '',
       '| | compose network | host |',
       '|---|---|---|',
@@ -120,7 +120,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       '',
     ],
     rst: [
-      `Applications reach Postgres through PgBouncer (${config.pool.mode} pooling).`,
+      `Applications reach Postgres through PgBouncer (${pool.mode} pooling).`,
       '',
       ...rows.map(
         ([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`,

@@ -4,7 +4,7 @@ import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { knobs } from '../../pgbouncer/index.ts';
 import type { Server, Source } from '../model/index.ts';
 import { dirOf } from '../text/paths.ts';
-import { unitOf } from './insert-poolers.ts';
+import { knobValue, unitOf } from './insert-poolers.ts';
 import { type EditState, generatedPools } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 export function insertIntoEnvironments(state: EditState): void {
@@ -44,7 +44,8 @@ function templateOf(server: Server, state: EditState): Source | null {
   return best && score(best) > 0 ? best : null;
 }
 
-function renderBlock(template: Source, pool: Pool, { config }: EditState): string {
+function renderBlock(template: Source, pool: Pool, state: EditState): string {
+  const { config } = state;
   const known = new Set(readEnvLines(template.text).map(line => line.key));
   const lines: string[] = [];
   const add = (name: string, value: string, comment: string) => {
@@ -63,11 +64,7 @@ function renderBlock(template: Source, pool: Pool, { config }: EditState): strin
       'Port on the host. Postgres keeps its own for direct maintenance connections.',
     );
   for (const { name, value, comment } of knobs)
-    add(
-      name,
-      name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value,
-      `${comment[0]?.toUpperCase()}${comment.slice(1)}.`,
-    );
+    add(name, knobValue(name, value, pool, state), `${comment[0]?.toUpperCase()}${comment.slice(1)}.`);
   if (lines.length === 0) return '';
   const head = [
     '# --- PgBouncer ---',

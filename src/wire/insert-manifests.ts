@@ -68,20 +68,18 @@ function insertManifest(pool: Pool, state: EditState): void {
     );
     return;
   }
-  const text = workload
-    ? renderPlain(server, workload, pool, source, state)
-    : renderOperated(server, pool, source, state);
+  const text = workload ? renderPlain(server, workload, pool, source, state) : renderOperated(server, pool, source);
   state.created.push({ path, text: text.replace(/\n/g, source.newline), executable: false });
   listInKustomizations(source.path, path, workload?.selectorKeys ?? [], pool, state);
 }
 
-function renderOperated(server: Server, pool: Pool, source: Source, { config }: EditState): string {
+function renderOperated(server: Server, pool: Pool, source: Source): string {
   const { name, namespace } = readCluster(server, source);
   return renderPooler({
     name: pool.host,
     namespace,
     cluster: name,
-    poolMode: config.pool.mode,
+    poolMode: pool.mode,
     indentSequences: indentsSequences(source.text),
   });
 }
@@ -111,7 +109,7 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
     namespace: workload.namespace,
     port: pool.port,
     upstream: { host: server.service, port: server.port },
-    poolMode: config.pool.mode,
+    poolMode: pool.mode,
     labelKeys: labelKeysOf(workload.selectorKeys),
     labels: sharedLabels(workload.labels, workload.selectorKeys),
     env: workload.env,
@@ -188,7 +186,7 @@ function createImage(pool: Pool, state: EditState): void {
     appService: null,
     appVariables: [],
     composeFile: '',
-    poolMode: config.pool.mode,
+    poolMode: pool.mode,
     celery: false,
   });
   for (const asset of assets) {

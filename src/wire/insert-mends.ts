@@ -2,9 +2,64 @@
 
 import type { Mend, Site } from '../model/index.ts';
 import type { Finding } from '../routes/index.ts';
+import { lineStarts, positionAt } from '../text/lines.ts';
 import { type EditState, leadsTo } from './state.ts';
+import type { Pool } from './target.ts';
 /** What a mend is called among the units of a plan. */
 export const mendUnit = ({ file, line, rule }: Finding): string => `hazard:${file}:${line}:${rule}`;
+
+/**
+ * Startup parameters that PgBouncer refuses: the unit that pools the place mends it too, or the place stays direct. Whatever else is
+ * unsafe, a connection that can not be made is none of the choices.
+ */
+export function settleRefused(state: EditState): void {
+  const places = state.sites
+    .filter(({ action, role }) => action === 'pooled' && !/^(?:docs|prose)$/.test(role))
+    .flatMap(site => {
+      const findings = refusedAt(site, state);
+      const canMend = ({ mend }: Finding) =>
+        mend !== null && (mend.connectQuery === undefined || poolThatCanSet(site, mend.connectQuery, state) !== null);
+      return findings.length === 0
+        ? []
+        : [{ site, findings, isMended: state.pooled.includes(site) && findings.every(canMend) }];
+    });
+  // All are asked before any changes, because those that stay direct ask the pooler for nothing.
+  for (const { site, findings, isMended } of places) {
+    if (isMended) mendRefused(site, findings, state);
+    else keepRefused(site, findings, state);
+  }
+}
+
+function mendRefused(site: Site, findings: readonly Finding[], state: EditState): void {
+  for (const { mend } of findings) {
+    const pool = mend?.connectQuery === undefined ? null : poolThatCanSet(site, mend.connectQuery, state);
+    if (pool) state.connectQueries.set(pool, mend?.connectQuery as string);
+    for (const { span, text } of mend?.edits ?? [])
+      state.edits.push({ file: site.file, span, text, unit: site.decision, safety: site.safety });
+  }
+}
+
+function keepRefused({ decision }: Site, [first]: readonly Finding[], state: EditState): void {
+  for (const site of state.sites.filter(other => other.decision === decision && other.action === 'pooled')) {
+    Object.assign(site, { action: 'direct', rule: 'startup-parameter', replacement: null, apart: [], safety: 'safe' });
+    site.reason = `PgBouncer refuses what this connection asks for when it starts (${first?.rule}): ${first?.fix}`;
+  }
+  state.pooled = state.pooled.filter(site => site.decision !== decision);
+}
+
+/** What the connection string itself asks for. */
+function refusedAt(site: Site, { hazards, sources }: EditState): Finding[] {
+  const text = sources.get(site.file)?.text;
+  if (text === undefined || site.extent === null) return [];
+  const { line, column } = positionAt(lineStarts(text), site.span.start);
+  return hazards.filter(
+    finding =>
+      finding.need === 'startup-parameter' &&
+      finding.file === site.file &&
+      finding.line === line &&
+      finding.column === column,
+  );
+}
 
 export function insertMends(state: EditState): void {
   // Without a pooler nothing breaks yet.
@@ -15,29 +70,21 @@ export function insertMends(state: EditState): void {
     if (state.refused.has(finding.file)) continue;
     const unit = mendUnit(finding);
     if (state.only && !state.only.has(unit)) continue;
-    if (connectQuery !== undefined && !moveToPooler(finding, connectQuery, state)) continue;
+    // These are settled with the place that they belong to.
+    if (connectQuery !== undefined || finding.need === 'startup-parameter') continue;
     for (const { span, text } of edits) state.edits.push({ file: finding.file, span, text, unit, safety: 'unsafe' });
   }
 }
 
-/** What the pooler sets holds for all of its clients, so all of them have to ask for the same. */
-function moveToPooler(finding: Finding, query: string, state: EditState): boolean {
+/** The pooler of the place, where it can run the query: that holds for all of its clients, so all have to ask for the same. */
+function poolThatCanSet(site: Site, query: string, state: EditState): Pool | null {
   const pool = [...new Set(state.pools.values())].find(
-    candidate =>
-      !candidate.existing && state.pooled.some(site => isIn(site, finding) && leadsTo(candidate, site, state)),
+    candidate => !candidate.existing && leadsTo(candidate, site, state),
   );
-  if (!pool) return false;
+  if (!pool) return null;
   const clients = state.pooled.filter(
     site => site.role !== 'docs' && site.role !== 'prose' && site.form !== 'port' && leadsTo(pool, site, state),
   );
-  const queryOf = (site: Site) =>
-    state.hazards.find(other => isIn(site, other) && other.mend?.connectQuery)?.mend?.connectQuery;
-  if (!clients.every(site => queryOf(site) === query)) return false;
-  state.connectQueries.set(pool, query);
-  return true;
+  const queryOf = (one: Site) => refusedAt(one, state).find(({ mend }) => mend?.connectQuery)?.mend?.connectQuery;
+  return clients.every(one => queryOf(one) === query) ? pool : null;
 }
-
-const isIn = ({ file, extent }: Site, { file: other, mend }: Finding): boolean =>
-  file === other &&
-  extent !== null &&
-  (mend?.edits ?? []).some(({ span }) => extent.start <= span.start && span.end <= extent.end);

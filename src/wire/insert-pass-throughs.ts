@@ -4,7 +4,7 @@ import { directNames } from '../../codemods/companion.ts';
 import type { ComposeFile, EnvironmentEntry } from '../../codemods/compose-file.ts';
 import { endOf, isPair, type Pair, type Scalar, startOf } from '../../codemods/yaml-nodes.ts';
 import { lineEndOf, lineStartOf } from '../text/lines.ts';
-import type { EditState } from './state.ts';
+import { type EditState, goesApart } from './state.ts';
 export function insertPassThroughs(state: EditState): void {
   const { suffix } = state.config.direct;
   for (const file of state.topology.composeFiles) {
@@ -34,14 +34,14 @@ export function insertPassThroughs(state: EditState): void {
 
 /** The service gets the direct value under the variable's own name. */
 const isSplit = (service: string, unit: string, { pooled }: EditState): boolean =>
-  pooled.some(site => site.decision === unit && site.splitServices.includes(service));
+  pooled.some(site => site.decision === unit && goesApart(site, service));
 
 /** Pooled variables of env files whose services stand in this file, with their unit. */
 function pooledVariables(file: ComposeFile, state: EditState): Map<string, string> {
   const found = new Map<string, string>();
   for (const site of state.pooled) {
     if (site.format !== 'env' || site.key === null) continue;
-    const receivers = state.receivers.get(`${site.file}\0${site.key}`) ?? [];
+    const receivers = state.processes.receivers.get(`${site.file}\0${site.key}`) ?? [];
     if (receivers.some(receiver => receiver.file === file.path)) found.set(site.key, site.decision);
   }
   return found;

@@ -26,6 +26,20 @@ export function insertPoolers(state: EditState): void {
 const definingFiles = ({ servers }: Pool, { topology }: EditState): ComposeFile[] =>
   topology.composeFiles.filter(file => servers[0]?.definitions.some(definition => definition.file === file.path));
 
+/**
+ * The default of a tuning variable. In session mode a client keeps its server connection, so there are as many as Postgres admits,
+ * less what it keeps for itself and for direct connections.
+ */
+export function knobValue(name: string, value: string, { mode, servers }: Pool, { topology }: EditState): string {
+  if (name === 'PGBOUNCER_POOL_MODE') return mode;
+  if (mode !== 'session' || name !== 'PGBOUNCER_DEFAULT_POOL_SIZE') return value;
+  const commands = topology.composeFiles.flatMap(file =>
+    file.services.filter(one => one.name === servers[0]?.service).map(one => one.command),
+  );
+  const admitted = Number(/max_connections\s*=\s*(\d+)/.exec(commands.join(' '))?.[1] ?? 100);
+  return String(Math.max(20, admitted - 20));
+}
+
 /** Names the edits that come with a pooler. */
 export const unitOf = ({ servers: [server] }: Pool): string => `pooler:${server?.stack}:${server?.service}`;
 
@@ -50,7 +64,7 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   const directory = dirOf(file.path);
   const settings = knobs.map(({ name, value }): [string, string] => [
     name,
-    `\${${name}:-${name === 'PGBOUNCER_POOL_MODE' ? config.pool.mode : value}}`,
+    `\${${name}:-${knobValue(name, value, pool, state)}}`,
   ]);
   if (hasOtherRoles(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
   const query = state.connectQueries.get(pool);
@@ -111,7 +125,7 @@ function isPublished(file: ComposeFile, server: Server, { topology }: EditState)
 /** Drivers that can't connect through PgBouncer otherwise. Source: pgbouncer.org/config.html#ignore_startup_parameters */
 export const needsExtraFloatDigits = (pool: Pool, state: EditState): boolean =>
   state.pooled.some(site => leadsTo(pool, site, state) && site.scheme.startsWith('jdbc:')) ||
-  [...state.extractions.values()].some(({ facts }) => facts.code.includes('extra-float-digits'));
+  [...state.extractions.values()].some(({ facts }) => facts.drivers.includes('extra-float-digits'));
 
 /** Services that became pooled: through a site of their own, or through a variable of an env file. */
 export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Set<string> {
@@ -119,13 +133,13 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
   const split = new Set<string>();
   for (const site of state.pooled) {
     if (!leadsTo(pool, site, state)) continue;
-    for (const name of site.splitServices) split.add(name);
+    for (const { process, way } of site.apart) if (way.kind === 'service') split.add(process.service ?? '');
     const isHere =
       site.file === file.path ||
       file.services.some(service => baseFileOf(file, service) === site.file) ||
       isOverrideOf(site.file, file, state.topology);
     if (isHere) for (const name of [site.service, ...site.uses.map(use => use.service)]) if (name) names.add(name);
-    for (const receiver of state.receivers.get(`${site.file}\0${site.key}`) ?? []) {
+    for (const receiver of state.processes.receivers.get(`${site.file}\0${site.key}`) ?? []) {
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
     if (/^(?:docs|prose|comment)$/.test(site.role) || site.resolution.kind !== 'server') continue;
@@ -227,7 +241,7 @@ function createAssets(state: EditState): void {
       ...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? '')),
     ],
     composeFile: file.path,
-    poolMode: config.pool.mode,
+    poolMode: pool.mode,
     celery:
       state.sites.some(site => site.scheme.startsWith('db+')) ||
       [...state.extractions.values()].some(({ facts }) => facts.engines.some(engine => engine.kind === 'celery')),

@@ -1,6 +1,7 @@
 /** What every insertion works with, and what it asks of it. */
 import type { Config } from '../config/config.ts';
-import type { Edit, Extraction, Newline, Refusal, Server, Site, Source } from '../model/index.ts';
+import type { Edit, Extraction, Newline, PoolDecision, Refusal, Server, Site, Source } from '../model/index.ts';
+import type { Processes } from '../processes/index.ts';
 import type { Finding } from '../routes/index.ts';
 import { isManifestServer, type Topology } from '../topology/index.ts';
 import type { Pool } from './target.ts';
@@ -11,8 +12,9 @@ export interface EditInput {
   extractions: ReadonlyMap<string, Extraction>;
   topology: Topology;
   config: Config;
-  /** Services that get a variable of an env file, by `file\0key`. */
-  receivers: ReadonlyMap<string, { file: string; service: string }[]>;
+  processes: Processes;
+  /** Mode and port of each pool. */
+  decisions: readonly PoolDecision[];
   /** Files that were refused: nothing may be edited there. */
   refused: ReadonlySet<string>;
   unsafe: boolean;
@@ -76,3 +78,7 @@ export function serverOf(site: Site, sites: readonly Site[]): Server | null {
   );
   return other ? serverOf(other, []) : null;
 }
+
+/** The service gets the old value in an environment of its own. */
+export const goesApart = (site: Site, service: string): boolean =>
+  site.apart.some(({ process, way }) => way.kind === 'service' && process.service === service);

@@ -1,12 +1,14 @@
 /** What a pooled endpoint becomes. The only place that chooses a target. */
 import { externalNetworks } from '../../codemods/compose-file.ts';
 import type { Config } from '../config/config.ts';
-import type { Part, Server, Site, Span } from '../model/index.ts';
+import { DEFAULT_PORT } from '../decide/index.ts';
+import type { Part, PoolDecision, Server, Site, Span } from '../model/index.ts';
 import { isManifestServer, type Topology } from '../topology/index.ts';
 
 export interface Pool {
   host: string;
   port: number;
+  mode: PoolDecision['mode'];
   /** Port on the host, as a number and as compose writes it; null where the pooler is not published. */
   published: { value: number; text: string } | null;
   /** A pooler that the repository has already; then none is generated. */
@@ -18,14 +20,22 @@ export interface Pool {
 export const HOST_PORT_VARIABLE = 'HOST_PGBOUNCER_PORT';
 
 /** The pooler in front of servers of one stack: the repository's own where there is one, else the one that is generated. */
-export function poolFor(servers: Server[], topology: Topology, config: Config): Pool {
+export function poolFor(
+  servers: Server[],
+  topology: Topology,
+  config: Config,
+  decisions: readonly PoolDecision[],
+): Pool {
   const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
   const existing = existingPooler(server, topology);
+  const decision = decisions.find(one => one.server === server);
+  const mode = decision?.mode ?? 'transaction';
   if (existing) {
     const published = existing.published[0];
     return {
       host: existing.service,
       port: existing.port,
+      mode,
       published: published?.value
         ? { value: published.value, text: published.variable ? published.raw : String(published.value) }
         : null,
@@ -37,7 +47,8 @@ export function poolFor(servers: Server[], topology: Topology, config: Config): 
   return {
     host: hostFor(server, topology, config),
     // CloudNativePG's poolers listen where its servers do.
-    port: server.operator ? server.port : config.pool.port,
+    port: server.operator ? server.port : (decision?.port ?? DEFAULT_PORT),
+    mode,
     published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
     existing: null,
     servers,
@@ -70,10 +81,16 @@ function hostFor(server: Server, topology: Topology, { pool }: Config): string {
       other.service !== server.service &&
       (isManifest
         ? isManifestServer(other, topology)
-        : other.stack !== server.stack && networksOf(other, topology).some(name => networks.includes(name))),
+        : other.stack !== server.stack
+          ? networksOf(other, topology).some(name => networks.includes(name))
+          : !topology.isConfigured && isBeside(other, server)),
   );
   return isShared ? `${pool.host}-${server.service}` : pool.host;
 }
+
+/** Another server of one file, which may get a pooler too. */
+const isBeside = (other: Server, server: Server): boolean =>
+  other.definitions.some(({ file }) => server.definitions.some(definition => definition.file === file));
 
 const networksOf = ({ service: name, definitions }: Server, { composeFiles }: Topology): string[] =>
   composeFiles

@@ -1,0 +1,58 @@
+/** Commands of shell text with their places in the file: what is read by a shell, and what runs as it stands. */
+import type { Span, Syntax } from '../src/model/index.ts';
+import { composeMapped, type MappedText, toSource } from '../src/text/mapped-text.ts';
+import { readShell } from './shell-words.ts';
+
+export interface PlacedWord {
+  text: string;
+  mapped: MappedText;
+  /** Where it stands: an entry point takes words of other files as its arguments. */
+  script: Script;
+}
+
+/** A file's text that holds commands, and how it is read around them. */
+export interface Script {
+  file: string;
+  text: string;
+  syntax: Exclude<Syntax, 'exec'>;
+}
+
+export interface PlacedCommand {
+  words: PlacedWord[];
+  /** Place of the command in the file; null where it does not stand there as it is. */
+  span: Span | null;
+  /** `NAME=value` before the command, or alone; `raw` as it is written, quotes included. */
+  assignments: { name: string; raw: string }[];
+  script: Script;
+}
+
+/** Every simple command, in order. `mapped` maps into the script's file. */
+export function placeShell(mapped: MappedText, script: Script): PlacedCommand[] {
+  return readShell(mapped.text).map(command => {
+    const lead = toSource(mapped, command.start, command.start + 1);
+    const tail = toSource(mapped, Math.max(command.start, command.end - 1), command.end);
+    return {
+      words: command.words.map(word => ({ text: word.value.text, mapped: composeMapped(mapped, word.value), script })),
+      span: lead.exact && tail.exact ? { start: lead.span.start, end: tail.span.end } : null,
+      assignments: command.assignments.map(({ name, start, end }) => ({
+        name,
+        raw: mapped.text.slice(start, end).replace(new RegExp(`^${name}\\+?=`), ''),
+      })),
+      script,
+    };
+  });
+}
+
+/** Words of an exec form: no shell reads them. */
+export const placeArgv = (words: readonly MappedText[], script: Script): PlacedCommand => ({
+  words: words.map(mapped => ({ text: mapped.text, mapped, script })),
+  span: null,
+  assignments: [],
+  script,
+});
+
+/** The words from one on, of which a wrapper was taken off. */
+export const dropWords = (command: PlacedCommand, count: number): PlacedCommand => ({
+  ...command,
+  words: command.words.slice(count),
+});

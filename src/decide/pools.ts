@@ -1,0 +1,74 @@
+/** The mode of each pool: the strongest that all who share it bear. */
+import type { Need, PoolDecision, Server, Site } from '../model/index.ts';
+import type { DecideInput } from './input.ts';
+import { bearsSession, type RoutedUse, tellingUses } from './routes.ts';
+
+/** Values of applications: what documents say decides no mode. */
+const isValue = ({ role }: Site): boolean => !/^(?:docs|prose|comment|healthcheck)$/.test(role);
+
+export function decidePools(
+  sites: readonly Site[],
+  uses: readonly (readonly RoutedUse[])[],
+  serverOf: (i: number) => Server | null,
+  portOf: (server: Server) => number,
+  portReasons: ReadonlyMap<Server, string>,
+  input: DecideInput,
+): PoolDecision[] {
+  const { config, topology } = input;
+  return topology.servers.map((server): PoolDecision => {
+    const own = sites.flatMap((site, i) =>
+      isValue(site) && serverOf(i) === server ? [{ site, uses: tellingUses(uses[i] ?? []) }] : [],
+    );
+    const services = new Map<string, { needs: Need[] }>();
+    for (const { uses: list } of own) {
+      if (list.some(({ action }) => action === 'review')) continue;
+      for (const { action, rule, because, process } of list) {
+        if (action !== 'pooled' && rule !== 'already-pooled') continue;
+        const name = process.service ?? '';
+        const known = services.get(name) ?? { needs: [] };
+        services.set(name, known);
+        known.needs.push(...because.filter(need => !known.needs.includes(need)));
+      }
+    }
+    const unwired = config.pool.mode === 'auto' ? own.flatMap(one => unwiredUses(one.site, one.uses, input)) : [];
+    const ready = [...services].filter(([, { needs }]) => needs.length === 0).map(([name]) => name);
+    const others = [...services]
+      .filter(([, { needs }]) => needs.length > 0)
+      .map(([service, { needs }]) => ({ service, needs }));
+    // Values that no service is seen to get say something only where no service is seen at all.
+    const isNamed = [...services.keys()].some(name => name !== '');
+    const counts = (name: string) => !isNamed || name !== '';
+    const isSession = (!ready.some(counts) && others.some(({ service }) => counts(service))) || unwired.length > 0;
+    const existing = topology.poolers.find(({ stack }) => stack === server.stack);
+    const mode =
+      config.pool.mode !== 'auto'
+        ? config.pool.mode
+        : existing
+          ? (existing.mode ?? 'transaction')
+          : isSession
+            ? 'session'
+            : 'transaction';
+    return {
+      server,
+      mode,
+      port: portOf(server),
+      isGiven: config.pool.mode !== 'auto' || existing !== undefined,
+      ready: ready.filter(name => name !== ''),
+      others: others.map(({ service, needs }) => ({ service, needs })),
+      unwired: unwired.map(({ process }) => process),
+      portReason: portReasons.get(server) ?? null,
+    };
+  });
+}
+
+/** Commands that should be direct, beside an application with the same value, for which there is no exact way; a session bears them. */
+function unwiredUses(site: Site, uses: readonly RoutedUse[], { wayOf }: DecideInput): RoutedUse[] {
+  const pooled = uses.filter(({ action }) => action === 'pooled');
+  if (pooled.length === 0 || uses.some(({ action }) => action === 'review')) return [];
+  return uses.filter(use => {
+    if (use.action !== 'direct' || !bearsSession(use)) return false;
+    const whole =
+      use.process.service !== null && !pooled.some(({ process }) => process.service === use.process.service);
+    return wayOf(site, use.process, whole) === null;
+  });
+}

@@ -1,0 +1,483 @@
+/** From a command to the programs that it ends in: through shells, scripts, package runners and process managers. */
+import { posix } from 'node:path';
+import {
+  type NamedCommand,
+  readJustfile,
+  readMakeTargets,
+  readPackageScripts,
+  readProcfile,
+  readSupervisor,
+  readTaskfile,
+} from '../../codemods/command-files.ts';
+import { dropWords, type PlacedCommand, type PlacedWord, placeArgv, placeShell } from '../../codemods/placed-shell.ts';
+import type { Assigned, Place, Step } from '../model/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { mapSlice } from '../text/mapped-text.ts';
+import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
+import { folderOf, type Layout, locate } from './layout.ts';
+import { nearestWith, type Shelf } from './shelf.ts';
+
+/** One program at the end of a chain. */
+export interface Start {
+  words: string[];
+  step: Step | null;
+  place: Place;
+  chain: Place[];
+  assigns: Assigned[];
+  /** Working directory, in the container or in the repository. */
+  cwd: string;
+  layout: Layout;
+}
+
+interface Context {
+  shelf: Shelf;
+  layout: Layout;
+  cwd: string;
+  chain: Place[];
+  assigns: Assigned[];
+  /** What `"$@"` stands for. */
+  args: PlacedCommand | null;
+  /** Files and names that are being followed, against circles. */
+  seen: readonly string[];
+}
+
+/** All programs that the commands start, in order. */
+export function followCommands(
+  commands: readonly PlacedCommand[],
+  start: Pick<Context, 'shelf' | 'layout' | 'cwd' | 'chain'> & Partial<Context>,
+): Start[] {
+  return followAll(commands, { assigns: [], args: null, seen: [], ...start });
+}
+
+/** The commands of one text: what one of them assigns or where it goes holds for those after it. */
+function followAll(commands: readonly PlacedCommand[], context: Context): Start[] {
+  let here = context;
+  const found: Start[] = [];
+  for (const command of commands) {
+    const [first = '', second = ''] = command.words.map(word => word.text);
+    const isDeclaration = command.words.length === 0 || /^(?:export|declare|typeset|readonly|local)$/.test(first);
+    if (isDeclaration) {
+      const assigned = command.assignments.filter(({ name }) => name !== '');
+      here = {
+        ...here,
+        assigns: [...here.assigns.filter(old => !assigned.some(one => one.name === old.name)), ...assigned],
+      };
+      continue;
+    }
+    if (first === 'cd') {
+      if (!/[$*]/.test(second) && second !== '')
+        here = {
+          ...here,
+          cwd: here.layout.workdir === null ? joinPath(here.cwd, second) : posix.resolve(here.cwd, second),
+        };
+      continue;
+    }
+    const own = [
+      ...here.assigns.filter(old => !command.assignments.some(one => one.name === old.name)),
+      ...command.assignments,
+    ];
+    found.push(...follow(command, command, { ...here, assigns: own }));
+    if (found.length > 400) break;
+  }
+  return found;
+}
+
+/** Builtins and small tools that say nothing of a connection. */
+const TRIVIAL = new Set(
+  (
+    'echo printf export set cd exit true false test [ [[ : sleep mkdir chmod chown shift return local unset trap wait cat rm cp ' +
+    'mv sed grep awk ls touch ln pwd date which type ulimit umask read tail head find xargs cut tr sort uniq id whoami apt-get apk ' +
+    'curl wget jq git pip pip3 clear break continue getent addgroup adduser groupadd useradd usermod groupmod stat basename dirname ' +
+    'install seq tee envsubst openssl update-ca-certificates apt yum apk brew hostname'
+  ).split(' '),
+);
+
+/** `whole`: the command before wrappers were taken off; that is where an assignment goes. */
+function follow(whole: PlacedCommand, command: PlacedCommand, context: Context): Start[] {
+  const texts = command.words.map(word => word.text);
+  const name = baseOf(texts[0] ?? '');
+  if (texts.length === 0 || context.seen.length > 12) return [];
+  if (/^\$[@*]$|^\$\{[@*]\}$/.test(texts[0] ?? ''))
+    return context.args ? follow(whole, context.args, { ...context, args: null }) : [];
+  const wrapper = WRAPPERS[name]?.(texts) ?? 0;
+  if (wrapper > 0 && wrapper < texts.length)
+    return follow(whole, dropWords(command, wrapper), withAssignments(command, wrapper, context));
+  const inner = followInner(name, command, context);
+  if (inner !== null) return inner;
+  if (TRIVIAL.has(name) || /^\$/.test(name)) return [];
+  const place = placeOf(whole);
+  return [
+    {
+      words: texts,
+      step: stepOf(whole),
+      place: place ?? context.chain.at(-1) ?? { file: whole.script.file, line: 1 },
+      chain: context.chain,
+      assigns: context.assigns,
+      cwd: context.cwd,
+      layout: context.layout,
+    },
+  ];
+}
+
+const placeOf = ({ span, words: [first], script }: PlacedCommand): Place | null => {
+  if (span) return { file: script.file, line: lineAt(script.text, span.start) };
+  const at = first?.mapped.runs[0]?.from;
+  return first && at !== undefined ? { file: first.script.file, line: lineAt(first.script.text, at) } : null;
+};
+
+const stepOf = ({ span, script }: PlacedCommand): Step | null =>
+  span && { file: script.file, at: span.start, end: span.end, syntax: script.syntax, within: script.syntax };
+
+/** `env A=b`, `cross-env A=b`: what a wrapper assigns. */
+function withAssignments(command: PlacedCommand, count: number, context: Context): Context {
+  const assigned = command.words.slice(1, count).flatMap(({ text }): Assigned[] => {
+    const [, name = '', raw = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
+    return name === '' ? [] : [{ name, raw }];
+  });
+  return assigned.length === 0 ? context : { ...context, assigns: [...context.assigns, ...assigned] };
+}
+
+const isFlag = (word: string | undefined): boolean => word?.startsWith('-') ?? false;
+
+/** How many words to leave out: flags, and the values of those that take one. */
+function skipFlags(words: readonly string[], from: number, valued: RegExp = /^$/): number {
+  let at = from;
+  while (isFlag(words[at]) && words[at] !== '--') at += valued.test(words[at] ?? '') ? 2 : 1;
+  return words[at] === '--' ? at + 1 : at;
+}
+
+const afterDashes = (words: readonly string[]): number => (words.includes('--') ? words.indexOf('--') + 1 : 0);
+const skipAssignments = (words: readonly string[], from: number): number => {
+  let at = from;
+  while (/^[A-Za-z_]\w*=/.test(words[at] ?? '')) at++;
+  return at;
+};
+const runner = (valued?: RegExp) => (words: readonly string[]) =>
+  words[1] === 'run' ? skipFlags(words, 2, valued) : 0;
+
+/** Programs that start the one named after them. The result: how many words belong to the wrapper. */
+const WRAPPERS: Record<string, (words: readonly string[]) => number> = {
+  exec: words => skipFlags(words, 1, /^-a$/),
+  command: words => skipFlags(words, 1),
+  time: words => skipFlags(words, 1),
+  nohup: () => 1,
+  nice: words => skipFlags(words, 1, /^-n$/),
+  timeout: words => skipFlags(words, 1, /^-[ks]$/) + 1,
+  stdbuf: words => skipFlags(words, 1),
+  env: words => skipAssignments(words, skipFlags(words, 1, /^-u$/)),
+  tini: words => skipFlags(words, 1, /^-[pe]$/),
+  'dumb-init': words => skipFlags(words, 1, /^-r$/),
+  catatonit: words => skipFlags(words, 1),
+  'docker-init': words => skipFlags(words, 1),
+  gosu: () => 2,
+  'su-exec': () => 2,
+  setpriv: words => skipFlags(words, 1),
+  runuser: words => skipFlags(words, 1, /^-u$/),
+  sudo: words => skipAssignments(words, skipFlags(words, 1, /^-[ug]$/)),
+  chpst: words => skipFlags(words, 1, /^-u$/),
+  'with-contenv': () => 1,
+  'cross-env': words => skipAssignments(words, 1),
+  'cross-env-shell': words => skipAssignments(words, 1),
+  dotenv: words => (isFlag(words[1]) ? skipFlags(words, 1, /^-[efcv]$/) : 1),
+  dotenvx: runner(/^-[fe]$/),
+  doppler: words => (words[1] === 'run' ? afterDashes(words) : 0),
+  infisical: words => (words[1] === 'run' ? afterDashes(words) : 0),
+  poetry: runner(),
+  pipenv: runner(),
+  pdm: runner(),
+  hatch: words => (words[1] === 'run' ? 2 : 0),
+  rye: runner(),
+  uv: runner(/^--(?:group|extra|with|env-file|package|project|directory|python)$|^-p$/),
+  conda: runner(/^-[np]$/),
+  bundle: words => (words[1] === 'exec' ? 2 : 0),
+  npx: words => skipFlags(words, 1, /^(?:-p|--package)$/),
+  bunx: words => skipFlags(words, 1),
+  pnpx: words => skipFlags(words, 1),
+  'opentelemetry-instrument': words => skipFlags(words, 1),
+  'ddtrace-run': () => 1,
+  'newrelic-admin': words => (words[1] === 'run-program' ? 2 : 0),
+  'xvfb-run': words => skipFlags(words, 1),
+  watchmedo: afterDashes,
+  'start-stop-daemon': afterDashes,
+  dockerize: words => skipFlags(words, 1, /^-(?:wait|timeout|template|stdout|stderr|wait-retry-interval)$/),
+  ...Object.fromEntries(
+    [
+      'wait-for-it',
+      'wait-for-it.sh',
+      'wait-for',
+      'wait-for.sh',
+      'wait_for_it.sh',
+      'wait-for-postgres.sh',
+      'wait-for-db.sh',
+      'waitforit',
+      'wait-on',
+      'wait',
+      'start-server-and-test',
+    ].map(name => [name, afterDashes] as const),
+  ),
+};
+
+const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
+const PACKAGERS = /^(?:npm|pnpm|yarn|bun)$/;
+
+/** The programs inside a shell, a script or a runner; null where the command is a program itself. */
+function followInner(name: string, command: PlacedCommand, context: Context): Start[] | null {
+  const texts = command.words.map(word => word.text);
+  const [, second = ''] = texts;
+  if (SHELLS.test(name)) return followShell(command, context);
+  if (name === 'su') {
+    const at = texts.indexOf('-c');
+    return at > 0 && command.words[at + 1] ? followText(command.words[at + 1] as PlacedWord, context) : null;
+  }
+  if (name === 'source' || name === '.') return followScript(command.words[1], command, context) ?? [];
+  if (PACKAGERS.test(name)) return followPackager(name, command, context);
+  if (/^(?:npm-run-all2?|run-[sp])$/.test(name)) {
+    const names = texts.slice(1).filter(word => !isFlag(word));
+    return names.flatMap(script => followPackage(script, command, context) ?? []);
+  }
+  if (name === 'concurrently' || name === 'nodemon') {
+    const at = texts.indexOf('--exec') === -1 ? texts.indexOf('-x') : texts.indexOf('--exec');
+    if (name === 'nodemon')
+      return at > 0 && command.words[at + 1] ? followText(command.words[at + 1] as PlacedWord, context) : null;
+    return command.words.slice(1).flatMap(word => (/\s/.test(word.text) ? followText(word, context) : []));
+  }
+  if (name === 'make')
+    return followNamed(['Makefile', 'makefile', 'GNUmakefile'], readMakeTargets, flagless(texts), command, context);
+  if (name === 'just')
+    return followNamed(['justfile', 'Justfile', '.justfile'], readJustfile, flagless(texts), command, context);
+  if (name === 'task' || name === 'go-task')
+    return followNamed(
+      ['Taskfile.yml', 'Taskfile.yaml', 'taskfile.yml'],
+      readTaskfile,
+      flagless(texts),
+      command,
+      context,
+    );
+  if (name === 'composer') {
+    const script = /^run(?:-script)?$/.test(second) ? texts[2] : second;
+    return followNamed(['composer.json'], readPackageScripts, script ? [script] : [], command, context);
+  }
+  if (/^(?:foreman|honcho|overmind|hivemind)$/.test(name)) {
+    const names = flagless(texts.slice(1)).filter(word => !/^(?:start|run|s)$/.test(word));
+    return followNamed(['Procfile', 'Procfile.dev'], readProcfile, names, command, context, true);
+  }
+  if (name === 'supervisord') return followSupervisor(texts, command, context);
+  if (/^(?:pm2|pm2-runtime|pm2-docker)$/.test(name)) return followPm2(command, context);
+  if (name === 'init' && texts.length === 1) return followServices(command, context);
+  if (/\.(?:sh|bash)$/.test(name) || /^[./]/.test(texts[0] ?? '') || !/\./.test(name)) {
+    const script = followScript(command.words[0], command, context);
+    if (script) return script;
+  }
+  return null;
+}
+
+const flagless = (texts: readonly string[]): string[] =>
+  texts.slice(1).filter(word => !isFlag(word) && !word.includes('='));
+
+function followShell(command: PlacedCommand, context: Context): Start[] | null {
+  const texts = command.words.map(word => word.text);
+  const script = texts.findIndex((word, i) => i > 0 && /^-[a-z]*c$/.test(word)) + 1;
+  if (script > 0) return command.words[script] ? followText(command.words[script] as PlacedWord, context) : [];
+  const at = texts.findIndex((word, i) => i > 0 && !/^[-+]/.test(word) && !/^pipefail$|^errexit$/.test(word));
+  return at === -1 ? [] : followScript(command.words[at], dropWords(command, at), context);
+}
+
+/** A word that a shell reads as a script. */
+const followText = ({ mapped, script }: PlacedWord, context: Context): Start[] =>
+  followAll(placeShell(mapped, script), context);
+
+/** A script of the repository, with the words after its name as its arguments. Null: there is none of that name. */
+function followScript(word: PlacedWord | undefined, command: PlacedCommand, context: Context): Start[] | null {
+  const path = word ? locate(word.text, context.cwd, context.layout, context.shelf) : null;
+  if (path === null || context.seen.includes(path)) return path === null ? null : [];
+  const text = context.shelf.text(path);
+  const isShell =
+    text !== null &&
+    (/\.(?:sh|bash)$/.test(path) ||
+      /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text) ||
+      /^#!.*(?:execlineb|with-contenv)/.test(text));
+  if (!isShell) return null;
+  const at = placeOf(command);
+  const script = { file: path, text, syntax: 'shell' as const };
+  const rest = dropWords(command, 1);
+  return followAll(placeShell(mapSlice(text, 0, text.length), script), {
+    ...context,
+    // A script sees its own arguments, those of the caller where it passes them on.
+    args: rest.words.length > 0 ? (/^["']?\$@["']?$/.test(rest.words[0]?.text ?? '') ? context.args : rest) : null,
+    chain: at ? [...context.chain, at] : context.chain,
+    seen: [...context.seen, path],
+  });
+}
+
+function followPackager(name: string, command: PlacedCommand, context: Context): Start[] | null {
+  const texts = command.words.map(word => word.text);
+  let folder: string | null = null;
+  let at = 1;
+  // `npm --prefix app run x`, `yarn --cwd app x`, `pnpm --filter api x`
+  while (isFlag(texts[at])) {
+    const flag = texts[at] ?? '';
+    if (/^(?:--prefix|--cwd|-C|--dir)$/.test(flag)) folder = texts[++at] ?? null;
+    else if (/^(?:--filter|-F|-w|--workspace)$/.test(flag)) folder = workspaceOf(texts[++at] ?? '', context) ?? folder;
+    at++;
+  }
+  const verb = texts[at] ?? '';
+  const inFolder =
+    folder === null
+      ? context
+      : {
+          ...context,
+          cwd: context.layout.workdir === null ? joinPath(context.cwd, folder) : posix.resolve(context.cwd, folder),
+        };
+  if (/^(?:exec|dlx|x)$/.test(verb)) return follow(command, dropWords(command, skipFlags(texts, at + 1)), inFolder);
+  if (verb === 'workspace' && name === 'yarn') {
+    const target = workspaceOf(texts[at + 1] ?? '', context);
+    return target === null
+      ? null
+      : followPackage(texts[at + 2] === 'run' ? (texts[at + 3] ?? '') : (texts[at + 2] ?? ''), command, {
+          ...context,
+          cwd: target,
+        });
+  }
+  const isRun = /^(?:run|run-script)$/.test(verb);
+  const script = isRun ? (texts[skipFlags(texts, at + 1)] ?? '') : verb;
+  if (name === 'npm' && !isRun && !/^(?:start|test|stop|restart|t)$/.test(verb))
+    return /^(?:ci|i|install)$/.test(verb) ? [] : null;
+  const found = followPackage(script, command, inFolder);
+  if (found !== null) return found;
+  if (/^(?:install|add|ci|build|i)$/.test(script)) return [];
+  // `yarn knex migrate:latest`: a program of a package.
+  return isRun
+    ? null
+    : follow(command, dropWords(command, at), { ...inFolder, seen: [...context.seen, `${name} ${script}`] });
+}
+
+/** The folder of a package by its name or its path. */
+function workspaceOf(name: string, { shelf }: Context): string | null {
+  const plain = name.replace(/^\.\//, '').replace(/\.{3}$/, '');
+  if (shelf.has(joinPath(plain, 'package.json'))) return plain;
+  const found = shelf
+    .named('package.json', '')
+    .find(path =>
+      new RegExp(`"name"\\s*:\\s*"${plain.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"`).test(shelf.text(path) ?? ''),
+    );
+  return found === undefined ? null : dirOf(found);
+}
+
+/** A script of the nearest package.json, with those before and after it. Null: it has none of that name. */
+function followPackage(script: string, command: PlacedCommand, context: Context): Start[] | null {
+  if (script === '') return null;
+  const names = script.includes('*') ? script : [`pre${script}`, script, `post${script}`];
+  return followNamed(
+    ['package.json'],
+    readPackageScripts,
+    typeof names === 'string' ? [names] : names,
+    command,
+    context,
+    false,
+    script,
+  );
+}
+
+function followNamed(
+  files: readonly string[],
+  read: (file: string, text: string) => NamedCommand[],
+  names: readonly string[],
+  command: PlacedCommand,
+  context: Context,
+  allWithoutNames = false,
+  required?: string,
+): Start[] | null {
+  const { shelf, layout } = context;
+  const top = layout.workdir === null ? '' : layout.home;
+  const folder = nearestWith(files, folderOf(context.cwd, layout, shelf), shelf, top);
+  const path = folder === null ? undefined : files.map(name => joinPath(folder, name)).find(name => shelf.has(name));
+  if (folder === null || path === undefined) return null;
+  const all = read(path, shelf.text(path) ?? '');
+  const wanted = names.length === 0 && !allWithoutNames ? all.slice(0, 1).map(one => one.name) : names;
+  const matches = (name: string) => {
+    const glob = wanted.find(one => one.includes('*'));
+    return wanted.includes(name) || (glob !== undefined && name.startsWith(glob.replace(/\*.*$/, '')));
+  };
+  const chosen = allWithoutNames && names.length === 0 ? all : all.filter(one => matches(one.name));
+  if (
+    chosen.length === 0 ||
+    (required !== undefined && !required.includes('*') && !all.some(one => one.name === required))
+  )
+    return null;
+  const at = placeOf(command);
+  const id = `${path}#${wanted.join(',')}`;
+  if (context.seen.includes(id)) return [];
+  const inner: Context = {
+    ...context,
+    cwd: layout.workdir === null ? folder : context.cwd,
+    args: null,
+    chain: at ? [...context.chain, at] : context.chain,
+    seen: [...context.seen, id],
+  };
+  const needs = [...new Set(chosen.flatMap(one => one.needs))].filter(name => !wanted.includes(name));
+  const before = needs.length > 0 ? (followNamed(files, read, needs, command, inner) ?? []) : [];
+  // In an order: what runs before a script stands before it, wherever the file has it.
+  const ordered = [...chosen].sort((a, b) => wanted.indexOf(a.name) - wanted.indexOf(b.name));
+  return [...before, ...ordered.flatMap(one => followAll(placeShell(one.text, one.script), inner))];
+}
+
+function followSupervisor(texts: readonly string[], command: PlacedCommand, context: Context): Start[] | null {
+  const at = texts.findIndex(word => /^(?:-c|--configuration)$/.test(word));
+  const { shelf, layout } = context;
+  const named = at === -1 ? null : locate(texts[at + 1] ?? '', context.cwd, layout, shelf);
+  const path =
+    named ?? shelf.paths.find(one => isInside(layout.home, one) && /(?:^|\/)supervisord?\.(?:conf|ini)$/.test(one));
+  if (!path) return null;
+  const place = placeOf(command);
+  return readSupervisor(path, shelf.text(path) ?? '').flatMap(one =>
+    followAll(placeShell(one.text, one.script), {
+      ...context,
+      chain: place ? [...context.chain, place] : context.chain,
+      seen: [...context.seen, path],
+    }),
+  );
+}
+
+/** `pm2-runtime start ecosystem.config.js`, or a program itself. */
+function followPm2(command: PlacedCommand, context: Context): Start[] | null {
+  const words = command.words.filter(word => !isFlag(word.text)).slice(1);
+  const target = words.find(word => !/^(?:start|restart|reload)$/.test(word.text));
+  if (!target) return null;
+  const path = locate(target.text, context.cwd, context.layout, context.shelf);
+  if (!/\.(?:config\.[cm]?js|json|ya?ml)$/.test(target.text)) {
+    if (/^(?:npm|yarn|pnpm)$/.test(target.text)) {
+      const rest = command.words.slice(command.words.indexOf(target)).filter(word => word.text !== '--');
+      return follow(command, { ...command, words: rest }, { ...context, seen: [...context.seen, 'pm2'] });
+    }
+    return null;
+  }
+  const text = path === null ? null : context.shelf.text(path);
+  if (path === null || text === null) return null;
+  const script = { file: path, text, syntax: 'shell' as const };
+  return [...text.matchAll(/\b["']?script["']?\s*:\s*(["'])([^"']+)\1/g)].flatMap(match => {
+    const at = match.index + match[0].lastIndexOf(match[2] ?? '');
+    const word = mapSlice(text, at, at + (match[2] ?? '').length);
+    const isProgram = /\.[cm]?[jt]s$/.test(word.text);
+    const words = isProgram ? [{ text: 'node', runs: [] }, word] : [word];
+    return follow(placeArgv(words, script), placeArgv(words, script), { ...context, seen: [...context.seen, path] });
+  });
+}
+
+/** s6: `services.d/NAME/run` and `s6-overlay/s6-rc.d/NAME/run`, and what runs before them. */
+function followServices(command: PlacedCommand, context: Context): Start[] | null {
+  const { shelf, layout } = context;
+  const runs = shelf.paths.filter(
+    path =>
+      isInside(layout.home, path) && /(?:services\.d|s6-rc\.d)\/[\w-]+\/(?:run|up)$|cont-init\.d\/[^/]+$/.test(path),
+  );
+  if (runs.length === 0) return null;
+  return runs.flatMap(path => {
+    const text = shelf.text(path) ?? '';
+    const place = placeOf(command);
+    return followAll(placeShell(mapSlice(text, 0, text.length), { file: path, text, syntax: 'shell' }), {
+      ...context,
+      chain: place ? [...context.chain, place] : context.chain,
+      seen: [...context.seen, path],
+    });
+  });
+}

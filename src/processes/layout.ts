@@ -1,0 +1,116 @@
+/** Where the files of a container come from: what its Dockerfile copies, and what compose mounts. */
+import { posix } from 'node:path';
+import type { ImageStage } from '../../codemods/image-stages.ts';
+import { baseOf, isInside, joinPath } from '../text/paths.ts';
+import type { Shelf } from './shelf.ts';
+
+export interface Layout {
+  /** Folder of the repository that the image is built from, or in which a command runs on the machine itself. */
+  home: string;
+  /** Working directory in the container; null: the machine itself, where paths are those of the repository. */
+  workdir: string | null;
+  /** Later ones cover earlier ones. `source`: a path of the repository. */
+  places: { source: string; target: string }[];
+  /** Programs that the Dockerfile compiles: their name in the image, and the package. */
+  built: { target: string; source: string }[];
+}
+
+export const hostLayout = (home: string): Layout => ({ home, workdir: null, places: [], built: [] });
+
+/** `stages`: the stage that runs, and those that it is made from, the last one first. */
+export function imageLayout(context: string, stages: readonly ImageStage[], all: readonly ImageStage[]): Layout {
+  const layout: Layout = { home: context, workdir: '/', places: [], built: [] };
+  for (const stage of [...stages].reverse()) {
+    let at = layout.workdir ?? '/';
+    for (const { sources, target, stage: from, workdir } of stage.copies) {
+      at = workdir === null ? (layout.workdir ?? '/') : posix.resolve('/', layout.workdir ?? '/', workdir);
+      const to = posix.resolve(at, target);
+      for (const source of sources) {
+        const origin =
+          from === null
+            ? joinPath(context, source.replace(/^\/+/, '').replace(/\*.*$/, ''))
+            : fromStage(source, from, context, all);
+        if (origin === null || origin.startsWith('..')) continue;
+        // A folder gives its content; a file goes below a target that is a folder.
+        const isFolder = target.endsWith('/') || sources.length > 1 || /^\.{1,2}$/.test(target);
+        const isFile = /\.[\w-]+$/.test(baseOf(origin)) || (isFolder && !source.endsWith('/') && source !== '.');
+        layout.places.push({ source: origin, target: isFolder && isFile ? posix.join(to, baseOf(origin)) : to });
+        if (isFolder && isFile) layout.places.push({ source: origin, target: to });
+      }
+    }
+    if (stage.workdir !== null) layout.workdir = posix.resolve(layout.workdir ?? '/', stage.workdir);
+  }
+  for (const stage of all) for (const run of stage.runs) layout.built.push(...readBuilds(run, stage, context));
+  return layout;
+}
+
+/** A file that an earlier stage copied or made. */
+function fromStage(path: string, name: string, context: string, all: readonly ImageStage[]): string | null {
+  const stage = all.find(one => one.name === name.toLowerCase()) ?? all[Number(name)];
+  if (!stage) return null;
+  return resolveInImage(posix.resolve('/', path), imageLayout(context, stagesOf(stage, all), []));
+}
+
+/** The stage and those that it is made from. */
+export function stagesOf(stage: ImageStage, all: readonly ImageStage[]): ImageStage[] {
+  const found = [stage];
+  for (let at = stage; found.length < 20; ) {
+    const base = all.find(one => one.name !== null && one.name === at.from.toLowerCase() && !found.includes(one));
+    if (!base) break;
+    found.push(base);
+    at = base;
+  }
+  return found;
+}
+
+/** `go build -o /bin/api ./cmd/api` → that package under that name. */
+function readBuilds(run: string, { workdir }: ImageStage, context: string): Layout['built'] {
+  return [...run.matchAll(/\bgo\s+build\b([^&|;\n]*(?:\\\n[^&|;\n]*)*)/g)].flatMap(([, rest = '']) => {
+    const words = rest.replace(/\\\n/g, ' ').split(/\s+/).filter(Boolean);
+    const output = words[words.indexOf('-o') + 1];
+    const source = words.filter((word, i) => !word.startsWith('-') && words[i - 1] !== '-o').at(-1);
+    if (!words.includes('-o') || output === undefined) return [];
+    const folder = source !== undefined && /^(?:\.|[\w-]+\/|[\w-]+\.go$)/.test(source) ? source : '.';
+    return [
+      {
+        target: posix.resolve('/', workdir ?? '/', output),
+        source: joinPath(context, folder.replace(/\/\.\.\.$/, '')),
+      },
+    ];
+  });
+}
+
+/** The path in the repository of a path in the container; null where nothing there is known to be copied. */
+function resolveInImage(path: string, { places }: Layout): string | null {
+  for (const { source, target } of [...places].reverse()) {
+    if (path === target) return source;
+    const folder = target === '/' ? '/' : `${target}/`;
+    if (path.startsWith(folder)) return joinPath(source, path.slice(folder.length));
+  }
+  return null;
+}
+
+/** The file that a word of a command names, seen from a working directory. Null: none in the repository. */
+export function locate(word: string, cwd: string, layout: Layout, shelf: Shelf): string | null {
+  const plain = word.replace(/^["']|["']$/g, '');
+  if (plain === '' || /[\s$*{}<>|;&]/.test(plain)) return null;
+  if (layout.workdir === null) {
+    const path = joinPath(cwd, plain.replace(/^\/+/, ''));
+    return shelf.has(path) ? path : null;
+  }
+  const inImage = posix.resolve(cwd, plain);
+  const exact = resolveInImage(inImage, layout);
+  if (exact !== null && shelf.has(exact)) return exact;
+  // What is not seen to be copied most likely lies where the context has a file of that name alone.
+  const found = shelf.named(baseOf(plain), layout.home);
+  const direct = joinPath(layout.home, plain.replace(/^\/(?:[\w-]+\/)?/, '').replace(/^\.\//, ''));
+  if (shelf.has(direct)) return direct;
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
+/** The folder of the repository that a working directory shows. */
+export function folderOf(cwd: string, layout: Layout, shelf: Shelf): string {
+  if (layout.workdir === null) return cwd;
+  const found = resolveInImage(cwd, layout);
+  return found !== null && shelf.paths.some(path => isInside(found, path)) ? found : layout.home;
+}

@@ -1,0 +1,90 @@
+/** Which services receive the variables of an env file. */
+import type { ComposeService } from '../../codemods/compose-file.ts';
+import { imageName, isServerImage } from '../images/names.ts';
+import type { Extraction } from '../model/index.ts';
+import { readExpansions } from '../text/expansion.ts';
+import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
+import type { Topology } from '../topology/index.ts';
+
+export interface Receiver {
+  file: string;
+  service: string;
+}
+
+/** By `file\0key` of an env file. */
+export function readReceivers(
+  topology: Topology,
+  environments: readonly [path: string, extraction: Extraction][],
+): Map<string, Receiver[]> {
+  const receivers = new Map<string, Receiver[]>();
+  const paths = environments.map(([path]) => path);
+  for (const file of topology.composeFiles) {
+    for (const service of file.services) {
+      const read = new Set(variablesRead(service));
+      for (const [path, { facts }] of environments) {
+        const standsFor = (name: string) => isStandIn(path, joinPath(dirOf(file.path), name), paths);
+        // An env file in the folder that is built goes with the code.
+        const isBuiltIn =
+          service.build !== null &&
+          !/^\.?\/?$/.test(service.build) &&
+          isInside(joinPath(dirOf(file.path), service.build), path);
+        const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
+        const isProject = standsFor('.env');
+        for (const key of facts.defines) {
+          if (!(isGiven && takes(service, key)) && !(isProject && read.has(key))) continue;
+          const id = `${path}\0${key}`;
+          receivers.set(id, [...(receivers.get(id) ?? []), { file: file.path, service: service.name }]);
+        }
+      }
+    }
+  }
+  return receivers;
+}
+
+/** Variables that a service's environment and command expand, and those passed on by name. */
+function variablesRead(service: ComposeService): string[] {
+  const found: string[] = [];
+  const visit = (text: string): void => {
+    for (const { variable, fallback } of readExpansions(text, 0, text.length)) {
+      if (variable) found.push(variable);
+      if (fallback) visit(text.slice(fallback.start, fallback.end));
+    }
+  };
+  for (const { key, value } of service.environment) {
+    if (value === null) found.push(key);
+    else visit(value);
+  }
+  visit(service.command);
+  return found;
+}
+
+/** Programs that get a whole env file and know nothing of Postgres. */
+const isOtherProgram = ({ image, build }: ComposeService): boolean =>
+  build === null &&
+  /^(?:redis|valkey|keydb|memcached|rabbitmq|kafka|zookeeper|nats|mongo|mysql|mariadb|elasticsearch|opensearch|nginx|traefik|caddy|haproxy|httpd|prometheus|alertmanager|node-exporter|loki|jaeger|minio|mailhog|mailpit|certbot|watchtower|portainer|ollama|qdrant|chroma|weaviate|milvus)(?:$|[-_])/.test(
+    imageName(image),
+  );
+
+/** The server's image as a client runs what its command says: a variable that is not there is not read. libpq's own are. */
+const takes = ({ image, build, command }: ComposeService, key: string): boolean =>
+  build !== null || command === '' || !isServerImage(imageName(image)) || /^PG/.test(key) || command.includes(key);
+
+/** A template beside the file, or the only one of that name further down: `conf/.env.example` that is copied to `.env`. */
+function isStandIn(template: string, file: string, all: readonly string[]): boolean {
+  if (isTemplateFor(template, file)) return true;
+  if (all.some(path => isTemplateFor(path, file))) return false;
+  const below = all.filter(path => isInside(dirOf(file), path) && isTemplateFor(baseOf(path), baseOf(file)));
+  return below.length === 1 && below[0] === template;
+}
+
+/** True for the file itself and for the template that stands for it: `.env.example` for `.env`. */
+export function isTemplateFor(template: string, file: string): boolean {
+  if (template === file) return true;
+  if (dirOf(template) !== dirOf(file)) return false;
+  const strip = (name: string) =>
+    name
+      .replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '')
+      .replace(/^(?:example|sample|default)(?=[._-])/i, '')
+      .replace(/^\./, '');
+  return strip(baseOf(template)) === strip(baseOf(file));
+}

@@ -1,0 +1,154 @@
+/** What a compose service starts: entry point and command of compose and of its Dockerfile, followed to the programs. */
+import { posix } from 'node:path';
+import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { type ImageCommand, readImageStages } from '../../codemods/image-stages.ts';
+import { type PlacedCommand, placeArgv, placeShell, type Script } from '../../codemods/placed-shell.ts';
+import { getNode, isScalar, isSeq, mapScalar, type Node, resolveNode, startOf } from '../../codemods/yaml-nodes.ts';
+import type { Place } from '../model/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { dirOf, isInside, joinPath } from '../text/paths.ts';
+import { findBase, withBase } from '../topology/index.ts';
+import { followCommands, type Start } from './follow.ts';
+import { hostLayout, imageLayout, type Layout, stagesOf } from './layout.ts';
+import type { Shelf } from './shelf.ts';
+
+export interface ServiceStarts {
+  starts: Start[];
+  /** Folder that the image is built from; null: it is built elsewhere. */
+  context: string | null;
+  /** Image that the last stage is made from, or that compose names. */
+  image: string | null;
+}
+
+/** `contextOf`: the folder from which the repository builds an image of that name, as far as that is known. */
+export function startsOf(
+  file: ComposeFile,
+  own: ComposeService,
+  files: readonly ComposeFile[],
+  shelf: Shelf,
+  contextOf: (image: string) => string | null,
+): ServiceStarts {
+  const service = withBase(file, own, files);
+  const context =
+    service.build !== null
+      ? joinPath(dirOf(file.path), service.build)
+      : service.image === null
+        ? null
+        : contextOf(service.image);
+  const dockerfile =
+    context === null ? null : joinPath(context, (service.build === null ? null : service.dockerfile) ?? 'Dockerfile');
+  const text = dockerfile === null ? null : shelf.text(dockerfile);
+  const all = text === null ? [] : readImageStages(text);
+  const stage = all.find(({ name }) => name !== null && name === service.target?.toLowerCase()) ?? all.at(-1);
+  const stages = stage ? stagesOf(stage, all) : [];
+  const layout = imageLayoutOf(file, service, context, stages, all, shelf);
+  const entrypoint = composeCommand(file, own, files, 'entrypoint');
+  const command = composeCommand(file, own, files, 'command');
+  const script: Script | null =
+    dockerfile !== null && text !== null ? { file: dockerfile, text, syntax: 'shell' } : null;
+  // A stage that sets an entry point drops the command of what it is made from.
+  const setter = stages.findIndex(one => one.entrypoint !== null);
+  const imageEntry = stages[setter]?.entrypoint ?? null;
+  const imageCommand =
+    stages.slice(0, setter === -1 ? undefined : setter + 1).find(one => one.command !== null)?.command ?? null;
+  const asPlaced = (one: ImageCommand | null): PlacedCommand[] | null =>
+    one === null || script === null
+      ? null
+      : one.form === 'exec'
+        ? [placeArgv(one.words, script)]
+        : placeShell(one.text, script);
+  const entry = entrypoint ?? asPlaced(imageEntry);
+  const isShellEntry = entrypoint === null && imageEntry?.form === 'shell';
+  const arguments_ = isShellEntry ? null : (command ?? (entrypoint === null ? asPlaced(imageCommand) : null));
+  const place: Place = { file: file.path, line: own.line };
+  const shellArguments = command === null && imageCommand?.form === 'shell' && entry !== null;
+  const commands = joinEntry(entry, arguments_, shellArguments);
+  return {
+    starts: followCommands(commands, {
+      shelf,
+      layout,
+      cwd: service.workingDir ?? layout.workdir ?? layout.home,
+      chain: [place],
+    }),
+    context,
+    image: stages.at(-1)?.from ?? service.image,
+  };
+}
+
+/** An entry point of one command takes the command's words as its arguments. */
+function joinEntry(
+  entry: readonly PlacedCommand[] | null,
+  command: readonly PlacedCommand[] | null,
+  isShellText: boolean,
+): PlacedCommand[] {
+  if (!entry) return [...(command ?? [])];
+  const [only] = entry;
+  if (!command || command.length === 0 || entry.length !== 1 || !only)
+    return [...entry, ...(isShellText ? (command ?? []) : [])];
+  const words = only.words.map(word => word.text);
+  const isShell = /(?:^|\/)(?:ba|da|a)?sh$/.test(words.at(-2) ?? '') && /^-[a-z]*c$/.test(words.at(-1) ?? '');
+  // `entrypoint: [sh, -c]`: the first word of the command is the script, wherever it is written.
+  if (isShell || isShellText)
+    return isShell && command[0]?.script.syntax === 'compose'
+      ? [{ ...only, words: [...only.words, ...wholeText(command)] }]
+      : [only, ...command];
+  return [{ ...only, words: [...only.words, ...command.flatMap(one => one.words)] }];
+}
+
+const wholeText = (command: readonly PlacedCommand[]) => command.flatMap(one => one.words);
+
+/** A string is split into words and no shell reads it; so is a list. Null where compose does not say. */
+function composeCommand(
+  file: ComposeFile,
+  service: ComposeService,
+  files: readonly ComposeFile[],
+  key: 'entrypoint' | 'command',
+): PlacedCommand[] | null {
+  const body = resolveNode(service.pair.value, file.document);
+  const node = getNode(body, key, file.document);
+  const script: Script = { file: file.path, text: file.text, syntax: 'compose' };
+  if (isSeq(node)) {
+    const words = (node.items as Node[]).map(item => resolveNode(item, file.document)).filter(item => isScalar(item));
+    return [
+      placeArgv(
+        words.map(word => mapScalar(file.text, word)),
+        script,
+      ),
+    ];
+  }
+  if (isScalar(node) && node.value !== null) {
+    const mapped = mapScalar(file.text, node);
+    const commands = placeShell(mapped, script);
+    // `&&` reaches the program as a word, so no assignment can stand before what follows it.
+    return commands.map(one => ({ ...one, span: null }));
+  }
+  const base = findBase(file, service, files);
+  return base ? composeCommand(base[0], base[1], files, key) : null;
+}
+
+function imageLayoutOf(
+  file: ComposeFile,
+  service: ComposeService,
+  context: string | null,
+  stages: Parameters<typeof imageLayout>[1],
+  all: Parameters<typeof imageLayout>[2],
+  shelf: Shelf,
+): Layout {
+  const layout =
+    context === null ? { ...hostLayout(dirOf(file.path)), workdir: '/' } : imageLayout(context, stages, all);
+  for (const volume of service.volumes) {
+    const [source = '', target = ''] = volume.split(':');
+    if (!/^\.{1,2}(?:\/|$)/.test(source) || !target.startsWith('/')) continue;
+    const folder = joinPath(dirOf(file.path), source);
+    if (!folder.startsWith('..') && (shelf.has(folder) || shelf.paths.some(path => isInside(folder, path))))
+      layout.places.push({ source: folder, target: posix.resolve(target) });
+  }
+  return layout;
+}
+
+/** The line of a service's command in compose, for reports. */
+export function commandLine(file: ComposeFile, service: ComposeService): Place | null {
+  const body = resolveNode(service.pair.value, file.document);
+  const node = getNode(body, 'command', file.document) ?? getNode(body, 'entrypoint', file.document);
+  return node ? { file: file.path, line: lineAt(file.text, startOf(node)) } : null;
+}

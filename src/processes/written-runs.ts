@@ -1,0 +1,94 @@
+/** Commands that people and jobs run: inside a service (`docker compose exec web …`), or on the machine itself. */
+
+import { isCiPath } from '../../codemods/paths.ts';
+import { dropWords, type PlacedCommand } from '../../codemods/placed-shell.ts';
+import { placeWrittenCommands } from '../../codemods/written-commands.ts';
+import type { Step } from '../model/index.ts';
+import { dirOf } from '../text/paths.ts';
+import { followCommands, type Start } from './follow.ts';
+import { hostLayout, type Layout } from './layout.ts';
+import type { Shelf } from './shelf.ts';
+
+export interface WrittenRun {
+  file: string;
+  /** Name of the service or the container; null: the machine itself. */
+  target: string | null;
+  start: Start;
+}
+
+/** Options of `docker compose run` and `exec`, of `docker exec` and `kubectl exec` that take a value. */
+const VALUED =
+  /^(?:-e|--env|-u|--user|-w|--workdir|-v|--volume|-p|--publish|--name|--entrypoint|--env-file|-f|--file|--project-name|--profile|--index|--env-from-file)$/;
+
+const MENTIONS =
+  /\b(?:compose|docker|podman)\b[^\n]*\b(?:run|exec)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
+
+/** `layoutOf`: that of the service that a name means; its files decide what `npm run x` is there. */
+export function writtenRuns(
+  shelf: Shelf,
+  texts: ReadonlyMap<string, string>,
+  layoutOf: (target: string) => Layout | null,
+): WrittenRun[] {
+  const found: WrittenRun[] = [];
+  for (const [file, text] of texts) {
+    if (!MENTIONS.test(text)) continue;
+    const isCi = isCiPath(file);
+    for (const command of placeWrittenCommands(file, text)) {
+      const inside = insideService(command);
+      if (inside) {
+        const layout = layoutOf(inside.target) ?? hostLayout('');
+        const starts = followCommands([inside.command], {
+          shelf,
+          layout,
+          cwd: layout.workdir ?? layout.home,
+          chain: [],
+        });
+        for (const start of starts)
+          found.push({
+            file,
+            target: inside.target,
+            start: { ...start, step: inContainer(start, inside.command, command) },
+          });
+      } else if (!isCi) {
+        const home = file.includes('package.json') || /makefile/i.test(file) ? dirOf(file) : '';
+        // What a script or a package starts is read where it stands.
+        for (const start of followCommands([command], { shelf, layout: hostLayout(home), cwd: home, chain: [] }))
+          if (start.place.file === file) found.push({ file, target: null, start });
+      }
+    }
+  }
+  return found;
+}
+
+/** A step of its own where the program is followed into the repository's files; else the words behind the service. */
+function inContainer(start: Start, inner: PlacedCommand, outer: PlacedCommand): Step | null {
+  if (start.step && start.step.file !== outer.script.file) return start.step;
+  const first = inner.words[0]?.mapped.runs[0]?.from;
+  const { span, script } = outer;
+  // A shell that the command starts itself reads a text of its own.
+  if (start.step && first !== undefined && start.step.at !== first)
+    return start.step.at > first && !script.text.slice(first, start.step.at).includes('"') ? start.step : null;
+  return first === undefined || span === null
+    ? null
+    : { file: script.file, at: first, end: span.end, syntax: 'exec', within: script.syntax };
+}
+
+/** The command behind `docker compose exec SERVICE`, `docker compose run SERVICE`, `docker exec CONTAINER`. */
+function insideService(command: PlacedCommand): { target: string; command: PlacedCommand } | null {
+  const words = command.words.map(word => word.text);
+  const docker = words.findIndex(word =>
+    /^(?:docker|podman|docker-compose|podman-compose)$/.test(word.slice(word.lastIndexOf('/') + 1)),
+  );
+  if (docker === -1 || docker > 3) return null;
+  const isCompose = /compose/.test(words[docker] ?? '') || words.slice(docker + 1, docker + 3).includes('compose');
+  const verb = words.findIndex(
+    (word, i) => i > docker && /^(?:run|exec)$/.test(word) && !VALUED.test(words[i - 1] ?? ''),
+  );
+  if (verb === -1 || (!isCompose && words[verb] === 'run')) return null;
+  let at = verb + 1;
+  while (words[at]?.startsWith('-'))
+    at += VALUED.test(words[at] ?? '') || (/^-[a-z]+e$/.test(words[at] ?? '') && words[at] !== '-e') ? 2 : 1;
+  const target = words[at];
+  if (target === undefined || at + 1 >= words.length || /[$<{]/.test(target)) return null;
+  return { target, command: { ...dropWords(command, at + 1), span: null, assignments: [] } };
+}
