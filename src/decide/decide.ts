@@ -171,7 +171,7 @@ function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
     if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
   }
   if (uses.length === 0 && site.role === 'setting') uses.push(...processes.mounted(file));
-  if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file));
+  if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
   return uses;
 }
 
@@ -218,10 +218,15 @@ const isBelow = (file: string, folder: string): boolean =>
   homeOf(file) === folder || isInside(homeOf(file), `${folder}/`);
 
 /** `ConnectionStrings: { Db: … }` of a settings file is the default of the variable `ConnectionStrings__Db`. */
-function dotnetUses({ section, key }: Site, input: DecideInput): Process[] | null {
+function dotnetUses({ section, key, file }: Site, input: DecideInput): Process[] | null {
   const name = [...section, key].join('__').replace(/:/g, '__').toLowerCase();
   const twins = input.sites.filter(({ format, site }) => format === 'compose' && site.key?.toLowerCase() === name);
-  return twins.length === 0 ? null : twins.flatMap(({ file, site }) => followUses(site.uses, file, input));
+  const { loaded } = input.processes;
+  const all = twins.flatMap(twin => twin.site.uses.map(use => ({ file: twin.file, use })));
+  // Of several projects with such a setting, the one that the file belongs to.
+  const near = all.filter(({ file: path, use }) => loaded.get(`${path}\0${use.service}`)?.has(file));
+  const chosen = near.length > 0 ? near : all;
+  return all.length === 0 ? null : chosen.flatMap(({ file: path, use }) => followUses([use], path, input));
 }
 
 const isSetting = (role: Site['role']): boolean =>
@@ -302,13 +307,15 @@ function settingOf(site: Site, process: Process, { wayOf }: DecideInput): Way | 
 const DIRECT_ONLY: readonly NeedKind[] = ['dump', 'replicate', 'startup-parameter'];
 
 /** A need whose code names some of the variables around is one of these; of another variable it is none. */
-function appliesTo({ reads: names, what }: Need, site: Site, { config }: DecideInput): boolean {
+function appliesTo({ reads: names, what }: Need, site: Site, { config, sites }: DecideInput): boolean {
   const { key, entry } = site;
   if (isSetApart(what, entry?.siblings ?? [])) return false;
   if (key === null || site.role !== 'environment')
     return !(names.length > 0 && names.every(name => name.endsWith(config.direct.suffix)));
-  const around = new Set([...(entry?.siblings ?? []), key]);
-  const known = names.filter(name => around.has(name));
+  // Names of other things that the code takes from its environment tell nothing.
+  const known = names.filter(
+    name => name === key || entry?.siblings.includes(name) || sites.some(other => other.site.key === name),
+  );
   return known.length === 0 || known.includes(key);
 }
 
@@ -318,8 +325,9 @@ function isOwnVariable(
   { key, role, file, entry, form }: Site,
   { texts, sites }: DecideInput,
 ): boolean {
-  if (role !== 'environment' || key === null || !needs.every(({ reads: names }) => names.includes(key))) return false;
-  const paths = new Set(needs.map(({ place }) => place.file));
+  const own = key === null ? [] : needs.filter(({ reads: names }) => names.includes(key));
+  if (role !== 'environment' || key === null || own.length === 0) return false;
+  const paths = new Set(own.map(({ place }) => place.file));
   // The application has another one beside it.
   const isBeside = ({ file: path, site }: FileSite) =>
     path === file && site.entry?.block === entry?.block && site.key !== key && site.form === form;

@@ -54,6 +54,7 @@ const CALLS: { need: 'migrate' | 'listen' | 'session-lock'; what: string; litera
   migrates('node-pg-migrate', 'node-pg-migrate', /(?:from\s+|require\()\s*["']node-pg-migrate["']/),
   migrates('Umzug', 'umzug', /\bnew Umzug\(|\bumzug\.up\(/),
   migrates('SeaORM', 'Migrator::up(', /\bMigrator::up\(/),
+  migrates('tokio-postgres-migration', 'tokio_postgres_migration', /\btokio_postgres_migration::/),
   migrates('refinery', 'refinery', /\bembed_migrations!|refinery::/),
   // Spring Boot migrates at start where one of the two is a dependency.
   migrates('Liquibase', 'liquibase-core', /liquibase-core/),

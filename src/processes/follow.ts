@@ -99,7 +99,8 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   if (texts.length === 0 || context.seen.length > 12) return [];
   if (/^\$[@*]$|^\$\{[@*]\}$/.test(texts[0] ?? ''))
     return context.args ? follow(whole, context.args, { ...context, args: null }) : [];
-  const wrapper = WRAPPERS[name]?.(texts) ?? 0;
+  // A gate that is the entry point of the base image: `db:5432 -- ./start.sh`.
+  const wrapper = WRAPPERS[name]?.(texts) ?? (/^[\w.-]+:\d+$/.test(texts[0] ?? '') ? afterDashes(texts) : 0);
   if (wrapper > 0 && wrapper < texts.length)
     return follow(whole, dropWords(command, wrapper), withAssignments(command, wrapper, context));
   const inner = followInner(name, command, context);

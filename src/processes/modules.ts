@@ -19,6 +19,7 @@ export async function loadedFiles(
 ): Promise<ReadonlySet<string>> {
   if (program.language === 'project') return new Set(shelf.paths.filter(path => isInside(program.folder, path)));
   if (program.language === 'go') return goPackages(program.entries, shelf);
+  if (program.language === 'dotnet') return projectFiles(program.entries, shelf);
   if (!shelf.paths.some(path => isTelling(path) && LANGUAGE[program.language as keyof typeof LANGUAGE].test(path)))
     return new Set(program.entries);
   if (program.language === 'python') return pythonModules(program.entries, shelf);
@@ -127,4 +128,16 @@ function goPackages(entries: readonly string[], shelf: Shelf): Set<string> {
       );
     },
   );
+}
+
+/** Files of a .NET project and of those that it references. */
+function projectFiles(entries: readonly string[], shelf: Shelf): Set<string> {
+  const projects = closure(entries, path =>
+    [...(shelf.text(path) ?? '').matchAll(/<ProjectReference\s+Include="([^"]+)"/g)].flatMap(([, target = '']) => {
+      const file = joinPath(dirOf(path), target.replace(/\\/g, '/'));
+      return shelf.has(file) ? [file] : [];
+    }),
+  );
+  const folders = [...projects].map(dirOf);
+  return new Set(shelf.paths.filter(path => folders.some(folder => isInside(folder, path))));
 }

@@ -1,14 +1,14 @@
 /** Everything that the repository starts, what each does with its connection, and which values it gets. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
-import { isAsidePath, isCiPath } from '../../codemods/paths.ts';
+import { isAsidePath, isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
 import { DUMPS } from '../../codemods/programs.ts';
 import type { ImageLookup, KnownImage } from '../images/known.ts';
 import { imageName, isServerImage } from '../images/names.ts';
 import type { Extraction, Need, Place, Process, Source, Use } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
-import { findBase, type Topology, withBase } from '../topology/index.ts';
+import { findBase, resolveText, type Topology, withBase } from '../topology/index.ts';
 import type { Start } from './follow.ts';
 import type { Layout } from './layout.ts';
 import { loadedFiles } from './modules.ts';
@@ -34,8 +34,8 @@ export interface Processes {
   loaded: Map<string, ReadonlySet<string> | null>;
   /** What the services do that a file is mounted into, as a setting of their image. */
   mounted(file: string): Process[];
-  /** What the services do that the file is built into, or that file itself: for values that no service is seen to receive. */
-  codeUses(file: string): Process[];
+  /** What the services do that the file is built into, or that file itself. `isShared`: all that runs there reads it. */
+  codeUses(file: string, isShared: boolean): Process[];
   /** True where the code near the file takes the host from the variable, and no port from the one beside it. */
   isPortless(file: string, key: string, siblings: readonly string[], services: readonly string[]): boolean;
   /** The variable from which programs take the port that goes with a host, where nothing sets it; null: there is none. */
@@ -105,7 +105,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     loaded.set(one.id, known.length > 0 ? new Set(known.flatMap(set => [...set.files])) : null);
     const context = one.starts[0]?.layout;
     if (context) layouts.set(one.id, context);
-    const effective = withBase(one.file, one.service, topology.composeFiles);
+    const effective = withValues(withBase(one.file, one.service, topology.composeFiles), one.file, input);
     const image = imageName(one.image) || null;
     const own = one.starts.map((start, i): Process => {
       const set = sets[i];
@@ -159,13 +159,14 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       }
     }
   }
-  const codeUses = (path: string): Process[] => {
+  const codeUses = (path: string, isShared: boolean): Process[] => {
     const loaders = started.filter(({ id }) => loaded.get(id)?.has(path));
     const built = started.filter(({ id, context }) => !loaded.get(id) && context !== null && isInside(context, path));
-    // The last of what starts is the program itself.
-    const own = (loaders.length > 0 ? loaders : built).flatMap(
-      ({ id }) => (services.get(id) ?? []).findLast(({ kind }) => kind === 'start') ?? [],
-    );
+    const own = (loaders.length > 0 ? loaders : built).flatMap(({ id }) => {
+      const all = services.get(id) ?? [];
+      // The last of what starts is the program itself.
+      return isShared ? all : (all.findLast(({ kind }) => kind === 'start') ?? []);
+    });
     const needs = needsOf(path);
     return own.length > 0 ? own : needs.length > 0 ? [processOf(NOBODY, path, 'start', needs)] : [];
   };
@@ -218,6 +219,18 @@ const toProcess = (start: Start, service: string | null, image: string | null, k
   imageRoute: null,
   program: null,
 });
+
+/** The image may be named by a variable of the project's env file. */
+function withValues(service: ComposeService, file: ComposeFile, { sources }: ProcessInput): ComposeService {
+  if (!service.image?.includes('$')) return service;
+  const values = new Map<string, string>();
+  for (const { path, text } of sources.values()) {
+    if (dirOf(path) !== dirOf(file.path) || !isEnvironmentFile(path)) continue;
+    for (const { key, value, commented } of readEnvLines(text))
+      if (!commented && !values.has(key)) values.set(key, value.text);
+  }
+  return { ...service, image: resolveText(service.image, values) ?? service.image };
+}
 
 /** Without a program in its image, a service of a known image does what is known of that. */
 function withImage(own: Process[], service: ComposeService, file: ComposeFile, images: ImageLookup): Process[] {
@@ -313,9 +326,10 @@ function claimTheRest(
     if (loaded.get(id)) continue;
     const isOwn = context === null && isOwnImage(service, images);
     if (context === null && !isOwn) continue;
+    // The program of another service is none of this one.
     const claimed = started
       .filter(other => other.id !== id && other.context === context)
-      .flatMap(other => [...(loaded.get(other.id) ?? [])]);
+      .flatMap(other => (services.get(other.id) ?? []).map(({ program }) => program));
     const paths = telling.filter(
       path => isInside(context ?? '', path) && !isOnlyAside(path) && !claimed.includes(path),
     );

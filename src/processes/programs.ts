@@ -6,7 +6,7 @@ import { nearestWith, type Shelf } from './shelf.ts';
 
 /** `entries`: files whose imports tell the rest. `folder`: a project whose parts find one another without imports. */
 export type Program =
-  | { language: 'python' | 'javascript' | 'go'; entries: string[] }
+  | { language: 'python' | 'javascript' | 'go' | 'dotnet'; entries: string[] }
   | { language: 'project'; folder: string };
 
 /** Null where it can't be told. */
@@ -89,6 +89,12 @@ export function findProgram(start: Start, shelf: Shelf): Program | null {
       const target =
         plain[0] === 'run' ? plain.slice(1).find(word => /^\.|\//.test(word) || word.endsWith('.go')) : undefined;
       return target === undefined ? null : { language: 'go', entries: [joinPath(folder, target)] };
+    }
+    case 'dotnet': {
+      const assembly = words.slice(1).find(word => word.endsWith('.dll'));
+      const name = assembly === undefined ? null : baseOf(assembly).replace(/\.dll$/, '.csproj');
+      const [project] = name === null ? [] : shelf.named(name, '');
+      return project === undefined ? { language: 'project', folder } : { language: 'dotnet', entries: [project] };
     }
     case 'air':
     case 'CompileDaemon':
