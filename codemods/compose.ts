@@ -142,6 +142,7 @@ function scanEnvironments(
   context: ExtractContext,
   handled: Set<Node>,
 ): RawSite[] {
+  const named = namingAnchors(file);
   const blocks = new Map<Node, Map<EnvironmentEntry['node'], { entry: EnvironmentEntry; services: string[] }>>();
   for (const service of file.services) {
     for (const entry of service.environment) {
@@ -169,7 +170,10 @@ function scanEnvironments(
             service,
             uses,
             entry: entryOf(file, entry, siblings, id),
-            facts: services.length > 1 ? ['shared'] : [],
+            facts: [
+              ...(services.length > 1 ? ['shared'] : []),
+              ...(named.has(anchorOf(file, entry)) ? ['names-service'] : []),
+            ],
           },
         },
       ];
@@ -177,6 +181,9 @@ function scanEnvironments(
     return scanBlock(settings, id, context);
   });
 }
+
+const anchorOf = ({ document }: ComposeFile, { node }: EnvironmentEntry): string =>
+  isPair(node) ? (resolveNode(node.value, document)?.anchor ?? '') : (node.anchor ?? '');
 
 function readValue(file: ComposeFile, entry: EnvironmentEntry, handled: Set<Node>): MappedText | null {
   const scalar = isPair(entry.node) ? resolveNode(entry.node.value, file.document) : entry.node;
@@ -234,6 +241,20 @@ const NOT_VALUES = new Set([
   'env_file',
   'extra_hosts',
 ]);
+
+/** Anchors whose value is also what a container is called: changed, it would no longer be found. */
+const namingAnchors = ({ services }: ComposeFile): Set<string> =>
+  new Set(
+    services.flatMap(({ pair }) =>
+      isMap(pair.value)
+        ? pair.value.items.flatMap(({ key, value }) =>
+            isScalar(key) && /^(?:container_name|hostname)$/.test(String(key.value)) && isAlias(value)
+              ? [value.source]
+              : [],
+          )
+        : [],
+    ),
+  );
 
 /** Labels, build arguments, configs and fragments that no service uses. */
 function scanRest(file: ComposeFile, context: ExtractContext, handled: Set<Node>): RawSite[] {

@@ -19,19 +19,13 @@ function expand(path) {
     .filter(child => lstatSync(child).isDirectory());
 }
 
-/** A person has nothing to answer here: documents and tests follow, or stay, and nothing that runs depends on them. */
-const ASIDE =
-  /^(?:unit-test|test-section|test-variable|test-database|psql|password-file|creates-databases|starts-server|tunnel)$/;
-const isQuestion = ({ action, role, rule }) =>
-  action === 'review' && !/^(?:docs|prose|comment|healthcheck)$/.test(role) && !ASIDE.test(rule);
-
 const rows = [];
 const kept = [];
 for (const root of roots.sort()) {
   const name = basename(root);
   try {
     const plan = await planMigration({ cwd: root });
-    const questions = plan.sites.filter(isQuestion);
+    const questions = plan.sites.filter(({ question }) => question !== null);
     const unsafe = plan.sites.filter(({ action, safety }) => action === 'pooled' && safety === 'unsafe');
     const edited = plan.sites.filter(({ action, safety }) => action === 'pooled' && safety === 'safe');
     const direct = plan.sites.filter(({ action }) => action === 'direct');

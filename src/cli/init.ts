@@ -9,9 +9,9 @@ export const TEMPLATE = `# Configuration of pool-migrate. Every value here is th
 
 pool:
   host: pgbouncer          # name of the service that is added
-  port: 6432               # port inside the compose network
+  port: auto               # inside the compose network: 6432, or 5432 where a client takes no port
   publishedPort: 6432      # port on the host
-  mode: transaction        # transaction, session or statement
+  mode: auto               # transaction, session or statement; auto: the strongest that all clients bear
   version: "1.25"          # PgBouncer that the image ships
   base: alpine             # alpine or debian
 
@@ -33,6 +33,8 @@ assets:
   statsVolume: false
 
 rules: []                  # files with rules of your own, tried before ours
+images: []                 # what images of yours do, as in rules/images.yml
+answers: {}                # answers to questions, by the id of the place: pooled, direct or leave
 `;
 
 export function runInit({ values }: CliOptions): number {

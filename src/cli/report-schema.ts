@@ -36,6 +36,12 @@ const site = z.strictObject({
   rule: z.string(),
   reason: z.string(),
   safety: z.enum(['safe', 'unsafe']),
+  question: z
+    .strictObject({
+      text: z.string(),
+      answers: z.array(z.strictObject({ id: z.string(), says: z.string(), config: z.string().nullable() })).min(1),
+    })
+    .optional(),
 });
 
 export const reportSchema = z.strictObject({

@@ -25,6 +25,8 @@ export interface Config {
   annotations: boolean;
   assets: { directory: string; statusScript: string; runbook: string; readme: boolean; statsVolume: boolean };
   rules: string[];
+  /** Answers to questions, by the id of the place. */
+  answers: Record<string, 'pooled' | 'direct' | 'leave'>;
   /** Facts about images, before ours. */
   images: KnownImage[];
 }
@@ -46,6 +48,7 @@ export const defaultConfig = (): Config => ({
   },
   rules: [],
   images: [],
+  answers: {},
 });
 
 const NAMES = ['pool-migrate.yml', 'pool-migrate.yaml', 'pool-migrate.json', 'package.json'];

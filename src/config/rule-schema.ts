@@ -167,4 +167,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   rules: z.array(insidePath).default([]),
   images: z.array(imageSchema).default([]),
+  answers: z
+    .record(z.string().regex(/^[0-9a-f]{12}$/, 'the id of a place'), z.enum(['pooled', 'direct', 'leave']))
+    .default({}),
 });

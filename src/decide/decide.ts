@@ -34,12 +34,13 @@ function decideSites(
   const portOf = (server: Server): number =>
     config.pool.port === 'auto' ? (ports.has(server) ? server.port : DEFAULT_PORT) : config.pool.port;
   const sites = input.sites.map((fileSite, i): Site => {
-    const site = toSite(fileSite);
+    const site = toSite(fileSite, input.texts);
     const endpoint = endpoints[i] as Endpoint;
     site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, topology), topology);
     if (site.facts.includes('kubernetes') && isComposeOnly(site, topology)) site.resolution = { kind: 'other-network' };
     return site;
   });
+  nameSites(sites);
   const uses = sites.map((site, i): RoutedUse[] => {
     const raw = (input.sites[i] as FileSite).site;
     site.uses = usesOf(site, raw, input);
@@ -60,9 +61,12 @@ function decideSites(
       input.wayOf(site, process, whole),
     );
     const outcome = stillPooled(site, combined, topology);
-    Object.assign(site, { apart: [], question: null }, suppressed(site, outcome, input.texts) ?? outcome);
+    Object.assign(
+      site,
+      { apart: [], question: null },
+      suppressed(site, outcome, input.texts) ?? answered(site, outcome, config) ?? outcome,
+    );
   });
-  nameSites(sites);
   settleGroups(sites, groups, server => portOf(server) === server.port, input.wayOf);
   return { sites, pools };
 }
@@ -84,6 +88,8 @@ function portsWanted(sites: readonly Site[], input: DecideInput): Map<Server, st
     const place = `${site.key ?? site.text} (${site.file})`;
     if (site.rule === 'host-without-port') add(site, `${place} takes no port`);
     if (site.rule !== 'group-disagrees' && site.rule !== 'published-port-variable') continue;
+    const own = sites.filter(other => other.decision === site.decision && isOtherDefault(other));
+    if (own.length > 0) add(site, `${own[0]?.file} brings a port of its own`);
     const ports = sites.filter(other => other.decision === site.decision && other.rule === 'published-port-variable');
     if (ports.length > 0)
       for (const host of sites.filter(other => other.decision === site.decision && other.host !== null))
@@ -117,14 +123,14 @@ function serversByGroup(
   return i => (sites[i] ? own(sites[i]) : null) ?? byGroup.get(groups[i] ?? i) ?? null;
 }
 
-function toSite({ file, format, site }: FileSite): Site {
+function toSite({ file, format, site }: FileSite, texts: ReadonlyMap<string, string>): Site {
   return {
     ...site,
     uses: [],
     id: '',
     file,
     format,
-    text: '',
+    text: (texts.get(file) ?? '').slice(site.span.start, site.span.end),
     decision: '',
     resolution: { kind: 'none' },
     action: 'review',
@@ -141,8 +147,7 @@ function toSite({ file, format, site }: FileSite): Site {
 /** Every process that uses the value, as far as can be seen. */
 function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
   const { file, format } = site;
-  const { processes, topology, texts } = input;
-  site.text = (texts.get(file) ?? '').slice(site.span.start, site.span.end);
+  const { processes, topology } = input;
   const received = site.key === null ? undefined : processes.received.get(`${file}\0${site.key}`);
   const servers = serviceNames(topology, file);
   const followed =
@@ -415,6 +420,13 @@ function stillPooled(site: Site, outcome: Outcome, { poolers }: Topology): Outco
   return { ...outcome, action: 'review', reason: `It goes through the pooler and should not. ${outcome.reason}` };
 }
 
+/** What a person answered, recorded in the configuration. */
+function answered({ id }: Site, { action }: Outcome, { answers }: DecideInput['config']): Outcome | null {
+  const answer = answers[id];
+  if (answer === undefined || action !== 'review') return null;
+  return { action: answer, rule: 'answered', reason: 'The configuration answers so.', safety: 'safe' };
+}
+
 /** A comment with a reason keeps the place as it is, whatever was decided. */
 function suppressed(site: Site, { rule }: Outcome, texts: ReadonlyMap<string, string>): Outcome | null {
   const text = texts.get(site.file) ?? '';
@@ -464,6 +476,10 @@ function nameSites(sites: Site[]): void {
   }
 }
 
+/** A default of code or of a script that means another server: what the environment gives comes before it, the port perhaps not. */
+const isOtherDefault = ({ action, role, rule }: Site): boolean =>
+  action === 'review' && role === 'fallback' && (rule === 'local-not-published' || rule === 'other-port');
+
 /** CI brings servers of its own, and the server itself reads nothing of where it is: no default in code is changed for them. */
 const isOtherWorld = ({ action, rule }: Site, pooled: readonly Site[]): boolean =>
   action === 'leave' &&
@@ -488,7 +504,12 @@ function isElsewhere(
   all: readonly Site[],
   pooled: readonly Site[],
 ): boolean {
-  if (action !== 'leave' || role !== 'environment' || !/^(?:unknown-host|placeholder)$/.test(rule)) return false;
+  if (
+    (action !== 'leave' && action !== 'review') ||
+    role !== 'environment' ||
+    !/^(?:unknown-host|placeholder|other-engine|local-not-published|container-localhost|unit-test|test-\w+)$/.test(rule)
+  )
+    return false;
   if (pooled.some(site => site.file === file)) return false;
   const hasPort = all.some(site => site.file === file && site.group === group && site.port?.value);
   return hasPort || pooled.every(site => site.role === 'environment');
@@ -527,6 +548,8 @@ function settleGroups(
       site.rule === 'no-literal' ||
       site.rule === 'machine-port' ||
       isOtherWorld(site, pooled) ||
+      (isOtherDefault(site) &&
+        pooled.every(({ resolution }) => resolution.kind === 'server' && keepsPort(resolution.server))) ||
       isSplit(site) ||
       isKept(site) ||
       readsBoth(site, group) ||

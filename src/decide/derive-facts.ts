@@ -37,7 +37,9 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
     site.host === null &&
     port !== null &&
     topology.servers.some(
-      server => String(server.port) === port || server.published.some(({ value }) => String(value) === port),
+      server =>
+        (String(server.port) === port && portOf(server) !== server.port) ||
+        server.published.some(({ value }) => String(value) === port && value !== server.port),
     )
   )
     facts.push('lone-port');

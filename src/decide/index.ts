@@ -2,4 +2,5 @@
 export { DEFAULT_PORT, decide } from './decide.ts';
 export { serviceNames } from './derive-facts.ts';
 export type { DecideInput, Decisions } from './input.ts';
+export { questionFor } from './questions.ts';
 export { MIGRATION_SETTINGS } from './set-apart.ts';

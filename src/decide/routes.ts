@@ -37,12 +37,14 @@ export const routeFor = (kinds: readonly NeedKind[]): Route =>
 /** True where the need of a command that should be direct is met by a session of the pool too. */
 export const bearsSession = ({ because }: RoutedUse): boolean => because.every(({ kind }) => !NEVER.includes(kind));
 
-/** Uses that say something: a gate or a monitor that has the value too says nothing about the others. */
+/**
+ * Uses that say something: a gate or a monitor that has the value too says nothing about the others, and what a command leaves in doubt
+ * (a prompt of psql in a script) speaks for no application beside it.
+ */
 export function tellingUses<T extends UseVerdict>(verdicts: readonly T[]): T[] {
-  const telling = verdicts.filter(
-    ({ action, rule, process }) =>
-      (action !== 'leave' || rule === 'already-pooled') && !(process.chain.length > 0 && action === 'review'),
-  );
+  const isSure = verdicts.some(({ action, process }) => action === 'pooled' && process.kind === 'start');
+  const isDoubt = ({ action, process }: T) => action === 'review' && (isSure || process.kind !== 'start');
+  const telling = verdicts.filter(one => (one.action !== 'leave' || one.rule === 'already-pooled') && !isDoubt(one));
   return telling.length > 0 ? telling : [...verdicts];
 }
 

@@ -5,7 +5,7 @@ import { isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
-import { DEFAULT_PORT, decide } from '../decide/index.ts';
+import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths } from '../discover/index.ts';
 import { type Extracted, environmentReads, extractSource } from '../extract/index.ts';
 import { knownImages } from '../images/known.ts';
@@ -175,6 +175,7 @@ export async function planOnce(
     exists: path => existsSync(join(root, path)),
   });
   for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
+  for (const site of sites) site.question = questionFor(site, topology);
   const { kept, refusals } = dropOverlaps(result.edits);
   const created = result.created.map(({ path }) => path);
   for (const path of ignoredPaths(root, created))

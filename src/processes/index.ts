@@ -1,5 +1,4 @@
 /** What runs, and with which values. */
-export { closure } from './modules.ts';
 export { definesVariables } from './port-variables.ts';
 export { homeOf, type Processes, processOf, readProcesses } from './processes.ts';
 export { isTemplateFor, type Receiver } from './receivers.ts';

@@ -1,7 +1,7 @@
 /** Imports of JavaScript and TypeScript, as TypeScript resolves them. Loaded only where a decision depends on it. */
 import { ts } from 'ts-morph';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
-import { closure } from './modules.ts';
+import { closure } from './closure.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
 
 /** The module resolution sees the files of the repository and nothing else, under `/`. */

@@ -1,12 +1,10 @@
 /** The files that a program loads: its imports, and theirs. */
 import { readPythonEvents } from '../../codemods/python-events.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
+import { closure } from './closure.ts';
 import type { Program } from './programs.ts';
 import { findModule } from './programs.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
-
-/** More than any program of a repository that is migrated has; then what is known so far counts. */
-const MOST = 3000;
 
 /**
  * Paths of the repository. Null where the language's parts find one another without imports and no folder is known.
@@ -28,16 +26,6 @@ export async function loadedFiles(
 }
 
 const LANGUAGE = { python: /\.py$/, javascript: /\.(?:[cm]?[jt]s|[jt]sx)$/ };
-
-/** Follows `next` from the entries to all that is reached. */
-export function closure(entries: readonly string[], next: (path: string) => readonly string[]): Set<string> {
-  const found = new Set(entries);
-  for (const path of found) {
-    if (found.size > MOST) break;
-    for (const other of next(path)) found.add(other);
-  }
-  return found;
-}
 
 /** By Python's own rules: packages run their `__init__`, and names in strings (`include=['app.tasks']`) load modules too. */
 function pythonModules(entries: readonly string[], shelf: Shelf): Set<string> {

@@ -86,7 +86,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const layouts = new Map<string, Layout>();
   const needsOf = (path: string) => extractions.get(path)?.facts.needs ?? [];
   const telling = [...extractions].flatMap(([path, { facts }]) => (facts.needs.length > 0 ? [path] : []));
-  const contextOf = imageContexts(topology, input.texts, sources, shelf);
+  const contextOf = imageContexts(topology, input.texts, sources, shelf, images);
   const all = topology.composeFiles.flatMap(file =>
     file.services.map(service => ({ file, service, id: idOf(file, service) })),
   );
@@ -354,7 +354,7 @@ const isSameProgram = (a: ComposeService, b: ComposeService): boolean =>
 
 /** An image of somebody's own: from a registry, and none that is known. */
 const isOwnImage = ({ image }: ComposeService, images: ImageLookup): boolean =>
-  image !== null && image.includes('/') && !isServerImage(imageName(image)) && images(image) === null;
+  image !== null && !isServerImage(imageName(image)) && image.includes('/') && images(image) === null;
 
 /** Folders from which the repository builds images: `docker build -t NAME FOLDER`, `build:` beside `image:`, its own name. */
 function imageContexts(
@@ -362,6 +362,7 @@ function imageContexts(
   texts: ReadonlyMap<string, string>,
   sources: ReadonlyMap<string, Source>,
   shelf: Shelf,
+  images: ImageLookup,
 ): (image: string) => string | null {
   const found = new Map<string, string>();
   for (const file of composeFiles)
@@ -390,9 +391,14 @@ function imageContexts(
     if (built !== undefined && shelf.paths.some(path => isInside(built, path))) return built;
     const isNamesake =
       image.includes('/') &&
-      name.length > 2 &&
+      images(image) === null &&
       shelf.has('Dockerfile') &&
-      new RegExp(`\\b${name.replace(/[^\w-]/g, '.')}\\b`, 'i').test(readme);
+      readme.toLowerCase().includes(
+        image
+          .replace(/^[\w.-]+\.[\w.-]+\//, '')
+          .replace(/[:@].*$/, '')
+          .toLowerCase(),
+      );
     return isNamesake ? '' : null;
   };
 }

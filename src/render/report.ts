@@ -6,6 +6,7 @@ import type {
   Failure,
   Form,
   Hazard,
+  Question,
   Refusal,
   Safety,
   Severity,
@@ -33,6 +34,8 @@ export interface ReportSite {
   rule: string;
   reason: string;
   safety: Safety;
+  /** Where a person has to say: what can be answered. */
+  question?: Question;
 }
 
 export interface ReportServer {
@@ -139,5 +142,6 @@ function toSite(site: Site, place: (file: string, offset: number) => { line: num
     rule: site.rule,
     reason: site.reason,
     safety: site.safety,
+    ...(site.question ? { question: site.question } : {}),
   };
 }

@@ -114,7 +114,7 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
       evidence: `image ${service.image}`,
     };
   }
-  if (isServerImage(image) && !runsSomethingElse(service)) {
+  if (isServerImage(image) && !runsSomethingElse(service) && !listensElsewhere(image, service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
   }
   const base = service.build === null ? null : dockerfileBase(service, file, input);
@@ -138,6 +138,10 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
   }
   return null;
 }
+
+/** An application that is called after Postgres: `postgresql-event-sourcing` with a port of its own. */
+const listensElsewhere = (image: string, { ports }: ComposeService): boolean =>
+  /^postgres(?:ql)?-/.test(image) && ports.length > 0 && !ports.some(({ target }) => /^5\d{3}$|\$/.test(target));
 
 /** A service with a Postgres image that runs a program of its own, such as a backup job. */
 const runsSomethingElse = (service: ComposeService): boolean =>

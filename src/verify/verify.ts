@@ -26,7 +26,7 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
     const twins = after.get(`${site.file}\0${site.key}\0${site.form}\0${text}`);
     // A pooled place leads to the pooler now; what a migration that shares it should have is still said.
     const holds = (twin: Site) =>
-      isPooled ? leadsToPool(twin) : twin.action === site.action || (site.rule === 'no-literal' && leadsToPool(twin));
+      isPooled ? leadsToPool(twin) : (twin.action === 'pooled') === (site.action === 'pooled');
     const at = twins?.findIndex(holds) ?? -1;
     const [twin] = twins?.splice(Math.max(at, 0), 1) ?? [];
     if (!twin) faults.push({ file: site.file, reason: `${text} could not be found again after the edit` });
