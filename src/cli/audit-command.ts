@@ -32,7 +32,7 @@ export async function runAudit(options: CliOptions): Promise<number> {
     reporters,
     {
       plan: { ...plan, hazards: fresh },
-      title: `PgBouncer audit (${plan.config.pool.mode} pooling)`,
+      title: `PgBouncer audit (${plan.mode} pooling)`,
       results: hazardResults(fresh),
       text: () => renderText(fresh),
     },
@@ -66,7 +66,8 @@ function renderText(hazards: readonly Hazard[]): string {
 
 function summarise(plan: Plan, fresh: readonly Finding[], hasBaseline: boolean, gone: readonly string[]): string {
   const count = (severity: Severity) => fresh.filter(hazard => hazard.severity === severity).length;
-  const { mode, version } = plan.config.pool;
+  const { mode, config } = plan;
+  const { version } = config.pool;
   const mendable = fresh.filter(({ severity, mend }) => severity !== 'note' && mend).length;
   const lines = [
     `${plan.filesScanned} files, ${mode} pooling, PgBouncer ${version}: ${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes${hasBaseline ? ` beyond the baseline (${plan.hazards.length - fresh.length} known)` : ''}.`,

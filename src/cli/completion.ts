@@ -4,7 +4,7 @@ import { type CliOptions, COMMANDS, OPTIONS } from './options.ts';
 
 /** Values that an option can take, where they are few. */
 const VALUES: Partial<Record<keyof typeof OPTIONS, string[]>> = {
-  'pool-mode': ['transaction', 'session', 'statement'],
+  'pool-mode': ['auto', 'transaction', 'session', 'statement'],
   base: ['alpine', 'debian'],
   color: ['auto', 'always', 'never'],
   'fail-on': ['error', 'warning', 'never'],

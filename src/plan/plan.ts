@@ -54,6 +54,8 @@ export interface PlanOptions {
 export interface Plan {
   root: string;
   config: Config;
+  /** That of the pools, the strongest where they differ; hazards are weighed for it. */
+  mode: PoolDecision['mode'];
   topology: Topology;
   filesScanned: number;
   filesSkipped: number;
@@ -114,7 +116,12 @@ export async function planOnce(
   );
   const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
   // What stands between a process and transaction mode is asked whatever the mode is.
-  const findings = await auditCode(all.values(), extractions, { ...input, mode: 'transaction' }, audits);
+  const findings = await auditCode(
+    all.values(),
+    extractions,
+    { ...input, mode: input.mode === 'statement' ? 'statement' : 'transaction' },
+    audits,
+  );
   for (const [path, found] of findings) {
     const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
     const needs = [...facts.needs, ...needsOf(found, all.get(path)?.text ?? '')];
@@ -159,7 +166,8 @@ export async function planOnce(
     await extract(world.local),
     new Map([...world.local].map(([path, { text }]) => [path, text])),
   ).sites;
-  const audit = settleHazards(findings, sites, all, input, weightOf(sites, processes, texts, config));
+  const mode = modeOf(pools, input.mode);
+  const audit = settleHazards(findings, sites, all, { ...input, mode }, weightOf(sites, processes, texts, config));
   const result = planEdits({
     sites,
     hazards: audit.found,
@@ -185,6 +193,7 @@ export async function planOnce(
   return {
     root,
     config,
+    mode,
     topology,
     filesScanned: world.filesScanned,
     filesSkipped: world.filesSkipped,
@@ -249,6 +258,11 @@ function filesOfJobs(world: World, extractions: ReadonlyMap<string, Extraction>)
   }
   return found;
 }
+
+const modeOf = (pools: readonly PoolDecision[], otherwise: PoolDecision['mode']): PoolDecision['mode'] => {
+  const modes = new Set(pools.map(({ mode }) => mode));
+  return modes.size === 1 ? (pools[0]?.mode ?? otherwise) : modes.size === 0 ? otherwise : 'transaction';
+};
 
 /** What a finding's own connection goes to, by the variables that its file reads and by the services that load it. */
 function weightOf(

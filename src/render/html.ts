@@ -61,13 +61,13 @@ function renderSites(plan: Plan, action: Action, title: string): string {
   return `<h2>${title} (${sites.length})</h2>\n<table><tr><th>Place<th>Endpoint<th>Why\n${rows.join('\n')}\n</table>\n`;
 }
 
-function renderHazards({ hazards, config }: Plan): string {
+function renderHazards({ hazards, mode }: Plan): string {
   if (hazards.length === 0) return '';
   const rows = hazards.map(
     ({ file, line, severity, rule, message, fix }) =>
       `<tr><td><code>${toHtml(`${file}:${line}`)}</code><td class="${severity}">${severity}<td>${toHtml(`${message} ${fix}`)} <small>${toHtml(rule)}</small>`,
   );
-  return `<h2>Breaks with ${config.pool.mode} pooling (${hazards.length})</h2>\n<table><tr><th>Place<th><th>What and what to do\n${rows.join('\n')}\n</table>`;
+  return `<h2>Breaks with ${mode} pooling (${hazards.length})</h2>\n<table><tr><th>Place<th><th>What and what to do\n${rows.join('\n')}\n</table>`;
 }
 
 function renderDiffLine(line: string): string {
