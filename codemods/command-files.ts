@@ -17,7 +17,7 @@ export interface NamedCommand {
 
 /** `"scripts": { "start": "…" }` of package.json and composer.json. */
 export function readPackageScripts(file: string, text: string): NamedCommand[] {
-  const script: Script = { file, text, syntax: 'json' };
+  const script: Script = { file, text, syntax: 'json', isInner: true };
   const shift = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   const wrapped = `(${text.slice(shift)})`;
   const outer: MappedText = { text: wrapped, runs: [{ at: 1, from: shift, length: text.length - shift }] };
@@ -77,7 +77,7 @@ export function readProcfile(file: string, text: string): NamedCommand[] {
 
 /** `command=` of supervisord's programs. Quotes are read as by a shell. */
 export function readSupervisor(file: string, text: string): NamedCommand[] {
-  const script: Script = { file, text, syntax: 'shell' };
+  const script: Script = { file, text, syntax: 'argv' };
   let name = '';
   return logicalLines(text).flatMap(([start, end]) => {
     const line = text.slice(start, end);
@@ -103,7 +103,7 @@ export function readJustfile(file: string, text: string): NamedCommand[] {
 
 /** `tasks:` of a Taskfile: `cmds`, or `cmd`, and `deps`. */
 export function readTaskfile(file: string, text: string): NamedCommand[] {
-  const script: Script = { file, text, syntax: 'shell' };
+  const script: Script = { file, text, syntax: 'json', isInner: true };
   const [first] = readYaml(text, true);
   if (!first || !isMap(first.contents)) return [];
   const { document } = first;

@@ -14,7 +14,19 @@ export interface PlacedWord {
 export interface Script {
   file: string;
   text: string;
-  syntax: Exclude<Syntax, 'exec'>;
+  /** `argv`: split into words that no shell reads; `other`: of a language in which an assignment is written in no way that is known. */
+  syntax: Exclude<Syntax, 'exec'> | 'argv' | 'other';
+  /** The text is a word of a command: a shell that the command starts reads it. */
+  isInner?: boolean;
+}
+
+/** How the word of a command is read by a shell that the command starts: `sh -c "…"`. */
+export function innerScript({ script, mapped }: PlacedWord): Script {
+  if (script.syntax === 'argv') return { ...script, syntax: 'json', isInner: true };
+  const from = mapped.runs[0]?.from ?? 0;
+  const isOuter = script.isInner || /^(?:shell|make)$/.test(script.syntax);
+  if (!isOuter || script.text[from - 1] !== '"') return { ...script, isInner: true };
+  return { ...script, syntax: script.syntax === 'shell' ? 'quoted' : 'other', isInner: true };
 }
 
 export interface PlacedCommand {
@@ -33,7 +45,7 @@ export function placeShell(mapped: MappedText, script: Script): PlacedCommand[] 
     const tail = toSource(mapped, Math.max(command.start, command.end - 1), command.end);
     return {
       words: command.words.map(word => ({ text: word.value.text, mapped: composeMapped(mapped, word.value), script })),
-      span: lead.exact && tail.exact ? { start: lead.span.start, end: tail.span.end } : null,
+      span: lead.exact ? { start: lead.span.start, end: tail.span.end } : null,
       assignments: command.assignments.map(({ name, start, end }) => ({
         name,
         raw: mapped.text.slice(start, end).replace(new RegExp(`^${name}\\+?=`), ''),

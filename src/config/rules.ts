@@ -44,7 +44,7 @@ export const ATTRIBUTES: readonly Attribute[] = [
   'resolves',
 ];
 
-/** A command matches where it has one of `word` (words in a row, paths and case ignored) and, if given, one of `with`. */
+/** A command matches where it has one of `word` (words in a row, paths and case ignored, `*` for a part of a word) and, if given, one of `with`. */
 export interface CommandCondition {
   word: string[];
   with?: string[] | undefined;
@@ -131,8 +131,21 @@ function valuesOf(site: Site, use: Process | null, attribute: Attribute): string
 
 export function matchesCommand(condition: CommandCondition, words: readonly string[]): boolean {
   const text = normalise(words);
-  const has = (phrase: string) => text.includes(` ${phrase.toLowerCase()} `);
+  const has = (phrase: string) =>
+    phrase.includes('*') ? wildcard(phrase).test(text) : text.includes(` ${phrase.toLowerCase()} `);
   return condition.word.some(has) && (!condition.with || condition.with.some(has));
+}
+
+const wildcards = new Map<string, RegExp>();
+
+/** `*` stands for any part of one word. */
+function wildcard(phrase: string): RegExp {
+  const known = wildcards.get(phrase);
+  if (known) return known;
+  const parts = phrase.toLowerCase().split('*');
+  const pattern = new RegExp(` ${parts.map(part => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('[^ ]*')} `);
+  wildcards.set(phrase, pattern);
+  return pattern;
 }
 
 /** Words in lower case without directories, quotes and separators: `/app/manage.py migrate;` → ` manage.py migrate `. */

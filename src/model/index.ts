@@ -101,17 +101,20 @@ export interface Need {
 /** The way to Postgres: pooled for a transaction, pooled for a session, or past the pooler. */
 export type Route = 'transaction' | 'session' | 'direct';
 
-/** How the text around a command is read, which decides how a variable is given to that command alone. */
-export type Syntax = 'compose' | 'shell' | 'make' | 'json' | 'exec';
+/**
+ * How the text around a command is read, which decides how a variable is given to that command alone. `quoted`: between double quotes of
+ * a shell script; `exec`: no shell reads it, so that it needs one around it.
+ */
+export type Syntax = 'compose' | 'shell' | 'quoted' | 'make' | 'json' | 'exec';
 
 /** Where `NAME=value ` before a command holds for it alone. */
 export interface Step {
   file: string;
   at: number;
-  /** End of the command, for those that a container runs (`exec`): they need a shell around them. */
+  /** End of the command, for `exec`. */
   end: number;
   syntax: Syntax;
-  /** `exec`: how the text around `docker compose exec SERVICE command` is read. */
+  /** `exec`: how the text around the command (`docker compose exec SERVICE command`) is read. */
   within: Exclude<Syntax, 'exec'>;
 }
 

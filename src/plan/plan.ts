@@ -54,7 +54,7 @@ export interface PlanOptions {
 export interface Plan {
   root: string;
   config: Config;
-  /** That of the pools, the strongest where they differ; hazards are weighed for it. */
+  /** For which hazards are weighed: the configured one, that of a pooler that is there, else transaction. */
   mode: PoolDecision['mode'];
   topology: Topology;
   filesScanned: number;
@@ -166,8 +166,7 @@ export async function planOnce(
     await extract(world.local),
     new Map([...world.local].map(([path, { text }]) => [path, text])),
   ).sites;
-  const mode = modeOf(pools, input.mode);
-  const audit = settleHazards(findings, sites, all, { ...input, mode }, weightOf(sites, processes, texts, config));
+  const audit = settleHazards(findings, sites, all, input, weightOf(sites, processes, texts, config));
   const result = planEdits({
     sites,
     hazards: audit.found,
@@ -193,7 +192,7 @@ export async function planOnce(
   return {
     root,
     config,
-    mode,
+    mode: input.mode,
     topology,
     filesScanned: world.filesScanned,
     filesSkipped: world.filesSkipped,
@@ -258,11 +257,6 @@ function filesOfJobs(world: World, extractions: ReadonlyMap<string, Extraction>)
   }
   return found;
 }
-
-const modeOf = (pools: readonly PoolDecision[], otherwise: PoolDecision['mode']): PoolDecision['mode'] => {
-  const modes = new Set(pools.map(({ mode }) => mode));
-  return modes.size === 1 ? (pools[0]?.mode ?? otherwise) : modes.size === 0 ? otherwise : 'transaction';
-};
 
 /** What a finding's own connection goes to, by the variables that its file reads and by the services that load it. */
 function weightOf(

@@ -9,7 +9,14 @@ import {
   readSupervisor,
   readTaskfile,
 } from '../../codemods/command-files.ts';
-import { dropWords, type PlacedCommand, type PlacedWord, placeArgv, placeShell } from '../../codemods/placed-shell.ts';
+import {
+  dropWords,
+  innerScript,
+  type PlacedCommand,
+  type PlacedWord,
+  placeArgv,
+  placeShell,
+} from '../../codemods/placed-shell.ts';
 import type { Assigned, Place, Step } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
@@ -126,8 +133,12 @@ const placeOf = ({ span, words: [first], script }: PlacedCommand): Place | null 
   return first && at !== undefined ? { file: first.script.file, line: lineAt(first.script.text, at) } : null;
 };
 
-const stepOf = ({ span, script }: PlacedCommand): Step | null =>
-  span && { file: script.file, at: span.start, end: span.end, syntax: script.syntax, within: script.syntax };
+function stepOf({ span, script: { file, text, syntax } }: PlacedCommand): Step | null {
+  if (!span || syntax === 'other') return null;
+  const place = { file, at: span.start, end: span.end };
+  if (syntax !== 'argv') return { ...place, syntax, within: syntax };
+  return text.slice(span.start, span.end).includes("'") ? null : { ...place, syntax: 'exec', within: 'shell' };
+}
 
 /** `env A=b`, `cross-env A=b`: what a wrapper assigns. */
 function withAssignments(command: PlacedCommand, count: number, context: Context): Context {
@@ -232,6 +243,7 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
   }
   if (name === 'source' || name === '.') return followScript(command.words[1], command, context) ?? [];
   if (PACKAGERS.test(name)) return followPackager(name, command, context);
+  if (name === 'turbo' || name === 'lerna') return followTurbo(command, context);
   if (/^(?:npm-run-all2?|run-[sp])$/.test(name)) {
     const names = texts.slice(1).filter(word => !isFlag(word));
     return names.flatMap(script => followPackage(script, command, context) ?? []);
@@ -284,8 +296,8 @@ function followShell(command: PlacedCommand, context: Context): Start[] | null {
 }
 
 /** A word that a shell reads as a script. */
-const followText = ({ mapped, script }: PlacedWord, context: Context): Start[] =>
-  followAll(placeShell(mapped, script), context);
+const followText = (word: PlacedWord, context: Context): Start[] =>
+  followAll(placeShell(word.mapped, innerScript(word)), context);
 
 /** A script of the repository, with the words after its name as its arguments. Null: there is none of that name. */
 function followScript(word: PlacedWord | undefined, command: PlacedCommand, context: Context): Start[] | null {
@@ -299,7 +311,7 @@ function followScript(word: PlacedWord | undefined, command: PlacedCommand, cont
       /^#!.*(?:execlineb|with-contenv)/.test(text));
   if (!isShell) return null;
   const at = placeOf(command);
-  const script = { file: path, text, syntax: 'shell' as const };
+  const script = { file: path, text, syntax: /^#!.*execlineb/.test(text) ? ('other' as const) : ('shell' as const) };
   const rest = dropWords(command, 1);
   return followAll(placeShell(mapSlice(text, 0, text.length), script), {
     ...context,
@@ -313,13 +325,21 @@ function followScript(word: PlacedWord | undefined, command: PlacedCommand, cont
 function followPackager(name: string, command: PlacedCommand, context: Context): Start[] | null {
   const texts = command.words.map(word => word.text);
   let folder: string | null = null;
+  let isEverywhere = false;
   let at = 1;
   // `npm --prefix app run x`, `yarn --cwd app x`, `pnpm --filter api x`
   while (isFlag(texts[at])) {
     const flag = texts[at] ?? '';
     if (/^(?:--prefix|--cwd|-C|--dir)$/.test(flag)) folder = texts[++at] ?? null;
     else if (/^(?:--filter|-F|-w|--workspace)$/.test(flag)) folder = workspaceOf(texts[++at] ?? '', context) ?? folder;
+    else if (/^(?:--filter|--workspace|--prefix)=/.test(flag))
+      folder = workspaceOf(flag.slice(flag.indexOf('=') + 1), context) ?? folder;
+    else if (/^(?:-r|--recursive|-ws|--workspaces)$/.test(flag)) isEverywhere = true;
     at++;
+  }
+  if (texts[at] === 'workspace' && name === 'yarn') {
+    folder = workspaceOf(texts[at + 1] ?? '', context);
+    at += 2;
   }
   const verb = texts[at] ?? '';
   const inFolder =
@@ -330,20 +350,12 @@ function followPackager(name: string, command: PlacedCommand, context: Context):
           cwd: context.layout.workdir === null ? joinPath(context.cwd, folder) : posix.resolve(context.cwd, folder),
         };
   if (/^(?:exec|dlx|x)$/.test(verb)) return follow(command, dropWords(command, skipFlags(texts, at + 1)), inFolder);
-  if (verb === 'workspace' && name === 'yarn') {
-    const target = workspaceOf(texts[at + 1] ?? '', context);
-    return target === null
-      ? null
-      : followPackage(texts[at + 2] === 'run' ? (texts[at + 3] ?? '') : (texts[at + 2] ?? ''), command, {
-          ...context,
-          cwd: target,
-        });
-  }
   const isRun = /^(?:run|run-script)$/.test(verb);
   const script = isRun ? (texts[skipFlags(texts, at + 1)] ?? '') : verb;
   if (name === 'npm' && !isRun && !/^(?:start|test|stop|restart|t)$/.test(verb))
     return /^(?:ci|i|install)$/.test(verb) ? [] : null;
-  const found = followPackage(script, command, inFolder);
+  isEverywhere ||= texts.slice(at).some(word => /^(?:-r|--recursive|-ws|--workspaces)$/.test(word));
+  const found = isEverywhere ? followPackages(script, command, context) : followPackage(script, command, inFolder);
   if (found !== null) return found;
   if (/^(?:install|add|ci|build|i)$/.test(script)) return [];
   // `yarn knex migrate:latest`: a program of a package.
@@ -362,6 +374,31 @@ function workspaceOf(name: string, { shelf }: Context): string | null {
       new RegExp(`"name"\\s*:\\s*"${plain.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"`).test(shelf.text(path) ?? ''),
     );
   return found === undefined ? null : dirOf(found);
+}
+
+/** The script in every package of the repository that has it. */
+function followPackages(script: string, command: PlacedCommand, context: Context): Start[] | null {
+  const { shelf, layout } = context;
+  const found = shelf.named('package.json', layout.home).flatMap(path => {
+    const folder = path.slice(layout.home === '' ? 0 : layout.home.length + 1);
+    const inside = dirOf(folder);
+    const cwd = layout.workdir === null ? dirOf(path) : posix.resolve(layout.workdir, inside);
+    return inside === '' ? [] : [followPackage(script, command, { ...context, cwd })];
+  });
+  return found.every(one => one === null) ? null : found.flatMap(one => one ?? []);
+}
+
+/** `turbo run start --filter=api`, `lerna run start --scope api`. */
+function followTurbo(command: PlacedCommand, context: Context): Start[] | null {
+  const texts = command.words.map(word => word.text);
+  const at = texts[1] === 'run' ? 2 : 1;
+  const flag = texts.findIndex(word => /^--(?:filter|scope)(?:=|$)/.test(word));
+  const filter = flag === -1 ? null : (texts[flag]?.split('=')[1] ?? texts[flag + 1] ?? null);
+  const folder = filter === null ? null : workspaceOf(filter, context);
+  if (folder === null) return followPackages(texts[at] ?? '', command, context);
+  const { workdir, home } = context.layout;
+  const cwd = workdir === null ? folder : posix.resolve(workdir, folder.slice(home === '' ? 0 : home.length + 1));
+  return followPackage(texts[at] ?? '', command, { ...context, cwd });
 }
 
 /** A script of the nearest package.json, with those before and after it. Null: it has none of that name. */
@@ -475,7 +512,9 @@ function followServices(command: PlacedCommand, context: Context): Start[] | nul
   return runs.flatMap(path => {
     const text = shelf.text(path) ?? '';
     const place = placeOf(command);
-    return followAll(placeShell(mapSlice(text, 0, text.length), { file: path, text, syntax: 'shell' }), {
+    // One line of execline, unless it names an interpreter.
+    const syntax = /\/up$/.test(path) || /^#!.*execlineb/.test(text) ? 'other' : 'shell';
+    return followAll(placeShell(mapSlice(text, 0, text.length), { file: path, text, syntax }), {
       ...context,
       chain: place ? [...context.chain, place] : context.chain,
       seen: [...context.seen, path],

@@ -90,6 +90,8 @@ function resolveInImage(path: string, { places }: Layout): string | null {
   return null;
 }
 
+const PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
 /** The file that a word of a command names, seen from a working directory. Null: none in the repository. */
 export function locate(word: string, cwd: string, layout: Layout, shelf: Shelf): string | null {
   const plain = word.replace(/^["']|["']$/g, '');
@@ -98,9 +100,10 @@ export function locate(word: string, cwd: string, layout: Layout, shelf: Shelf):
     const path = joinPath(cwd, plain.replace(/^\/+/, ''));
     return shelf.has(path) ? path : null;
   }
-  const inImage = posix.resolve(cwd, plain);
-  const exact = resolveInImage(inImage, layout);
-  if (exact !== null && shelf.has(exact)) return exact;
+  for (const folder of plain.includes('/') ? [cwd] : [cwd, ...PATH]) {
+    const exact = resolveInImage(posix.resolve(folder, plain), layout);
+    if (exact !== null && shelf.has(exact)) return exact;
+  }
   // What is not seen to be copied most likely lies where the context has a file of that name alone.
   const found = shelf.named(baseOf(plain), layout.home);
   const direct = joinPath(layout.home, plain.replace(/^\/(?:[\w-]+\/)?/, '').replace(/^\.\//, ''));

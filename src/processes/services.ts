@@ -55,7 +55,7 @@ export function startsOf(
     one === null || script === null
       ? null
       : one.form === 'exec'
-        ? [placeArgv(one.words, script)]
+        ? [placeArgv(one.words, { ...script, syntax: 'json' })]
         : placeShell(one.text, script);
   const entry = entrypoint ?? asPlaced(imageEntry);
   const isShellEntry = entrypoint === null && imageEntry?.form === 'shell';

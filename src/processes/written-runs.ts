@@ -66,11 +66,11 @@ function inContainer(start: Start, inner: PlacedCommand, outer: PlacedCommand): 
   const first = inner.words[0]?.mapped.runs[0]?.from;
   const { span, script } = outer;
   // A shell that the command starts itself reads a text of its own.
-  if (start.step && first !== undefined && start.step.at !== first)
-    return start.step.at > first && !script.text.slice(first, start.step.at).includes('"') ? start.step : null;
-  return first === undefined || span === null
+  if (start.step && first !== undefined && start.step.at !== first) return start.step.at > first ? start.step : null;
+  const { syntax } = script;
+  return first === undefined || span === null || syntax === 'argv' || syntax === 'other' || syntax === 'quoted'
     ? null
-    : { file: script.file, at: first, end: span.end, syntax: 'exec', within: script.syntax };
+    : { file: script.file, at: first, end: span.end, syntax: 'exec', within: syntax };
 }
 
 /** The command behind `docker compose exec SERVICE`, `docker compose run SERVICE`, `docker exec CONTAINER`. */

@@ -49,7 +49,7 @@ export async function findContext(plan: Plan, urls: Urls, poolMode: string | und
     throw new UsageError(`${why} Without it, verify needs ${missing}.`);
   }
   const ways = found?.ways ?? null;
-  const mode: Expected = { key: 'pool_mode', value: plan.mode, from: 'pool.mode' };
+  const mode: Expected = { key: 'pool_mode', value: plan.pools[0]?.mode ?? plan.mode, from: 'pool.mode' };
   return {
     compose: found?.compose ?? null,
     composeVerdict: found?.verdict ?? skipped('There is no compose file with a pooler here'),

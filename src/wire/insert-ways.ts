@@ -161,9 +161,11 @@ function replaceReads(value: string, key: string, text: string): string {
 /** Where the companion is sure to be there, it alone; else the shared value where there is none. */
 function reference(own: string, key: string, step: Step, site: Site): string {
   const dollar =
-    step.syntax === 'compose' || step.syntax === 'make' || (step.syntax === 'exec' && step.within === 'make')
-      ? '$$'
-      : '$';
+    step.syntax === 'quoted'
+      ? '\\$'
+      : step.syntax === 'compose' || step.syntax === 'make' || (step.syntax === 'exec' && step.within === 'make')
+        ? '$$'
+        : '$';
   const isSure = step.syntax === 'compose' && site.format === 'compose';
   const text = isSure ? `${dollar}${own}` : `${dollar}{${own}:-${dollar}${key}}`;
   return step.syntax === 'shell' || step.syntax === 'exec' ? `"${text}"` : text;
