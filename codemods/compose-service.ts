@@ -34,6 +34,8 @@ export interface PoolerService {
   confDirectory: string;
   /** Further servers of the file, and the databases that lead to each: `name=host:port`. */
   others: ComposeService[];
+  /** Where the runbook is found. E.g.: `the PgBouncer section of the README` */
+  documents: string;
   routes: string[];
   /** A volume for a Unix socket of the console, where asked for. */
   statsVolume: string | null;
@@ -148,7 +150,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
   const quoted = (text: string) => `${quote}${text}${quote}`;
 
   lines.push(
-    `# Pools connections to ${[server, ...pooler.others].map(({ name }) => name).join(', ')}. Runbook, sizing and direct access: see the PgBouncer section of the README.`,
+    `# Pools connections to ${[server, ...pooler.others].map(({ name }) => name).join(', ')}. Runbook, sizing and direct access: see ${pooler.documents}.`,
   );
   lines.push(`${pooler.name}:`);
   add('build', pooler.buildContext);

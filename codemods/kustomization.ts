@@ -55,6 +55,21 @@ export function insertResource(
   return null;
 }
 
+/** Files of which a kustomization only takes changes to objects of other files: `patches`, `patchesStrategicMerge`. */
+export function readPatches(path: string, text: string): string[] {
+  return readYaml(text).flatMap(({ document, contents }) =>
+    ['patches', 'patchesStrategicMerge'].flatMap(key => {
+      const list = getNode(contents, key, document);
+      return !isSeq(list)
+        ? []
+        : list.items.flatMap(item => {
+            const file = textOf(isScalar(item) ? item : getNode(item as Node, 'path', document));
+            return file === null || file.includes('\n') ? [] : [joinPath(dirOf(path), file)];
+          });
+    }),
+  );
+}
+
 /** Keys of the labels that Pods and selectors of all objects get: `commonLabels`, and `labels` that include them. */
 export function forcedLabels(text: string): string[] {
   return readYaml(text).flatMap(({ document, contents }) => {

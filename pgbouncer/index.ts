@@ -26,8 +26,10 @@ export interface AssetInput {
   server: { service: string; port: number; publishedPort: string | null; major: number | null };
   users: string[];
   databases: string[];
-  /** Service for the example of a direct run. */
-  appService: string | null;
+  /** Example of a direct run: a service, and what a shell in it runs. */
+  directRun: { service: string; command: string } | null;
+  /** Commands that migrate, as they are written in the repository. */
+  migrations: string[];
   /** Variables that became pooled. E.g.: `DATABASE_URL` */
   appVariables: string[];
   /** Relative to the repository's root. */
@@ -125,7 +127,12 @@ function listValues(input: AssetInput): Values {
     USERS: listNames(input.users, '$POSTGRES_USER'),
     DATABASES: listNames(input.databases, '$POSTGRES_DB'),
     SESSION_DATABASE: input.databases.find(name => /^[A-Za-z]\w*$/.test(name)) ?? 'app',
-    APP_SERVICE: isSafe(input.appService) ? input.appService : 'APP',
+    APP_SERVICE: isSafe(input.directRun?.service ?? null) ? (input.directRun?.service ?? 'APP') : 'APP',
+    DIRECT_COMMAND:
+      input.directRun && /^[^'`\n]+$/.test(input.directRun.command)
+        ? input.directRun.command
+        : 'DATABASE_URL="$DATABASE_URL_DIRECT" COMMAND',
+    MIGRATIONS: input.migrations.length === 0 ? '' : ` (${input.migrations.map(name => `\`${name}\``).join(', ')})`,
     ...describeVariables(input.appVariables),
     STATUS_COMMAND: input.statusScript === null ? '' : `sh ${quoteForShell(input.statusScript)}\n`,
     CELERY: input.celery ? readTemplate('celery.md') : '',
@@ -159,7 +166,6 @@ function describeVariables(pooled: string[]): Values {
   const names = pooled.filter(name => /^[A-Za-z_]\w*$/.test(name));
   const pairs = names.map(name => `- \`${name}\` is pooled, \`${name}_DIRECT\` is direct`);
   return {
-    DIRECT_VARIABLE: `${names[0] ?? 'DATABASE_URL'}_DIRECT`,
     DIRECT_VARIABLES:
       pairs.length > 0 ? pairs.join('\n') : 'Each pooled variable has a direct companion, `NAME_DIRECT`.',
     POOLED_VARIABLES: names.length > 0 ? names.map(name => `\`${name}\``).join(', ') : 'the connection variables',

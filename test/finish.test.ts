@@ -1,38 +1,6 @@
 /** One default run leaves a stack that works: every process has its route, and the edits that give it to it. */
 import { expect, test } from 'vitest';
-import type { Site } from '../src/model/index.ts';
-import { planMigration } from '../src/run/plan-migration.ts';
-import { makeRepository } from './repository.ts';
-
-const PG = `services:
-  db:
-    image: postgres:16
-    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
-`;
-const URL = 'postgresql://u:p@db:5432/d';
-const POOLED = 'postgresql://u:p@pgbouncer:6432/d';
-
-async function plan(files: Record<string, string>) {
-  const result = await planMigration({ cwd: makeRepository(files) });
-  const again = await planMigration({
-    cwd: makeRepository({
-      ...files,
-      ...Object.fromEntries(result.changes.map(({ file, after }) => [file, after])),
-    }),
-  });
-  expect(result.refused).toEqual([]);
-  expect(again.changes.map(({ file }) => file)).toEqual([]);
-  const after = (file: string) => result.changes.find(change => change.file === file)?.after ?? '';
-  const decided = (key: string, file?: string): string[] =>
-    result.sites
-      .filter((site: Site) => site.key === key && (file === undefined || site.file === file))
-      .map(({ action, safety }) => `${action} ${safety}`);
-  return { ...result, after, decided };
-}
-
-/** A service of the compose file, as text. */
-const serviceIn = (text: string, name: string): string =>
-  new RegExp(`^  ${name}:\\n(?:    .*\\n?|\\n)*`, 'm').exec(text)?.[0] ?? '';
+import { PG, POOLED, planned as plan, serviceIn, URL } from './planned.ts';
 
 const node = (command: string) => `FROM node:20\nWORKDIR /app\nCOPY . .\n${command}\n`;
 const packageJson = (scripts: Record<string, string>) => `${JSON.stringify({ name: 'app', scripts }, null, 2)}\n`;
@@ -45,7 +13,7 @@ test.each([
   ['CMD ["pnpm","run","boot"]', 'boot'],
   ['ENTRYPOINT ["/sbin/tini","--"]\nCMD ["npm","run","boot"]', 'boot'],
 ])('%s: the migration step of the script gets the direct URL', async (command, script) => {
-  const { after, decided } = await plan({
+  const { written, decided } = await plan({
     'docker-compose.yml': `${PG}  web:\n    build: .\n    environment:\n      DATABASE_URL: ${URL}\n`,
     Dockerfile: node(command),
     'package.json': packageJson({ [script]: 'prisma migrate deploy && node server.js' }),
@@ -53,15 +21,15 @@ test.each([
     'prisma/schema.prisma': 'datasource db {\n  provider = "postgresql"\n  url      = env("DATABASE_URL")\n}\n',
   });
   expect(decided('DATABASE_URL', 'docker-compose.yml')).toContain('pooled safe');
-  expect(after('docker-compose.yml')).toContain(`DATABASE_URL: ${POOLED}`);
-  expect(JSON.parse(after('package.json')).scripts[script]).toBe(
+  expect(written('docker-compose.yml')).toContain(`DATABASE_URL: ${POOLED}`);
+  expect(JSON.parse(written('package.json')).scripts[script]).toBe(
     'DATABASE_URL=${DATABASE_URL_DIRECT:-$DATABASE_URL} prisma migrate deploy && node server.js',
   );
-  expect(after('prisma/schema.prisma')).toContain('directUrl = env("DATABASE_URL_DIRECT")');
+  expect(written('prisma/schema.prisma')).toContain('directUrl = env("DATABASE_URL_DIRECT")');
 });
 
 test('a migration that has a variable of its own already shares nothing', async () => {
-  const { after, decided } = await plan({
+  const { written, decided } = await plan({
     'docker-compose.yml': `${PG}  web:
     build: .
     command: sh -c "DATABASE_URL=$\${MIGRATION_DATABASE_URL} alembic upgrade head && exec uvicorn app:app"
@@ -72,7 +40,7 @@ test('a migration that has a variable of its own already shares nothing', async 
   });
   expect(decided('DATABASE_URL')).toContain('pooled safe');
   expect(decided('MIGRATION_DATABASE_URL')).toEqual(['direct safe']);
-  expect(after('docker-compose.yml')).toContain('DATABASE_URL=$${MIGRATION_DATABASE_URL} alembic upgrade head');
+  expect(written('docker-compose.yml')).toContain('DATABASE_URL=$${MIGRATION_DATABASE_URL} alembic upgrade head');
 });
 
 const AIRFLOW = `x-airflow-common:
@@ -113,9 +81,9 @@ services:
 `;
 
 test('the usual Airflow file: pooled, and the init service has the direct URL in its own environment', async () => {
-  const { after, decided } = await plan({ 'docker-compose.yaml': AIRFLOW });
+  const { written, decided } = await plan({ 'docker-compose.yaml': AIRFLOW });
   expect(decided('AIRFLOW__DATABASE__SQL_ALCHEMY_CONN')).toContain('pooled safe');
-  const text = after('docker-compose.yaml');
+  const text = written('docker-compose.yaml');
   expect(text).toContain(
     'AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: postgresql+psycopg2://airflow:airflow@pgbouncer:6432/airflow',
   );
@@ -125,7 +93,7 @@ test('the usual Airflow file: pooled, and the init service has the direct URL in
 });
 
 test('one anchor that feeds server, scheduler, init and backup through host and port', async () => {
-  const { after, pools } = await plan({
+  const { written, pools } = await plan({
     'docker-compose.yml': `x-shared:
   shared: &shared
     image: acme/railsserver
@@ -146,7 +114,7 @@ ${PG}  railsserver:
     command: ["pg_dump", "app"]
 `,
   });
-  const text = after('docker-compose.yml');
+  const text = written('docker-compose.yml');
   expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
   expect(text).toContain('POSTGRES_HOST: ${POSTGRES_HOST:-pgbouncer}');
   for (const name of ['init', 'backup']) {
@@ -157,25 +125,25 @@ ${PG}  railsserver:
 });
 
 test('a port variable with a second job: the pooler listens on 5432 inside, and the host alone is edited', async () => {
-  const { after, pools, decided } = await plan({
+  const { written, pools, decided } = await plan({
     'docker-compose.yml': `${PG.replace('    env', '    ports: ["${DB_PORT}:5432"]\n    env')}  web:\n    build: .\n    environment:\n      DB_HOST: \${DB_HOST}\n      DB_PORT: \${DB_PORT}\n`,
     '.env.example': 'DB_HOST=db\nDB_PORT=5432\n',
   });
   expect(pools.map(({ port }) => port)).toEqual([5432]);
   expect(decided('DB_PORT', '.env.example')).toEqual(['leave safe']);
-  expect(after('.env.example')).toMatch(/^DB_HOST=pgbouncer\n/);
-  expect(after('.env.example')).toContain('\nDB_PORT=5432\n');
-  expect(after('docker-compose.yml')).toContain('PGBOUNCER_PORT: ${PGBOUNCER_PORT:-5432}');
-  expect(after('docker-compose.yml')).toMatch(/HOST_PGBOUNCER_PORT:-6432\}:5432/);
+  expect(written('.env.example')).toMatch(/^DB_HOST=pgbouncer\n/);
+  expect(written('.env.example')).toContain('\nDB_PORT=5432\n');
+  expect(written('docker-compose.yml')).toContain('PGBOUNCER_PORT: ${PGBOUNCER_PORT:-5432}');
+  expect(written('docker-compose.yml')).toMatch(/HOST_PGBOUNCER_PORT:-6432\}:5432/);
 });
 
 test('a host without any port: the pooler listens on 5432 inside', async () => {
-  const { after, pools } = await plan({
+  const { written, pools } = await plan({
     'docker-compose.yml': `${PG}  web:\n    build: .\n    environment:\n      DB_HOST: db\n`,
     'app.py': 'import psycopg2\npsycopg2.connect(host=os.environ["DB_HOST"])\n',
   });
   expect(pools.map(({ port }) => port)).toEqual([5432]);
-  expect(after('docker-compose.yml')).toContain('DB_HOST: pgbouncer');
+  expect(written('docker-compose.yml')).toContain('DB_HOST: pgbouncer');
 });
 
 const spring = (more = '') => ({
@@ -185,8 +153,8 @@ const spring = (more = '') => ({
 });
 
 test('Spring with Flyway: pooled, and its migrations have a connection of their own', async () => {
-  const { after, pools } = await plan(spring());
-  const text = after('docker-compose.yml');
+  const { written, pools } = await plan(spring());
+  const text = written('docker-compose.yml');
   expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
   expect(text).toContain('SPRING_DATASOURCE_URL: jdbc:postgresql://pgbouncer:6432/d');
   expect(text).toContain('SPRING_FLYWAY_URL: jdbc:postgresql://db:5432/d');
@@ -195,13 +163,13 @@ test('Spring with Flyway: pooled, and its migrations have a connection of their 
 });
 
 test('an existing connection of Flyway is left alone', async () => {
-  const { after, decided } = await plan(spring('      SPRING_FLYWAY_URL: jdbc:postgresql://db:5432/d\n'));
+  const { written, decided } = await plan(spring('      SPRING_FLYWAY_URL: jdbc:postgresql://db:5432/d\n'));
   expect(decided('SPRING_FLYWAY_URL')).toEqual(['direct safe']);
-  expect(after('docker-compose.yml')).toContain('SPRING_DATASOURCE_URL: jdbc:postgresql://pgbouncer:6432/d');
+  expect(written('docker-compose.yml')).toContain('SPRING_DATASOURCE_URL: jdbc:postgresql://pgbouncer:6432/d');
 });
 
 test('an application that migrates in process: the stack is in session mode, pooled, and it is said why', async () => {
-  const { after, pools, decided } = await plan({
+  const { written, pools, decided } = await plan({
     'docker-compose.yml': `${PG}  api:\n    build: .\n    environment:\n      DATABASE_URL: ${URL}\n`,
     Dockerfile: node('CMD ["node","dist/index.js"]'),
     'src/index.ts':
@@ -214,15 +182,15 @@ test('an application that migrates in process: the stack is in session mode, poo
     },
   ]);
   expect(decided('DATABASE_URL', 'docker-compose.yml')).toContain('pooled safe');
-  expect(after('docker-compose.yml')).toContain('PGBOUNCER_POOL_MODE: ${PGBOUNCER_POOL_MODE:-session}');
+  expect(written('docker-compose.yml')).toContain('PGBOUNCER_POOL_MODE: ${PGBOUNCER_POOL_MODE:-session}');
 });
 
 test('a startup parameter that PgBouncer refuses is mended in the same unit', async () => {
-  const { after } = await plan({
+  const { written } = await plan({
     'docker-compose.yml': `${PG}  api:\n    build: .\n    environment:\n      DATABASE_URL: postgres://u:p@db:5432/d?search_path=tenant\n`,
     'main.go': 'import "github.com/jackc/pgx/v5/pgxpool"\nvar p, _ = pgxpool.New(ctx, os.Getenv("DATABASE_URL"))\n',
   });
-  const text = after('docker-compose.yml');
+  const text = written('docker-compose.yml');
   expect(text).toContain('DATABASE_URL: postgres://u:p@pgbouncer:6432/d\n');
   expect(text).toContain("set_config('search_path', 'tenant', false)");
 });
@@ -255,7 +223,7 @@ test('batch files as their shell twins', async () => {
 });
 
 test('a README that migrates inside the service: pooled by default, and the command carries the direct host and port', async () => {
-  const { after, decided } = await plan({
+  const { written, decided } = await plan({
     'docker-compose.yml': `${PG}  web:\n    build: .\n    env_file: .env\n`,
     '.env.example': 'DB_HOST=db\nDB_PORT=5432\n',
     'config/database.yml':
@@ -263,7 +231,7 @@ test('a README that migrates inside the service: pooled by default, and the comm
     'README.md': '# App\n\n```sh\ndocker compose run --rm web bundle exec rails db:migrate\n```\n',
   });
   expect(decided('DB_HOST', '.env.example')).toEqual(['pooled safe']);
-  expect(after('README.md')).toContain(
+  expect(written('README.md')).toContain(
     `docker compose run --rm web sh -c 'DB_HOST="\${DB_HOST_DIRECT:-$DB_HOST}" DB_PORT="\${DB_PORT_DIRECT:-$DB_PORT}" bundle exec rails db:migrate'`,
   );
 });
@@ -273,45 +241,45 @@ test.each([
   ['metabase/metabase', 'MB_DB_HOST: db\n      MB_DB_PORT: "5432"', 'session'],
   ['acme/app', `DATABASE_URL: ${URL}`, 'transaction'],
 ])('%s: what is known of an image decides the mode', async (image, environment, mode) => {
-  const { pools, after } = await plan({
+  const { pools, written } = await plan({
     'docker-compose.yml': `${PG}  app:\n    image: ${image}\n    environment:\n      ${environment}\n`,
   });
   expect(pools.map(pool => pool.mode)).toEqual([mode]);
-  expect(after('docker-compose.yml')).toContain('pgbouncer');
+  expect(written('docker-compose.yml')).toContain('pgbouncer');
 });
 
 test('entry point and command: the script that runs before the program migrates with the direct variable', async () => {
-  const { after, decided } = await plan({
+  const { written, decided } = await plan({
     'docker-compose.yml': `${PG}  web:\n    build: .\n    command: gunicorn app.wsgi\n    environment:\n      DATABASE_URL: ${URL}\n`,
     Dockerfile: 'FROM python:3\nWORKDIR /code\nCOPY . .\nENTRYPOINT ["/code/docker/boot"]\n',
     'docker/boot': '#!/bin/sh\nset -e\npython manage.py migrate\nexec "$@"\n',
   });
   expect(decided('DATABASE_URL')).toContain('pooled safe');
-  expect(after('docker/boot')).toContain(
+  expect(written('docker/boot')).toContain(
     '\nDATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" python manage.py migrate\n',
   );
 });
 
 test('a variable that a script puts together is put together anew for the step', async () => {
-  const { after } = await plan({
+  const { written } = await plan({
     'docker-compose.yml': `${PG}  web:\n    build: .\n    environment:\n      POSTGRES_HOST: db\n      POSTGRES_PORT: "5432"\n`,
     Dockerfile: 'FROM python:3\nCOPY start.sh /start.sh\nCMD ["/start.sh"]\n',
     'start.sh':
       '#!/bin/sh\nexport DATABASE_URL="postgres://u:p@${POSTGRES_HOST}:${POSTGRES_PORT}/d"\nalembic upgrade head\nexec uvicorn app:app\n',
   });
-  expect(after('start.sh')).toContain(
+  expect(written('start.sh')).toContain(
     'DATABASE_URL="postgres://u:p@${POSTGRES_HOST_DIRECT:-$POSTGRES_HOST}:${POSTGRES_PORT_DIRECT:-$POSTGRES_PORT}/d" ',
   );
 });
 
 test("a listener beside an application: it alone goes direct, by its service's own environment", async () => {
-  const { after, pools, hazards } = await plan({
+  const { written, pools, hazards } = await plan({
     'docker-compose.yml': `x-env: &env\n  DATABASE_URL: ${URL}\n${PG}  api:\n    build: .\n    command: uvicorn api:app\n    environment: *env\n  worker:\n    build: .\n    command: python worker.py\n    environment: *env\n`,
     'api.py': 'import asyncpg\napp = 1\n',
     'worker.py': 'import psycopg, os\nc = psycopg.connect(os.environ["DATABASE_URL"])\nc.execute("LISTEN jobs")\n',
   });
   expect(pools).toMatchObject([{ mode: 'transaction', ready: ['api'], others: [{ service: 'worker' }] }]);
-  expect(serviceIn(after('docker-compose.yml'), 'worker')).toContain(`DATABASE_URL: ${URL}`);
+  expect(serviceIn(written('docker-compose.yml'), 'worker')).toContain(`DATABASE_URL: ${URL}`);
   expect(hazards.filter(({ severity }) => severity === 'error')).toEqual([]);
 });
 

@@ -23,12 +23,12 @@ export async function planned(files: Record<string, string>) {
   });
   expect(result.refused).toEqual([]);
   expect(again.changes.map(({ file }) => file)).toEqual([]);
-  const after = (file: string) => result.changes.find(change => change.file === file)?.after ?? '';
+  const written = (file: string) => result.changes.find(change => change.file === file)?.after ?? '';
   const decided = (key: string, file?: string): string[] =>
     result.sites
       .filter((site: Site) => site.key === key && (file === undefined || site.file === file))
       .map(({ action, safety }) => `${action} ${safety}`);
-  return { ...result, after, decided };
+  return { ...result, written, decided };
 }
 
 /** A service of the compose file, as text. */

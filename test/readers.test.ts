@@ -166,7 +166,7 @@ test('what has to be direct and leads to a pooler already is for a person', asyn
   const { sites } = await plan({
     'docker-compose.yml': `${SERVER}  pool:\n    image: edoburu/pgbouncer\n${service('app', 'DATABASE_URL: postgres://owner:pw@pool:5432/app', 'image: acme/app\n    command: alembic upgrade head')}`,
   });
-  expect(sites.filter(site => site.service === 'app')).toMatchObject([{ action: 'review', rule: 'migration-command' }]);
+  expect(sites.filter(site => site.service === 'app')).toMatchObject([{ action: 'review', rule: 'through-pooler' }]);
 });
 
 const PUBLISHED = SERVER.replace('    env', '    ports: ["5432:5432"]\n    env');

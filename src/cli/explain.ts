@@ -8,10 +8,21 @@ import type { CliOptions } from './options.ts';
 
 /** Decisions that the program takes over several sites, after the rules. */
 const OVER_SITES: Record<string, string> = {
-  'shared-with-direct-command':
-    'One service runs a command that must stay direct (such as a migration) and the application with the same value. Pooled with --unsafe only: give that command the *_DIRECT variable first.',
-  'readers-disagree':
-    'Services that get this value disagree: some may be pooled, some must stay direct. Give each its own variable.',
+  'wired-apart':
+    'The value is pooled, and what must stay direct (a migration step, a listener) gets a value of its own in the same edit: a setting of the program, an assignment before the command, or the file with which its tool is set up.',
+  'split-readers':
+    'Services share the value; those that must stay direct get it as it was, in their own environment, in the same edit.',
+  'no-way-apart':
+    'The value goes to an application and to something that must stay direct, and there is no exact place to give that one its own. The question names the answers.',
+  'code-with-session':
+    'The code that every process with this value loads needs a session of its own (LISTEN, session locks, startup parameters), beside applications that do not.',
+  'startup-parameter':
+    'The connection asks for a parameter that PgBouncer refuses, and there is no exact edit that takes it away.',
+  'machine-port':
+    'The port that Postgres publishes on the machine stays as it is; only containers go through the pooler.',
+  'through-pooler':
+    'It leads to a pooler that is there, and must not: a migration, a listener or a dump. The audit counts it as an error. Give it the address of the server itself.',
+  answered: 'The configuration answers the question (answers: in pool-migrate.yml).',
   'group-disagrees': 'Host and port, or a variable and its reader, belong together, and one of them is not pooled.',
   'no-place-for-pooler':
     'The pooler can not be put beside this server automatically, so nothing that would need it is changed.',

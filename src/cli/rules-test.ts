@@ -6,7 +6,7 @@ import { type Config, defaultConfig, loadConfig, loadRules } from '../config/con
 import type { CompiledRule, Example } from '../config/rules.ts';
 import { DEFAULT_PORT, decide } from '../decide/index.ts';
 import { extractSource } from '../extract/index.ts';
-import { knownImages } from '../images/known.ts';
+import { directSettings, knownImages } from '../images/known.ts';
 import type { Extraction, Site, Source } from '../model/index.ts';
 import { makeShelf, readProcesses } from '../processes/index.ts';
 import { buildTopology, readManifests } from '../topology/index.ts';
@@ -127,6 +127,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     rules,
     processes,
     ciFiles: new Set(['.env.shared']),
+    directSettings: directSettings(),
     wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
   }).sites;
 }

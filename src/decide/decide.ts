@@ -175,9 +175,26 @@ function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
     // Beside these there is at least an application's default.
     if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
   }
-  if (uses.length === 0 && site.role === 'setting') uses.push(...processes.mounted(file));
+  if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
   if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
   return uses;
+}
+
+/** Of those that get a settings file, the ones whose code names the key; where no code does, those of which there is none. */
+function readersOf(
+  { key, file }: Site,
+  all: readonly Process[],
+  { processes: { loaded }, texts }: DecideInput,
+): Process[] {
+  const names = (path: string) => key !== null && hasWord(texts.get(path) ?? '', key);
+  const codeOf = (process: Process) =>
+    [...loaded].flatMap(([id, files]) => (id.endsWith(`\0${process.service}`) ? [...(files ?? [])] : []));
+  const readers = all.filter(process => codeOf(process).some(names));
+  if (readers.length === 0) return all.filter(process => codeOf(process).length === 0);
+  return readers.map(process => ({
+    ...process,
+    needs: process.needs.filter(({ place }) => place.file === file || names(place.file)),
+  }));
 }
 
 /** The command as it was found with its place. */
@@ -260,8 +277,11 @@ function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
       ? [{ kind: verdict.needs, what: describeCommand(process.words) || verdict.rule, place: process.place, reads: [] }]
       : [];
     if (verdict.action === 'direct') return { ...verdict, process, route: 'direct', because: own, way: null };
-    if (verdict.action === 'pooled' && isToolVariable(site, input)) {
-      const reason = `Only the settings of a migration tool read ${site.key}.`;
+    const isSetting = site.key !== null && input.directSettings.has(site.key);
+    if (verdict.action === 'pooled' && (isSetting || isToolVariable(site, input))) {
+      const reason = isSetting
+        ? `${site.key} is the program's own setting for a connection past the pooler.`
+        : `Only the settings of a migration tool read ${site.key}.`;
       return {
         ...verdict,
         action: 'direct',
@@ -305,18 +325,20 @@ function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
 /** A connection of its own that the program can be given for just these needs. */
 function settingOf(site: Site, process: Process, { wayOf }: DecideInput): Way | null {
   const way = wayOf(site, process, false);
-  return way?.kind === 'setting' ? way : null;
+  return way?.kind === 'setting' || way?.kind === 'apart' ? way : null;
 }
 
 /** What goes through no pool, or leaves its settings behind there. */
 const DIRECT_ONLY: readonly NeedKind[] = ['dump', 'replicate', 'startup-parameter'];
 
 /** A need whose code names some of the variables around is one of these; of another variable it is none. */
-function appliesTo({ reads: names, what }: Need, site: Site, { config, sites }: DecideInput): boolean {
+function appliesTo({ reads: all, what }: Need, site: Site, { config, sites }: DecideInput): boolean {
   const { key, entry } = site;
+  // Where there is a variable past the pooler, what needs a session has it.
+  const apart = all.filter(name => name.endsWith(config.direct.suffix));
+  const names = apart.length > 0 ? apart : all;
   if (isSetApart(what, entry?.siblings ?? [])) return false;
-  if (key === null || site.role !== 'environment')
-    return !(names.length > 0 && names.every(name => name.endsWith(config.direct.suffix)));
+  if (key === null || site.role !== 'environment') return apart.length === 0;
   // Names of other things that the code takes from its environment tell nothing.
   const known = names.filter(
     name => name === key || entry?.siblings.includes(name) || sites.some(other => other.site.key === name),
@@ -417,7 +439,12 @@ function stillPooled(site: Site, outcome: Outcome, { poolers }: Topology): Outco
       reason: 'Already goes through the pooler, whose sessions bear it.',
       safety: 'safe',
     };
-  return { ...outcome, action: 'review', reason: `It goes through the pooler and should not. ${outcome.reason}` };
+  return {
+    ...outcome,
+    action: 'review',
+    rule: 'through-pooler',
+    reason: `It goes through the pooler and should not. ${outcome.reason}`,
+  };
 }
 
 /** What a person answered, recorded in the configuration. */

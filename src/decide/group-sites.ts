@@ -10,6 +10,8 @@ export interface FileSite {
   site: RawSite;
 }
 
+const OTHER_ENGINE = /^(?:mysql|mariadb|sqlsrv|mssql|sqlite|oracle)$/i;
+
 /** For each site the index of its group's first site. */
 export function groupSites(sites: readonly FileSite[]): number[] {
   const parent = sites.map((_, i) => i);
@@ -26,7 +28,8 @@ export function groupSites(sites: readonly FileSite[]): number[] {
   const blocks = new Map<string, number>();
   sites.forEach(({ file, site }, i) => {
     if (site.group === null) return;
-    const id = `${file}\0${site.group}`;
+    // Laravel's `mysql` stands beside its `pgsql` and reads the same variables.
+    const id = `${file}\0${site.group}\0${site.section.find(name => OTHER_ENGINE.test(name)) ?? ''}`;
     const first = blocks.get(id);
     if (first === undefined) blocks.set(id, i);
     else join(first, i);
@@ -101,6 +104,7 @@ function joinLoneHosts(
   const readers = new Map<string, number[]>();
   sites.forEach(({ site }, i) => {
     if (site.role !== 'fallback' || site.form !== 'host' || site.key === null || !withPort.has(find(i))) return;
+    if (site.section.some(name => OTHER_ENGINE.test(name))) return;
     readers.set(site.key, [...(readers.get(site.key) ?? []), i]);
   });
   sites.forEach(({ site }, i) => {

@@ -51,6 +51,16 @@ export function knownImages(own: readonly KnownImage[] = []): ImageLookup {
   };
 }
 
+/** Settings that are there for a connection past a pooler, and for nothing else. */
+export function directSettings(own: readonly KnownImage[] = []): ReadonlySet<string> {
+  const all = [...own, ...ours];
+  const namesOf = (one: ImageSettings | undefined) => [one?.url, one?.host, one?.hostPort, one?.port].flat();
+  const shared = new Set(all.flatMap(({ settings }) => namesOf(settings)));
+  return new Set(
+    all.flatMap(({ direct }) => namesOf(direct)).filter(name => name !== undefined && !shared.has(name)),
+  ) as ReadonlySet<string>;
+}
+
 /** `quay.io/keycloak/keycloak:24` → `quay.io/keycloak/keycloak`, `keycloak/keycloak`. */
 function repositoryNames(image: string): string[] {
   const plain = image

@@ -8,7 +8,7 @@ import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths } from '../discover/index.ts';
 import { type Extracted, environmentReads, extractSource } from '../extract/index.ts';
-import { knownImages } from '../images/known.ts';
+import { directSettings, knownImages } from '../images/known.ts';
 import {
   type Action,
   type Change,
@@ -153,6 +153,7 @@ export async function planOnce(
       rules,
       processes,
       ciFiles,
+      directSettings: directSettings(config.images),
       wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
     });
   const { sites, pools } = decideAll(extracted, texts);
@@ -270,16 +271,21 @@ function weightOf(
     if (site.role === 'environment' && site.key !== null)
       variables.set(site.key, [...(variables.get(site.key) ?? []), site]);
   const isThrough = ({ action, resolution }: Site) => action === 'pooled' || resolution.kind === 'pooler';
-  return ({ file }) => {
+  return ({ file, need }) => {
     const own = environmentReads(texts.get(file) ?? '').filter(name => variables.has(name));
-    if (own.length > 0 && own.every(name => name.endsWith(config.direct.suffix))) return 'own-variable';
+    const apart = own.filter(name => name.endsWith(config.direct.suffix));
+    if (apart.length > 0 && (need !== null || apart.length === own.length)) return 'own-variable';
     const loaders = [...processes.loaded].flatMap(([id, files]) => (files?.has(file) ? [id] : []));
     const read = own.flatMap(name => variables.get(name) ?? []);
     if (read.length > 0 && read.every(({ action }) => action === 'direct')) return 'direct';
     if (loaders.length === 0) return read.some(isThrough) ? 'pooled' : 'unknown';
     // By the services that load it: those that get a value of their own go past the pool.
     const gets = (site: Site, id: string) =>
-      site.uses.some(({ service }) => service !== null && `${site.file}\0${service}` === id) ||
+      site.uses.some(
+        ({ service }) =>
+          service !== null &&
+          (site.format === 'compose' ? `${site.file}\0${service}` === id : id.endsWith(`\0${service}`)),
+      ) ||
       (processes.receivers.get(`${site.file}\0${site.key}`) ?? []).some(one => `${one.file}\0${one.service}` === id);
     const ways = loaders.flatMap(id =>
       sites.filter(site => isThrough(site) && gets(site, id)).map(site => goesApart(site, id.split('\0')[1] ?? '')),

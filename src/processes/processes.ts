@@ -32,7 +32,7 @@ export interface Processes {
   tools: readonly { folder: string; process: Process }[];
   /** Files that each service loads, by `file\0service`; null: that can't be told. */
   loaded: Map<string, ReadonlySet<string> | null>;
-  /** What the services do that a file is mounted into, as a setting of their image. */
+  /** What the services do that a file is mounted into. */
   mounted(file: string): Process[];
   /** What the services do that the file is built into, or that file itself. `isShared`: all that runs there reads it. */
   codeUses(file: string, isShared: boolean): Process[];
@@ -172,9 +172,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   };
   const mounted = (path: string): Process[] =>
     all
-      .filter(
-        ({ file, service }) => service.build === null && service.volumes.some(volume => isMountOf(volume, file, path)),
-      )
+      .filter(({ file, service }) => service.volumes.some(volume => isMountOf(volume, file, path)))
       .flatMap(({ id }) => (services.get(id) ?? []).filter(({ kind }) => kind === 'start'));
   return {
     receivers,

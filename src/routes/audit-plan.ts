@@ -4,7 +4,7 @@ import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
 import { environmentReads } from '../extract/index.ts';
 import type { Extraction, Need, NeedKind, Site, Source } from '../model/index.ts';
-import { lineAt } from '../text/lines.ts';
+import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
 import { AUDIT_FILTER } from './candidates.ts';
@@ -92,6 +92,26 @@ function weigh(finding: Finding, weight: Weight, mode: AuditInput['mode']): Find
   return [{ ...finding, severity: isQuiet ? 'note' : severity }];
 }
 
+/** What has to be direct and leads to a pooler that is there. */
+function throughPooler({ rule, span, reason, file }: Site, { text }: Source): Finding[] {
+  if (rule !== 'through-pooler') return [];
+  return [
+    {
+      file,
+      ...positionAt(lineStarts(text), span.start),
+      rule,
+      severity: 'error',
+      modes: ['transaction', 'statement'],
+      message: reason,
+      fix: 'Give it the address of the server itself, in a variable of its own.',
+      need: null,
+      grave: { transaction: 'error', statement: 'error' },
+      isAside: false,
+      mend: null,
+    },
+  ];
+}
+
 /** Sorted by file and line. Connection strings count where they lead to this repository's server or pooler. */
 export function settleHazards(
   code: ReadonlyMap<string, Finding[]>,
@@ -121,6 +141,7 @@ export function settleHazards(
     const found = [
       ...(code.get(file) ?? []).flatMap(one => weigh(one, weightOf(one), input.mode)),
       ...auditSites(source, own, input),
+      ...own.flatMap(site => throughPooler(site, source)),
     ];
     const { kept, unused, unexplained } = suppress(
       found,

@@ -159,6 +159,8 @@ export function scanHostPort(
   const host = classifyPart(mapped, pair.host);
   const port = classifyPart(mapped, pair.port);
   if (host.value === null || (port.value !== null && !/^\d{4,5}$/.test(port.value))) return null;
+  // `docker compose cp db:/dump .`
+  if (/^["']?[./~]/.test(mapped.text.slice(pair.port.start, pair.port.end))) return null;
   const local = isLocalName(host.value) && context.ports.has(port.value ?? '');
   if (!local && !context.names.has(host.value.toLowerCase())) return null;
   const whole = toSource(mapped, start, end);

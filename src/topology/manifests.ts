@@ -5,6 +5,7 @@
 
 import type { Document } from 'yaml';
 import { isTask, podOf, readKubernetesObject } from '../../codemods/kubernetes.ts';
+import { isKustomization, readPatches } from '../../codemods/kustomization.ts';
 import {
   getNode,
   isMap,
@@ -37,6 +38,8 @@ interface Exposure {
   namespace: string | null;
   selector: Map<string, string>;
   port: number;
+  /** Port of the container, or its name there. */
+  target: string;
   source: Source;
   line: number;
 }
@@ -44,13 +47,25 @@ interface Exposure {
 export const isManifest = (text: string): boolean =>
   /^\s*kind:\s*["']?(?:Service|Deployment|StatefulSet|DaemonSet|Pod|Cluster|Pooler)\b/m.test(text);
 
+function readPatchesOf(path: string, text: string): string[] {
+  try {
+    return readPatches(path, text);
+  } catch (error) {
+    if (!(error instanceof PlanError)) throw error;
+    return [];
+  }
+}
+
 /** Templates and broken files give nothing: a server is only what certainly is one. */
 export function readManifests(sources: Iterable<Source>): Server[] {
   const workloads: Workload[] = [];
   const exposures: Exposure[] = [];
   const operated: Server[] = [];
-  for (const source of sources) {
+  const all = [...sources];
+  const patches = new Set(all.flatMap(({ path, text }) => (isKustomization(path) ? readPatchesOf(path, text) : [])));
+  for (const source of all) {
     if (!/\.ya?ml$/i.test(source.path) || !isManifest(source.text) || source.text.includes('{{')) continue;
+    if (patches.has(source.path)) continue;
     try {
       for (const { document, contents } of readYaml(source.text)) {
         operated.push(...readOperated(contents, document, source));
@@ -75,6 +90,9 @@ export function readManifests(sources: Iterable<Source>): Server[] {
     if (workload && isPoolerImage(workload.image))
       poolers.push({ server: toServer('pooler', exposure, workload), workload });
     if (!workload?.isServer) continue;
+    // A pod can have a server beside its program.
+    const isBeside = near.some(one => !one.isServer && one.text === workload.text);
+    if (isBeside && !/^5432$|postgres|pg|psql|sql|db/i.test(exposure.target)) continue;
     const server = toServer('postgres', exposure, workload);
     const known = servers.get(workload);
     // A headless Service beside the other one leads to the same server.
@@ -161,6 +179,7 @@ function readObject(
       namespace,
       selector: labelsOf(get(node, 'spec', 'selector')),
       port: port || 5432,
+      target: textOf(get(isSeq(ports) ? (ports.items[0] as Node) : null, 'targetPort')) ?? String(port || 5432),
       source,
       line: lineAt(source.text, startOf(node)),
     });

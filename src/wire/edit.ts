@@ -154,7 +154,15 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
 
 /** Why the service could not be inserted after the server's, told by trying. */
 function placeProblem(file: ComposeFile, service: ComposeService, newline: Newline): string | null {
-  const trial = { name: 'x', port: 1, published: null, address: null, buildContext: '.', upstreamPort: 1 };
+  const trial = {
+    name: 'x',
+    port: 1,
+    published: null,
+    address: null,
+    buildContext: '.',
+    upstreamPort: 1,
+    documents: '',
+  };
   try {
     insertService(
       file,

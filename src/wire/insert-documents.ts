@@ -1,8 +1,9 @@
 /** The PgBouncer section of the README and of onboarding documents, between markers. */
 
 import { headingsOf } from '../../codemods/headings.ts';
-import type { Server, Site, Source } from '../model/index.ts';
-import { type EditState, generatedPools, leadsTo } from './state.ts';
+import type { Server, Source } from '../model/index.ts';
+import { directRun } from './direct-run.ts';
+import { type EditState, generatedPools } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 
 const README = /^readme(?:\.(?:md|markdown|rst))?$/i;
@@ -19,6 +20,14 @@ export function insertDocuments(state: EditState): void {
     insertSection(source, pools, state);
   }
 }
+
+/** A README of the repository itself has the section, or gets it in this run. */
+export const hasReadme = (state: EditState): boolean =>
+  [...state.sources.values()].some(
+    ({ path, text }) =>
+      README.test(path) &&
+      (text.includes('pool-migrate:start') || (state.config.assets.readme && !state.refused.has(path))),
+  );
 
 function insertSection(source: Source, pools: Pool[], state: EditState): void {
   const isRst = /\.rst$/i.test(source.path);
@@ -67,16 +76,11 @@ function placeFor(text: string): { at: number; level: number } {
   return { at: next?.start ?? text.length, level };
 }
 
-/** With a variable and a service that there are, else in words. */
-function describeDirectRun(own: readonly Site[], server: Server, suffix: string): string {
-  const places = own.filter(site => site.role === 'environment' && site.service !== null && site.format === 'compose');
-  const place = places.find(({ form }) => form === 'url') ?? places.find(({ form }) => form === 'host');
-  const endpoint = `\`${server.service}:${server.port}\``;
-  if (!place) return `give them ${endpoint}`;
-  const run = `docker compose run --rm ${place.service} sh -c`;
-  return place.form === 'url'
-    ? `\`${run} 'cmd --db-url "$${place.key}${suffix}"'\``
-    : `\`${run} '${place.key}="$${place.key}${suffix}" cmd'\` (${endpoint}, the port likewise)`;
+/** With this repository's own command, else in words. */
+function describeDirectRun(pool: Pool, server: Server, state: EditState): string {
+  const run = directRun(pool, state);
+  const endpoint = `${server.service}:${server.port}`;
+  return run ? `\`docker compose run --rm ${run.service} sh -c '${run.command}'\`` : `give them \`${endpoint}\``;
 }
 
 function renderSection(pools: Pool[], state: EditState): { markdown: string[]; rst: string[] } {
@@ -85,8 +89,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
   const server = pool.servers[0] as Server;
   const runbook = config.assets.runbook;
   const status = config.assets.statusScript;
-  const own = state.pooled.filter(site => leadsTo(pool, site, state));
-  const example = describeDirectRun(own, server, config.direct.suffix);
+  const example = describeDirectRun(pool, server, state);
   const isAlone = pools.length === 1 && pool.servers.length === 1;
   const rows = pools.flatMap(({ host, port, published, servers }) => [
     [

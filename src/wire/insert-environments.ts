@@ -3,7 +3,8 @@
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { knobs } from '../../pgbouncer/index.ts';
 import type { Server, Source } from '../model/index.ts';
-import { dirOf } from '../text/paths.ts';
+import { isTemplateFor } from '../processes/index.ts';
+import { joinPath } from '../text/paths.ts';
 import { knobValue, unitOf } from './insert-poolers.ts';
 import { type EditState, generatedPools } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
@@ -29,11 +30,11 @@ export function insertIntoEnvironments(state: EditState): void {
   }
 }
 
-/** The template beside the compose file: the one with most variables of this stack. */
+/** The template of the file that compose itself interpolates from; an `env_file` of services says nothing to it. */
 function templateOf(server: Server, state: EditState): Source | null {
   const candidates = [...state.sources.values()].filter(
     source =>
-      dirOf(source.path) === server.stack &&
+      isTemplateFor(source.path, joinPath(server.stack, '.env')) &&
       state.extractions.get(source.path)?.facts.defines.length &&
       !state.refused.has(source.path),
   );
@@ -51,12 +52,11 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
   const add = (name: string, value: string, comment: string) => {
     if (!known.has(name)) lines.push(`# ${comment}`, `${name}=${value}`);
   };
-  add('PGBOUNCER_HOST', pool.host, 'Where applications connect inside the compose network; the DSNs above name it.');
-  add(
-    'PGBOUNCER_PORT',
-    String(pool.port),
-    'Port inside the compose network: the DSNs above and the port mapping name it too.',
-  );
+  const engines = describeEngines(state);
+  const hasUrl = state.pooled.some(site => site.file === template.path && site.form === 'url');
+  const above = hasUrl ? '; the DSNs above name it' : '';
+  add('PGBOUNCER_HOST', pool.host, `Where applications connect inside the compose network${above}.`);
+  add('PGBOUNCER_PORT', String(pool.port), `Port inside the compose network${above}.`);
   if (pool.published)
     add(
       HOST_PORT_VARIABLE,
@@ -68,9 +68,20 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
   if (lines.length === 0) return '';
   const head = [
     '# --- PgBouncer ---',
-    `# Pooled DSNs serve web requests, workers and scripts. Use *${config.direct.suffix} for migrations, dumps, bulk loads and LISTEN.`,
-    '# PgBouncer multiplexes, so client pools (SQLAlchemy, Celery result backend) can stay small: every process opens',
-    '# its own pool, and pool_size + max_overflow of all processes together must stay below PGBOUNCER_MAX_CLIENT_CONN.',
+    `# Pooled connections serve web requests, workers and scripts. Use *${config.direct.suffix} for migrations, dumps, bulk loads and LISTEN.`,
+    `# PgBouncer multiplexes, so client pools${engines} can stay small: every process opens`,
+    `# its own pool, and ${engines.includes('SQLAlchemy') ? 'pool_size + max_overflow of all processes' : 'those of all processes'} together must stay below PGBOUNCER_MAX_CLIENT_CONN.`,
   ];
   return [...head, ...lines, ''].join(template.newline);
+}
+
+const ENGINES = { sqlalchemy: 'SQLAlchemy', celery: 'Celery result backend' } as const;
+
+/** Those that the code has: ` (SQLAlchemy, Celery result backend)`. */
+function describeEngines({ extractions }: EditState): string {
+  const kinds = new Set([...extractions.values()].flatMap(({ facts }) => facts.engines.map(({ kind }) => kind)));
+  const names = Object.entries(ENGINES).flatMap(([kind, name]) =>
+    kinds.has(kind as keyof typeof ENGINES) ? [name] : [],
+  );
+  return names.length === 0 ? '' : ` (${names.join(', ')})`;
 }

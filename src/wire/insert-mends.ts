@@ -2,7 +2,7 @@
 
 import type { Mend, Site } from '../model/index.ts';
 import type { Finding } from '../routes/index.ts';
-import { lineStarts, positionAt } from '../text/lines.ts';
+import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import { type EditState, leadsTo } from './state.ts';
 import type { Pool } from './target.ts';
 /** What a mend is called among the units of a plan. */
@@ -72,8 +72,25 @@ export function insertMends(state: EditState): void {
     if (state.only && !state.only.has(unit)) continue;
     // These are settled with the place that they belong to.
     if (connectQuery !== undefined || finding.need === 'startup-parameter') continue;
+    // Nor is a connection string touched that leads to no pooler.
+    if (isElsewhere(finding, edits, state)) continue;
     for (const { span, text } of edits) state.edits.push({ file: finding.file, span, text, unit, safety: 'unsafe' });
   }
+}
+
+/** A host stands in the edited string, or beside it in one line, and none there leads to a pooler. */
+function isElsewhere({ file, line }: Finding, edits: Mend['edits'], { sites, sources }: EditState): boolean {
+  const text = sources.get(file)?.text ?? '';
+  const around = sites.filter(
+    site =>
+      site.file === file &&
+      site.host !== null &&
+      (lineAt(text, site.span.start) === line ||
+        edits.some(({ span }) => site.extent && span.start >= site.extent.start && span.end <= site.extent.end)),
+  );
+  return (
+    around.length > 0 && around.every(({ action, resolution }) => action !== 'pooled' && resolution.kind !== 'pooler')
+  );
 }
 
 /** The pooler of the place, where it can run the query: that holds for all of its clients, so all have to ask for the same. */

@@ -5,10 +5,13 @@ import { insertDependency } from '../../codemods/compose-depends.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { insertService } from '../../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../../pgbouncer/index.ts';
-import type { Server } from '../model/index.ts';
+import { describeCommand } from '../config/rules.ts';
+import type { Server, Site } from '../model/index.ts';
 import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
+import { directRun } from './direct-run.ts';
+import { hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
@@ -91,6 +94,7 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
       buildContext: relativePath(directory, config.assets.directory),
       upstreamPort: server.port,
       others,
+      documents: hasReadme(state) ? 'the PgBouncer section of the README' : config.assets.runbook,
       routes: routesOf(pool, state),
       profiles: commonProfiles(file, consumersOf(pool, file, state)),
       settings,
@@ -236,7 +240,8 @@ function createAssets(state: EditState): void {
     },
     users: names([...pool.servers.map(one => one.user), ...own.map(site => site.user)]),
     databases: names([...pool.servers.map(one => one.database), ...own.map(site => site.database)]),
-    appService: consumers[0] ?? null,
+    directRun: directRun(pool, state) ?? (consumers[0] === undefined ? null : { service: consumers[0], command: '' }),
+    migrations: migrationsOf(own),
     appVariables: [
       ...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? '')),
     ],
@@ -251,3 +256,9 @@ function createAssets(state: EditState): void {
     else state.created.push(asset);
   }
 }
+
+/** What goes direct beside the pooled values, in the repository's own words. */
+const migrationsOf = (own: readonly Site[]): string[] =>
+  [
+    ...new Set(own.flatMap(({ apart }) => apart.map(({ process }) => describeCommand(process.words)).filter(Boolean))),
+  ].slice(0, 3);

@@ -1,0 +1,55 @@
+/** How a command of this repository is run past the pooler: for the README, the runbook and comments. */
+import { describeCommand } from '../config/rules.ts';
+import type { Process, Site } from '../model/index.ts';
+import { type EditState, leadsTo } from './state.ts';
+import type { Pool } from './target.ts';
+
+export interface DirectRun {
+  service: string;
+  /** For a shell in the container, `$` as it stands there. */
+  command: string;
+}
+
+/** Null where no service is seen to get a pooled variable. */
+export function directRun(pool: Pool, state: EditState): DirectRun | null {
+  const own = state.pooled.filter(
+    site => site.role === 'environment' && (site.form === 'url' || site.form === 'host') && leadsTo(pool, site, state),
+  );
+  const { suffix } = state.config.direct;
+  const assignment = ({ key }: Site) => `${key}="$${key}${suffix}"`;
+  for (const site of own) {
+    for (const { process } of site.apart) {
+      const command = describeCommand(process.words);
+      if (process.service !== null && command !== '')
+        return { service: process.service, command: `${assignment(site)} ${command}` };
+    }
+  }
+  const at = own.toSorted((a, b) => Number(b.form === 'url') - Number(a.form === 'url'));
+  for (const site of at) {
+    for (const [service, list] of servicesOf(site, state)) {
+      const option = site.form === 'url' ? withOption(list, state) : null;
+      if (option) return { service, command: `${option} "$${site.key}${suffix}"` };
+    }
+  }
+  const [site] = at;
+  const [service] = site ? (servicesOf(site, state)[0] ?? []) : [];
+  return site && service !== undefined ? { service, command: `${assignment(site)} COMMAND` } : null;
+}
+
+const servicesOf = (site: Site, { processes }: EditState): [string, Process[]][] =>
+  [...new Set([site.service, ...site.uses.map(({ service }) => service)])]
+    .filter(name => name !== null)
+    .map(name => [name, [...processes.services].flatMap(([id, list]) => (id.endsWith(`\0${name}`) ? list : []))]);
+
+/** A program of the repository that takes the URL as an option. */
+function withOption(list: readonly Process[], { sources }: EditState): string | null {
+  for (const { path, text } of sources.values()) {
+    const option = /["'](--(?:db|database)-ur[li])["']/.exec(text)?.[1];
+    if (option === undefined) continue;
+    const names = [path, path.replace(/\.\w+$/, '').replace(/\//g, '.')];
+    const found = list.find(({ words }) => words.some(word => names.includes(word)));
+    const at = found?.words.findIndex(word => names.includes(word)) ?? -1;
+    if (found) return `${found.words.slice(0, at + 1).join(' ')} … ${option}`;
+  }
+  return null;
+}
