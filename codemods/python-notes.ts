@@ -65,6 +65,15 @@ export function noteEngine(
   });
 }
 
+/** A pool's size that comes from a variable, among the options of an engine. */
+export function notePoolSize(entry: SyntaxNode, value: SyntaxNode, { text, facts }: Reading): void {
+  if (!/celery|sqlalchemy|engine/i.test(text)) return;
+  const key = /["']([A-Z][A-Z0-9_]{2,})["']/.exec(text.slice(value.from, value.to))?.[1];
+  const start = lineStartOf(text, entry.from);
+  if (key === undefined || !/^[ \t]*$/.test(text.slice(start, entry.from))) return;
+  facts.poolSizes.push({ at: start, indent: indentAt(text, start), key });
+}
+
 /** `NAME = os.getenv(KEY, default)` as a statement of its own: a bypass can stand after it. */
 export function noteBypass(
   call: SyntaxNode,

@@ -25,7 +25,7 @@ import {
   readsMain,
   variableName,
 } from './python-nodes.ts';
-import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine } from './python-notes.ts';
+import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine, notePoolSize } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
@@ -184,6 +184,7 @@ function visitDictionary(node: SyntaxNode, state: State): void {
     const mapped = value ? literalOf(text, value) : null;
     state.done.add(key.from);
     const name = readString(text, key).text;
+    if (value && name === 'pool_size') notePoolSize(key, value, state);
     if (value && !mapped && isHostKey(name)) hostVariable = environmentKey(calleeName(text, value));
     if (!value || !mapped || state.done.has(value.from)) continue;
     if (!isHostKey(name) && !isPortKey(name) && !isString(value)) continue;

@@ -1,6 +1,6 @@
 /** `--interactive` at a pseudo-terminal, which script of util-linux gives. */
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { CLI, makeRepository, runCli } from './repository.ts';
@@ -26,7 +26,11 @@ if (!hasScript) {
 }
 
 /** Answers one question after the other, each when it is asked. */
-async function answer(root: string, answers: string[]): Promise<{ code: number | null; output: string }> {
+async function answer(
+  root: string,
+  answers: string[],
+  prompt = /\[y,n,a,d,q,\?\]\? /g,
+): Promise<{ code: number | null; output: string }> {
   const command = `'${process.execPath}' '${CLI}' -i -C '${root}'`;
   const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const left = [...answers];
@@ -34,7 +38,7 @@ async function answer(root: string, answers: string[]): Promise<{ code: number |
   let asked = 0;
   child.stdout.on('data', chunk => {
     output += chunk;
-    const questions = output.split('[y,n,a,d,q,?]? ').length - 1;
+    const questions = [...output.matchAll(prompt)].length;
     for (; asked < questions; asked++) child.stdin.write(`${left.shift() ?? 'q'}\n`);
   });
   const code = await new Promise<number | null>(done => child.on('close', done));
@@ -78,4 +82,42 @@ test('elsewhere it says what to do instead', () => {
   const root = makeRepository({ 'docker-compose.yml': COMPOSE });
   expect(runCli(['-i'], { cwd: root })).toMatchObject({ code: 2, stderr: expect.stringContaining('--dry-run') });
   expect(runCli(['-i', '--write'], { cwd: root }).code).toBe(2);
+});
+
+/** CI copies the file beside a server of its own. */
+const COPIED = `services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+  web:
+    build: .
+    env_file: .env
+`;
+
+describe.skipIf(!hasScript)('a question', () => {
+  const root = () =>
+    makeRepository({
+      'docker-compose.yml': COPIED,
+      'dev.env': 'DATABASE_URL=postgresql://u:p@db:5432/d\n',
+      '.github/workflows/ci.yml':
+        'jobs:\n  t:\n    runs-on: ubuntu-latest\n    services:\n      db: { image: "postgres:16" }\n    steps:\n      - run: cp dev.env .env\n      - run: npm test\n',
+    });
+
+  test('is shown with its line and its answers; the answer is recorded and edited', async () => {
+    const cwd = root();
+    const { code, output } = await answer(cwd, ['1', 'a'], /Which\? |\[y,n,a,d,q,\?\]\? /g);
+    expect(code).toBe(0);
+    expect(output).toContain('dev.env:1  DATABASE_URL=postgresql://u:****@db:5432/d');
+    expect(output).toContain('1  An application connects with it: pool it.');
+    expect(readFileSync(join(cwd, 'pool-migrate.yml'), 'utf8')).toMatch(/^answers:\n? *\{? ?[\w-]+: pooled/);
+    expect(readFileSync(join(cwd, 'dev.env'), 'utf8')).toContain('@pgbouncer:6432/d');
+    expect(JSON.parse(runCli(['-C', cwd, '--json']).stdout).summary.sites.review).toBe(0);
+  });
+
+  test('left open changes nothing', async () => {
+    const cwd = root();
+    const { output } = await answer(cwd, ['s'], /Which\? |\[y,n,a,d,q,\?\]\? /g);
+    expect(output).toContain('Nothing was written.');
+    expect(existsSync(join(cwd, 'pool-migrate.yml'))).toBe(false);
+  });
 });

@@ -1,10 +1,12 @@
-/** `--interactive`: each decision is shown with its reason and asked about, then what was chosen is applied. */
+/** `--interactive`: questions are answered first, then each decision is shown with its reason and asked about, and what was chosen is applied. */
 import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import { applyPlan } from '../apply/index.ts';
+import { recordAnswer } from '../config/record-answer.ts';
 import { UsageError } from '../model/errors.ts';
+import type { Question, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { startProgress, wantsColor } from '../render/index.ts';
+import { maskSecrets, startProgress, wantsColor } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { lineAt } from '../text/lines.ts';
@@ -32,8 +34,21 @@ export async function runInteractive(options: CliOptions): Promise<number> {
     throw new UsageError('--interactive needs a terminal; elsewhere review with --dry-run and apply with --write.');
   const stop = startProgress(values);
   const planOptions = { ...toPlanOptions(options), unsafe: true };
-  const plan = await planMigration(planOptions).finally(stop);
-  const chosen = await ask(listUnits(plan), wantsColor(values.color, process.stdout));
+  const color = wantsColor(values.color, process.stdout);
+  const first = await planMigration(planOptions).finally(stop);
+  // An answer can settle other questions, and make further edits.
+  const answers = values['no-config'] ? [] : await askQuestions(first, color);
+  if (answers === null) {
+    process.stderr.write('Nothing was written.\n');
+    return 0;
+  }
+  for (const lines of answers) {
+    const path = recordAnswer(values.cwd ?? '.', lines);
+    process.stderr.write(path === null ? `Put into the configuration: ${lines}\n` : `Recorded in ${path}: ${lines}\n`);
+  }
+  const plan =
+    answers.length > 0 ? await planMigration({ ...planOptions, ...toPlanOptions(options), unsafe: true }) : first;
+  const chosen = await ask(listUnits(plan), color);
   if (chosen === null) {
     process.stderr.write('Nothing was written.\n');
     return 0;
@@ -48,6 +63,52 @@ export async function runInteractive(options: CliOptions): Promise<number> {
   );
   for (const { file, reason } of result?.refused ?? []) process.stderr.write(`Refused: ${file}: ${reason}\n`);
   return (result?.refused.length ?? 0) > 0 ? 3 : 0;
+}
+
+/** The places of each question, with the line that it is about. */
+function listQuestions({ sites, texts }: Plan): { question: Question; reason: string; lines: string[] }[] {
+  const found = new Map<string, { question: Question; reason: string; lines: string[] }>();
+  const lineOf = ({ file, span }: Site) => {
+    const text = texts.get(file) ?? '';
+    const line = lineAt(text, span.start);
+    return `${file}:${line}  ${maskSecrets(text).split('\n')[line - 1]?.trim() ?? ''}`;
+  };
+  for (const site of sites) {
+    if (!site.question) continue;
+    const known = found.get(site.question.text) ?? { question: site.question, reason: site.reason, lines: [] };
+    found.set(site.question.text, known);
+    known.lines.push(lineOf(site));
+  }
+  return [...found.values()];
+}
+
+/** Lines for the configuration; null where the person stopped. */
+async function askQuestions(plan: Plan, color: boolean): Promise<string[] | null> {
+  const questions = listQuestions(plan);
+  if (questions.length === 0) return [];
+  const c = pc.createColors(color);
+  const answers: string[] = [];
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const stopped = new Promise<'q'>(done => terminal.once('close', () => done('q')));
+  try {
+    for (let i = 0; i < questions.length; ) {
+      const { question, reason, lines } = questions[i] as (typeof questions)[number];
+      process.stdout.write(
+        `\n${c.bold(escapeControls(question.text))}\n${escapeControls(reason)}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
+      );
+      const choices = question.answers.map(({ says }, at) => `${at + 1}  ${says}\n`);
+      process.stdout.write(`${choices.join('')}s  leave the question open\nq  stop here and write nothing\n`);
+      const asked = terminal.question(`(question ${i + 1}/${questions.length}) Which? `);
+      const answer = (await Promise.race([asked, stopped])).trim().toLowerCase();
+      if (answer === 'q') return null;
+      const chosen = question.answers[Number(answer) - 1];
+      if (chosen?.config) answers.push(chosen.config);
+      if (chosen || answer === 's') i++;
+    }
+    return answers;
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Decisions first, in the order of their places, then what mends a hazard. */

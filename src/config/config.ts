@@ -54,7 +54,7 @@ export const defaultConfig = (): Config => ({
 const NAMES = ['pool-migrate.yml', 'pool-migrate.yaml', 'pool-migrate.json', 'package.json'];
 
 /** The nearest configuration file, or null. The search ends at the directory that holds `.git`. */
-function findConfig(from: string): string | null {
+export function findConfig(from: string): string | null {
   for (let directory = resolve(from); ; directory = dirname(directory)) {
     for (const name of NAMES) {
       const path = join(directory, name);

@@ -127,10 +127,14 @@ export function combineUses(
 const pick = ({ action, rule, reason, safety }: Verdict): Outcome => ({ action, rule, reason, safety });
 
 /** A use that the pool's mode does not bear goes direct. */
-const sessionVerdict = ({ because, safety, needs, rule, reason }: RoutedUse): Verdict => ({
+const sessionVerdict = ({ because, process, safety, needs, rule, reason }: RoutedUse): Verdict => ({
   action: 'direct',
   rule: needs ? rule : 'code-with-session',
-  reason: needs ? reason : `The code that runs with it needs a session of its own: ${describeNeeds(because)}.`,
+  reason: needs
+    ? reason
+    : because.length > 0
+      ? `The code that runs with it needs a session of its own: ${describeNeeds(because)}.`
+      : `All of ${process.service ?? 'what runs with it'} goes direct, since its other connections need sessions.`,
   safety,
   needs: because[0]?.kind ?? null,
 });

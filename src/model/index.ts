@@ -208,6 +208,8 @@ export interface Facts {
   defines: string[];
   /** Places where an SQLAlchemy or Celery engine is built from a variable: the start of the statement. */
   engines: { at: number; indent: string; kind: 'sqlalchemy' | 'celery' }[];
+  /** `"pool_size": int(os.getenv("KEY", …))` among the options of an engine: the start of its line. */
+  poolSizes: { at: number; indent: string; key: string }[];
   /** Simple assignments `NAME = os.getenv(KEY, default)` that can take a bypass after them. */
   bypasses: { key: string; target: string; at: number; indent: string; site: number; fallback: Span }[];
   /** Words of the commands that each compose service runs, as far as the compose file says. */
@@ -229,6 +231,7 @@ export const noFacts = (): Facts => ({
   reads: [],
   defines: [],
   engines: [],
+  poolSizes: [],
   bypasses: [],
   services: new Map(),
   configs: [],

@@ -169,7 +169,7 @@ function describeVersion({ config, changes }: Plan): string[] {
 function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
   if (mode === 'write') {
-    if (plan.changes.length === 0) return 'Nothing to do.';
+    if (plan.changes.length === 0) return describeNothing(plan);
     const manifests = plan.changes.filter(({ kind, file }) => kind === 'create' && /\.ya?ml$/.test(file));
     return manifests.length > 0
       ? `Next: follow the first lines of ${manifests.map(({ file }) => file).join(', ')}, then apply the rest.`
@@ -183,5 +183,14 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   const reviews = plan.sites.some(site => site.action === 'review');
   return reviews
     ? 'Nothing to write. The places above are for you to decide; pool-migrate explain RULE tells more.'
-    : 'Nothing to do.';
+    : describeNothing(plan);
+}
+
+/** A server without a client that could be found is not a repository with nothing to do. */
+function describeNothing({ topology: { servers, poolers }, sites }: Plan): string {
+  const isClient = ({ action, rule }: Plan['sites'][number]) =>
+    action === 'direct' || rule === 'already-pooled' || action === 'pooled';
+  if (servers.length === 0 || poolers.length > 0 || sites.some(isClient)) return 'Nothing to do.';
+  const names = servers.map(({ service }) => service).join(', ');
+  return `Nothing was found that connects to ${names}. What does may be in another repository, or put its address together in a way that is not read here: look for where ${names} is named.`;
 }

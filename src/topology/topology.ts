@@ -122,6 +122,8 @@ function recognise(service: ComposeService, file: ComposeFile, input: TopologyIn
     return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base}` };
   }
   if (image !== '' && /mysql|mariadb|mongo|redis|rabbit|mssql|oracle|clickhouse|elastic/.test(image)) return null;
+  // A job with the server's image, which a variable names, and the folders of its dumps.
+  if (/\b(?:pg_dump(?:all)?|pg_basebackup|pg_restore|psql)\b/.test(service.command)) return null;
   const mounts = service.volumes.map(volume => volume.slice(volume.indexOf(':') + 1));
   if (holdsData(image, mounts)) {
     return { kind: 'postgres', port: serverPort(service), evidence: 'a data volume at /var/lib/postgresql' };

@@ -14,25 +14,30 @@ export function insertIntoCode(state: EditState): void {
 /** E.g.: `engine = create_engine(url)` → the same line with `# PgBouncer: …` above it. */
 function annotateEngines(path: string, state: EditState): void {
   const source = state.sources.get(path);
-  const engines = state.extractions.get(path)?.facts.engines ?? [];
-  if (!source || engines.length === 0 || TESTS.test(path) || state.refused.has(path)) return;
+  const { engines = [], poolSizes = [] } = state.extractions.get(path)?.facts ?? {};
+  if (!source || TESTS.test(path) || state.refused.has(path) || source.text.includes('# PgBouncer:')) return;
   const { suffix } = state.config.direct;
   const texts = {
     sqlalchemy: `# PgBouncer: pooled by default, direct through *${suffix}; client connections = processes x (pool_size + max_overflow).`,
     celery: `# PgBouncer: the result backend is pooled by default, direct through *${suffix}; keep its pool_size low, the pooler multiplexes.`,
   };
   // One line for a file: the next engine is no other story.
-  const [first] = engines;
-  for (const { at, indent, kind } of first ? [first] : []) {
-    if (source.text.includes('# PgBouncer:')) continue;
+  const notes = [
+    ...engines.slice(0, 1).map(({ at, indent, kind }) => ({ at, indent, text: texts[kind] })),
+    ...poolSizes.slice(0, 1).map(({ at, indent, key }) => ({
+      at,
+      indent,
+      text: `# PgBouncer: ${key} should stay low, the pooler multiplexes; client connections = processes x (pool_size + max_overflow).`,
+    })),
+  ];
+  for (const { at, indent, text } of notes)
     state.edits.push({
       file: path,
       span: { start: at, end: at },
-      text: `${indent}${texts[kind]}${source.newline}`,
+      text: `${indent}${text}${source.newline}`,
       unit: `annotate:${path}:${at}`,
       safety: 'safe',
     });
-  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { knobs } from '../../pgbouncer/index.ts';
 import type { Server, Source } from '../model/index.ts';
 import { isTemplateFor } from '../processes/index.ts';
+import { lineStartOf } from '../text/lines.ts';
 import { joinPath } from '../text/paths.ts';
 import { knobValue, unitOf } from './insert-poolers.ts';
 import { type EditState, generatedPools } from './state.ts';
@@ -15,6 +16,7 @@ export function insertIntoEnvironments(state: EditState): void {
     // What two poolers read from one file, they share.
     if (!template || done.has(template)) continue;
     done.add(template);
+    notePoolSizes(template, pool, state);
     const block = renderBlock(template, pool, state);
     if (block === '') continue;
     const { newline, text, path } = template;
@@ -24,6 +26,26 @@ export function insertIntoEnvironments(state: EditState): void {
       file: path,
       span: { start: end, end },
       text: lead + block,
+      unit: unitOf(pool),
+      safety: 'safe',
+    });
+  }
+}
+
+/** A comment above each variable that sets how many connections a process keeps. */
+function notePoolSizes({ path, text, newline }: Source, pool: Pool, state: EditState): void {
+  const { annotations } = state.config;
+  const keys = new Set(
+    annotations ? [...state.extractions.values()].flatMap(({ facts }) => facts.poolSizes.map(({ key }) => key)) : [],
+  );
+  for (const { key, commented, start } of readEnvLines(text)) {
+    const at = lineStartOf(text, start);
+    const before = text.slice(lineStartOf(text, Math.max(0, at - 1)), at);
+    if (commented || !keys.has(key) || before.includes('PgBouncer')) continue;
+    state.edits.push({
+      file: path,
+      span: { start: at, end: at },
+      text: `# Each process opens so many connections to PgBouncer, which multiplexes them: keep it low.${newline}`,
       unit: unitOf(pool),
       safety: 'safe',
     });
