@@ -64,7 +64,7 @@ await build({
   platform: 'node',
   target: 'node20',
   // Its grammar is a WebAssembly file beside its own code.
-  external: ['libpg-query'],
+  external: ['libpg-query', 'ts-morph'],
   // CommonJS packages inside an ES module need a `require` of their own.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",

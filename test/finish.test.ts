@@ -294,3 +294,13 @@ test('a lock is what it is wherever its file lies, and its own variable keeps it
   const own = await plan(files('DATABASE_URL_DIRECT'));
   expect(own.hazards).toEqual([]);
 });
+
+test('what is generated goes into the folder that is there, whatever its case', async () => {
+  const { changes } = await plan({
+    'docker-compose.yml': `${PG}  web:\n    image: acme/web\n    environment:\n      DATABASE_URL: ${URL}\n`,
+    'Docs/setup.md': '# Setup\n',
+    'Scripts/run.sh': '#!/bin/sh\n',
+  });
+  const created = changes.filter(({ kind }) => kind === 'create').map(({ file }) => file);
+  expect(created).toEqual(expect.arrayContaining(['Docs/pgbouncer.md', 'Scripts/pgbouncer_status.sh']));
+});

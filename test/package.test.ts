@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { copyFixture, makeDirectory, PROJECT } from './repository.ts';
+import { copyFixture, makeDirectory, makeRepository, PROJECT, smallCompose } from './repository.ts';
 
 test('the packed package installs into an empty folder, runs, and has its types', { timeout: 300_000 }, () => {
   const root = makeDirectory();
@@ -18,6 +18,19 @@ test('the packed package installs into an empty folder, runs, and has its types'
   const run = spawnSync('npx', ['--no-install', 'pool-migrate', '-C', fixture], { cwd: root, encoding: 'utf8' });
   expect(run.status).toBe(0);
   expect(run.stdout).toContain('+  pgbouncer:');
+
+  // The modules of a program are followed with the compiler's own parser, which is loaded only then.
+  const modules = makeRepository({
+    'docker-compose.yml': smallCompose('db', 'DATABASE_URL: postgres://app:pw@db:5432/app').replace(
+      'image: acme/app',
+      'build: .\n    command: node src/index.js',
+    ),
+    'src/index.js': "require('./lock');\n",
+    'src/lock.js': "require('pg').Client.prototype.query('SELECT pg_advisory_lock(1)');\n",
+  });
+  const traced = spawnSync('npx', ['--no-install', 'pool-migrate', '-C', modules], { cwd: root, encoding: 'utf8' });
+  expect(traced.status).toBe(0);
+  expect(traced.stdout).toContain('PGBOUNCER_POOL_MODE:-session');
 
   writeFileSync(
     join(root, 'use.ts'),

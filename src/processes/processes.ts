@@ -262,9 +262,12 @@ function imageNeeds(known: KnownImage, { words }: Process, service: ComposeServi
     ...(command ? command.needs : known.route === 'session' && asks === undefined ? known.needs : []),
     ...(isAsked ? (['migrate'] as const) : []),
   ];
-  return kinds
-    .filter(kind => kind !== 'plain' && kind !== 'prepared')
-    .map((kind): Need => ({ kind: kind as Need['kind'], what: known.name, place, reads: [] }));
+  const hard = kinds.filter(kind => kind !== 'plain' && kind !== 'prepared');
+  // Upstream says no more than that.
+  const isOnlySession = known.route === 'session' && hard.length === 0 && !known.commands && asks === undefined;
+  return (isOnlySession ? ['session-state' as const] : hard).map(
+    (kind): Need => ({ kind: kind as Need['kind'], what: known.name, place, reads: [] }),
+  );
 }
 
 /** `RUN_MIGRATIONS: "true"`: variables that tell an application to migrate when it starts. */

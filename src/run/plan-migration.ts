@@ -1,12 +1,13 @@
 /** The stages in order, from the directory to a plan that holds. Nothing is written. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { loadConfig, loadRules } from '../config/config.ts';
+import { type Config, loadConfig, loadRules } from '../config/config.ts';
 import type { Extracted } from '../extract/index.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Change, Source, World } from '../model/index.ts';
 import { type Plan, type PlanOptions, planOnce } from '../plan/index.ts';
 import type { Finding } from '../routes/index.ts';
+import { baseOf, dirOf, joinPath } from '../text/paths.ts';
 import { isManifest } from '../topology/index.ts';
 import { verifyPlan } from '../verify/index.ts';
 import { readWorld } from './read-world.ts';
@@ -15,9 +16,10 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const root = resolve(options.cwd ?? '.');
   if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
   const found = await loadConfig(root, options.config);
-  const config = options.overrides ? options.overrides(found) : found;
-  const rules = await loadRules(root, config);
-  const world = await readWorld(root, config, options.includeIgnoredEnv ?? false);
+  const wanted = options.overrides ? options.overrides(found) : found;
+  const rules = await loadRules(root, wanted);
+  const world = await readWorld(root, wanted, options.includeIgnoredEnv ?? false);
+  const config = withFolders(wanted, world.paths);
   const cache = new Map<string, Extracted>();
   const audits = new Map<string, Finding[]>();
   const once = (sources: World, refused: ReadonlySet<string>, isCheck = false) => {
@@ -28,6 +30,29 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const plan = await settle(world, once);
   const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
   return hasRunbook ? (await import('../size/fill-runbook.ts')).fillRunbook(plan) : plan;
+}
+
+/** `docs/pgbouncer.md` goes into `Docs/` where the repository calls it so. */
+function withFolders(config: Config, paths: readonly string[]): Config {
+  const folders = new Set(
+    paths.flatMap(path =>
+      path
+        .split('/')
+        .slice(0, -1)
+        .map((_, i, all) => all.slice(0, i + 1).join('/')),
+    ),
+  );
+  const inCase = (path: string): string => {
+    const folder = dirOf(path);
+    if (folder === '' || folders.has(folder)) return path;
+    const twin = [...folders].find(one => one.toLowerCase() === folder.toLowerCase());
+    return twin === undefined ? path : joinPath(twin, baseOf(path));
+  };
+  const { assets } = config;
+  return {
+    ...config,
+    assets: { ...assets, runbook: inCase(assets.runbook), statusScript: inCase(assets.statusScript) },
+  };
 }
 
 const isNewManifest = ({ kind, file, after }: Change): boolean =>

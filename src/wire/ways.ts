@@ -98,7 +98,8 @@ function settingWay(site: Site, process: Process, input: WayInput): Way | null {
   const at = known?.settings?.url?.indexOf(entry.key) ?? -1;
   const name = at === -1 ? undefined : (own?.url?.[at] ?? own?.url?.[0]);
   const covers = process.needs.every(({ kind }) => own?.needs.includes(kind));
-  if (name === undefined || !covers || process.needs.length === 0) return null;
+  // One that is the direct connection itself where another is given beside it has no other.
+  if (name === undefined || name === entry.key || !covers || process.needs.length === 0) return null;
   return entry.siblings.includes(name)
     ? { kind: 'apart' }
     : { kind: 'setting', file, service, entries: [[name, entry.key]] };
