@@ -16,7 +16,7 @@ import { combineUses, type Mode, type Outcome, type RoutedUse, routeFor, type Ve
 import { isSetApart } from './set-apart.ts';
 
 export function decide(input: DecideInput): Decisions {
-  const groups = groupSites(input.sites);
+  const groups = groupSites(input.sites, ({ file, site }) => imagePort(file, site, input));
   const endpoints = endpointsOf(input.sites, groups);
   const first = decideSites(input, groups, endpoints, new Map());
   const ports = input.config.pool.port === 'auto' ? portsWanted(first.sites, input) : new Map<Server, string>();
@@ -143,6 +143,12 @@ function toSite({ file, format, site }: FileSite, texts: ReadonlyMap<string, str
     portVariable: null,
   };
 }
+
+const imagePort = (file: string, { key, service }: RawSite, { topology, processes }: DecideInput): string | null => {
+  const compose = topology.composeFiles.find(({ path }) => path === file);
+  const image = compose?.services.find(({ name }) => name === service)?.image ?? null;
+  return key === null ? null : processes.imagePort(key, image);
+};
 
 /** Every process that uses the value, as far as can be seen. */
 function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {

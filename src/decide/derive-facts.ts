@@ -55,7 +55,8 @@ export function missingPort(site: Site, endpoint: Endpoint, input: DecideInput, 
   const isEntry = isHostVariable(site) && site.host?.kind === 'literal' && site.entry !== null;
   if (!isEntry || isUnread(site, input) || !lacksPort(site, endpoint, input, portOf)) return null;
   const image = site.service === null ? null : imageOf(site, input);
-  return input.processes.portVariable(site.key ?? '', site.format, image);
+  const name = input.processes.portVariable(site.key ?? '', site.format, image);
+  return name !== null && site.entry?.siblings.includes(name) ? null : name;
 }
 
 const imageOf = ({ file, service }: Site, { topology }: DecideInput): string | null =>

@@ -12,8 +12,11 @@ export interface FileSite {
 
 const OTHER_ENGINE = /^(?:mysql|mariadb|sqlsrv|mssql|sqlite|oracle)$/i;
 
-/** For each site the index of its group's first site. */
-export function groupSites(sites: readonly FileSite[]): number[] {
+/**
+ * For each site the index of its group's first site. `portKeyOf`: the variable that an image takes the port from, beside that of its
+ * host, whatever they are called.
+ */
+export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSite) => string | null): number[] {
   const parent = sites.map((_, i) => i);
   const find = (i: number): number => {
     let root = i;
@@ -42,6 +45,14 @@ export function groupSites(sites: readonly FileSite[]): number[] {
       for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
     for (const name of variablesOf(site))
       for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
+  });
+  sites.forEach((one, i) => {
+    const port = one.site.form === 'host' && one.site.entry !== null ? portKeyOf(one) : null;
+    if (port === null) return;
+    const at = sites.findIndex(
+      ({ file, site }) => file === one.file && site.key === port && site.entry?.block === one.site.entry?.block,
+    );
+    if (at !== -1) join(i, at);
   });
   joinLoneHosts(sites, find, join);
   return parent.map((_, i) => find(i));

@@ -51,6 +51,10 @@ export function knownImages(own: readonly KnownImage[] = []): ImageLookup {
   };
 }
 
+/** Variables from which images take the host. */
+export const hostSettings = (own: readonly KnownImage[] = []): ReadonlySet<string> =>
+  new Set([...own, ...ours].flatMap(({ settings }) => settings?.host ?? []));
+
 /** Settings that are there for a connection past a pooler, and for nothing else. */
 export function directSettings(own: readonly KnownImage[] = []): ReadonlySet<string> {
   const all = [...own, ...ours];

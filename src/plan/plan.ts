@@ -8,7 +8,7 @@ import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths } from '../discover/index.ts';
 import { type Extracted, environmentReads, extractSource } from '../extract/index.ts';
-import { directSettings, knownImages } from '../images/known.ts';
+import { directSettings, hostSettings, knownImages } from '../images/known.ts';
 import {
   type Action,
   type Change,
@@ -326,6 +326,7 @@ function scanContext(topology: Topology, config: Config): ScanContext {
       String(config.pool.port === 'auto' ? DEFAULT_PORT : config.pool.port),
       String(config.pool.publishedPort),
     ]),
+    hostKeys: hostSettings(config.images),
   };
 }
 

@@ -40,6 +40,8 @@ export interface Processes {
   isPortless(file: string, key: string, siblings: readonly string[], services: readonly string[]): boolean;
   /** The variable from which programs take the port that goes with a host, where nothing sets it; null: there is none. */
   portVariable(key: string, format: string, image: string | null): string | null;
+  /** The variable from which an image takes the port, beside that of the host `key`. */
+  imagePort(key: string, image: string | null): string | null;
   /** What programs that run pg_dump do with a variable. */
   dumpUses(key: string): Process[];
   /** Every command that a compose service runs, as one text each. */
@@ -481,7 +483,7 @@ function isNear(path: string, other: string): boolean {
 function readers(
   { topology, extractions, sources, images }: ProcessInput,
   environments: readonly [string, Extraction][],
-): Pick<Processes, 'isPortless' | 'portVariable' | 'dumpUses'> {
+): Pick<Processes, 'isPortless' | 'imagePort' | 'portVariable' | 'dumpUses'> {
   const isPortless = (file: string, key: string, siblings: readonly string[], names: readonly string[]) =>
     [...extractions].some(
       ([path, { facts }]) => isNear(path, file) && (facts.portless.includes(key) || facts.portless.includes('*')),
@@ -494,9 +496,15 @@ function readers(
     ...environments.flatMap(([, { facts }]) => facts.defines),
     ...listConfigs(extractions).map(([, , key]) => key),
   ]);
-  const portVariable = (key: string, format: string, image: string | null) => {
+  const imagePort = (key: string, image: string | null) => {
     const settings = images(image)?.settings;
-    if (settings?.host?.includes(key)) return settings.port?.[settings.host.indexOf(key)] ?? settings.port?.[0] ?? null;
+    return settings?.host?.includes(key)
+      ? (settings.port?.[settings.host.indexOf(key)] ?? settings.port?.[0] ?? null)
+      : null;
+  };
+  const portVariable = (key: string, format: string, image: string | null) => {
+    const own = imagePort(key, image);
+    if (own !== null) return own;
     const port = portKeyOf(key);
     // Compose passes on by name what it is told to, and nothing beside it.
     if (format === 'env' && passed.has(key)) return null;
@@ -513,5 +521,5 @@ function readers(
           { kind: 'dump', what: baseOf(path), place: { file: path, line: 1 }, reads: [key] },
         ]),
       );
-  return { isPortless, portVariable, dumpUses };
+  return { isPortless, imagePort, portVariable, dumpUses };
 }

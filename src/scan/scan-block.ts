@@ -22,7 +22,7 @@ export function scanBlock(
   const split: { setting: Setting; part: Part; isHost: boolean }[] = [];
   for (const setting of settings) {
     const scope = { ...setting.scope, key: setting.key };
-    const isHost = isHostKey(setting.key);
+    const isHost = isHostKey(setting.key) || (context.hostKeys?.has(setting.key) ?? false);
     if (isHost || isPortKey(setting.key)) {
       const part = classifyPart(setting.value, { start: 0, end: setting.value.text.length });
       if (part.kind !== 'hole' && setting.value.text !== '') {

@@ -11,6 +11,8 @@ export interface ScanContext {
   names: ReadonlySet<string>;
   /** Ports that lead to a server or a pooler, on the host or inside. */
   ports: ReadonlySet<string>;
+  /** Variables that hold a host though their names do not say so (`POSTGRES_SEEDS`): settings of known images. */
+  hostKeys?: ReadonlySet<string>;
 }
 
 export interface Scope {
