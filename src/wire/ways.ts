@@ -9,7 +9,7 @@ import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
 import type { Process, Site, Way } from '../model/index.ts';
 import { isTemplateFor, type Processes, type Shelf } from '../processes/index.ts';
-import { baseOf, dirOf, joinPath } from '../text/paths.ts';
+import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
 import { type Topology, withBase } from '../topology/index.ts';
 
 export interface WayInput {
@@ -186,16 +186,31 @@ function toolWay(site: Site, { words }: Process, input: WayInput): Way | null {
 function fileWay(
   site: Site,
   path: string,
-  { shelf, config, processes }: WayInput,
+  { shelf, config, processes, topology }: WayInput,
 ): Extract<Way, { kind: 'file' }> | null {
   const { key } = site;
   const text = shelf.text(path);
   if (key === null || text === null) return null;
   if ([...processes.loaded.values()].some(files => files?.has(path))) return null;
+  // The program of a service is not known: it may be built of this.
+  const isOfTool = TOOLS.some(([, pattern]) => pattern.test(path));
+  if (
+    !isOfTool &&
+    topology.composeFiles.some(file => file.services.some(one => isUnknownOf(file, one, path, processes)))
+  )
+    return null;
   if (path.endsWith('.prisma') && !isEverywhere(key, shelf)) return null;
   const edits = readDirectFirst(path, text, key, `${key}${config.direct.suffix}`);
   return edits === null ? null : { kind: 'file', file: path, edits };
 }
+
+const isUnknownOf = (
+  file: ComposeFile,
+  { name, build }: ComposeService,
+  path: string,
+  { loaded }: Processes,
+): boolean =>
+  build !== null && !loaded.get(`${file.path}\0${name}`) && isInside(joinPath(dirOf(file.path), build), path);
 
 /** Prisma refuses a variable that is not there: no job may run it with the shared one alone. */
 const isEverywhere = (key: string, shelf: Shelf): boolean =>
