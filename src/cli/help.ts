@@ -29,8 +29,8 @@ Mode
 Target
   --service NAME       the Postgres service, where several could be meant
   --pool-host NAME     name of the pooler (pgbouncer)
-  --pool-port PORT     its port inside the network (6432)
-  --pool-mode MODE     transaction, session or statement
+  --pool-port PORT     its port inside the network (auto: 6432)
+  --pool-mode MODE     auto, transaction, session or statement
   --pgbouncer-version V  version that the pooler will run
   --base alpine|debian   base of the generated image
   --keep-direct NAME   a variable that stays direct
