@@ -6,10 +6,7 @@ import type { PlanOptions } from '../plan/index.ts';
 import type { CliOptions } from './options.ts';
 /** Options of the command line, over those of the configuration file. */
 export function toPlanOptions({ values }: CliOptions): PlanOptions {
-  const port =
-    values['pool-port'] === undefined ? undefined : /^\d+$/.test(values['pool-port']) ? Number(values['pool-port']) : 0;
-  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65536))
-    throw new UsageError('--pool-port is a number from 1 to 65535.');
+  const port = readPort(values['pool-port']);
   if (values['pgbouncer-version'] !== undefined && !/^\d+\.\d+$/.test(values['pgbouncer-version'])) {
     throw new UsageError('--pgbouncer-version is a version such as 1.26.');
   }
@@ -18,7 +15,9 @@ export function toPlanOptions({ values }: CliOptions): PlanOptions {
       throw new UsageError(`--${name} is ${allowed.join(', ')}.`);
     return values[name];
   };
-  const mode = oneOf('pool-mode', ['transaction', 'session', 'statement']) as Config['pool']['mode'] | undefined;
+  const mode = oneOf('pool-mode', ['auto', 'transaction', 'session', 'statement']) as
+    | Config['pool']['mode']
+    | undefined;
   const base = oneOf('base', ['alpine', 'debian']) as Config['pool']['base'] | undefined;
   if (values['pool-host'] !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(values['pool-host']))
     throw new UsageError('--pool-host is a host name.');
@@ -47,4 +46,11 @@ export function toPlanOptions({ values }: CliOptions): PlanOptions {
       exclude: [...config.exclude, ...(values.exclude ?? [])],
     }),
   };
+}
+
+function readPort(text: string | undefined): Config['pool']['port'] | undefined {
+  if (text === undefined || text === 'auto') return text;
+  const port = /^\d+$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65535) throw new UsageError('--pool-port is a number from 1 to 65535, or auto.');
+  return port;
 }
