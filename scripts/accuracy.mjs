@@ -13,15 +13,21 @@ const root = resolve(process.argv[2] ?? '.');
 const total = new Map();
 const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1);
 
-/** What the label asks for, against what was decided. `isBorne`: migrations have a value of their own, or a pool in session mode. */
-function judge(label, why, site, isBorne) {
+/**
+ * What the label asks for, against what was decided. `isBorne`: migrations have a value of their own, or a pool in session mode.
+ * The labels are older than session mode: what it bears though labelled direct, and what goes direct beside others because it needs
+ * sessions, is counted apart.
+ */
+function judge(label, why, site, isBorne, isSession) {
   const action = site ? (site.action === 'pooled' && site.safety === 'unsafe' ? 'unsafe' : site.action) : 'none';
   if (label === 'pooled') {
     if (action === 'pooled') return why.includes('[unsafe]') && !isBorne ? 'unsafe edit' : 'right';
     const isOpen = action === 'unsafe' || action === 'review';
+    if (action === 'direct' && site.rule === 'code-with-session') return 'direct, for its sessions';
     return isOpen ? (/\[unsafe\]|\[review-ok\]/.test(why) ? 'right' : 'left for review') : 'missed';
   }
   if (label === 'ambiguous') return action === 'pooled' ? 'pooled though ambiguous' : 'right';
+  if (action === 'pooled' && label === 'direct' && isSession) return 'in a session pool, for its sessions';
   return action === 'pooled' ? 'wrong edit' : action === 'unsafe' ? 'wrong with --unsafe' : 'right';
 }
 
@@ -31,6 +37,7 @@ for (const file of readdirSync(labels).sort()) {
   const plan = await planMigration({ cwd: join(root, name) });
   const { sites } = toReport(plan, '');
   const sessions = new Set(plan.pools.filter(({ mode }) => mode === 'session').map(({ server }) => server));
+  const isSession = site => site?.resolution?.server !== undefined && sessions.has(site.resolution.server);
   const decisions = new Map();
   for (const site of plan.sites) {
     const known = decisions.get(site.decision) ?? false;
@@ -43,7 +50,8 @@ for (const file of readdirSync(labels).sort()) {
     const here = sites.filter(site => site.file === path && site.line === Number(line) && !used.has(site));
     const site = here.find(candidate => candidate.text.includes(text) || text.includes(candidate.text)) ?? here[0];
     if (site) used.add(site);
-    const verdict = judge(label, why, site, decisions.get(site?.decision) ?? false);
+    const own = site && plan.sites.find(({ id }) => id === site.id);
+    const verdict = judge(label, why, site, decisions.get(site?.decision) ?? false, isSession(own));
     count(figures, verdict);
     count(total, verdict);
     if (verdict !== 'right')

@@ -573,3 +573,42 @@ test('the remedy is seen: a migration with a variable of its own frees the appli
   expect(after.decided('DB_DSN_DIRECT')).toEqual(['direct safe']);
   expect(after.pools).toMatchObject([{ mode: 'transaction', ready: ['api'] }]);
 });
+
+test('a default of code is nothing to a service that is given the variable', async () => {
+  const { decided } = await planned({
+    'docker-compose.yml': `${PG}  worker:
+    build: .
+    command: python worker.py
+    environment:
+      DATABASE_URL: ${URL}
+  migrate:
+    build: .
+    command: alembic upgrade head
+    environment:
+      DATABASE_URL: ${URL}
+`,
+    Dockerfile: python('CMD ["python","worker.py"]'),
+    'worker.py': `import os, psycopg\npsycopg.connect(os.getenv('DATABASE_URL', '${URL}'))\n`,
+  });
+  expect(decided('DATABASE_URL', 'docker-compose.yml').sort()).toEqual(['direct safe', 'pooled safe']);
+  expect(decided('DATABASE_URL', 'worker.py')).toEqual(['pooled safe']);
+});
+
+test('a gate that asks for no port has the pooler where it looks', async () => {
+  const { decided, pools } = await planned({
+    'docker-compose.yml': `${PG}  web:\n    build: web\n    environment:\n      POSTGRES_HOST: db\n      POSTGRES_PORT: 5432\n`,
+    'web/Dockerfile': 'FROM alpine\nCOPY wait-for-postgres.sh /\nENTRYPOINT ["/wait-for-postgres.sh"]\n',
+    'web/wait-for-postgres.sh': '#!/bin/sh\nuntil pg_isready -h $POSTGRES_HOST; do sleep 1; done\nexec ./web\n',
+    'web/.env': 'POSTGRES_HOST=db\n',
+  });
+  expect(decided('POSTGRES_HOST', 'docker-compose.yml')).toEqual(['pooled safe']);
+  expect(pools).toMatchObject([{ port: 5432 }]);
+});
+
+test('tags of Go structs are no endpoints', async () => {
+  const { sites } = await planned({
+    'docker-compose.yml': `${PG}  web:\n    image: acme/web\n    environment:\n      DATABASE_URL: ${URL}\n`,
+    'store.go': 'package main\n\ntype Row struct {\n\tID int `db:"campaign_id"`\n}\n',
+  });
+  expect(sites.map(({ file }) => file)).not.toContain('store.go');
+});

@@ -88,8 +88,10 @@ function portsWanted(sites: readonly Site[], input: DecideInput): Map<Server, st
     const place = `${site.key ?? site.text} (${site.file})`;
     if (site.rule === 'host-without-port') add(site, `${place} takes no port`);
     if (site.rule !== 'group-disagrees' && site.rule !== 'published-port-variable') continue;
-    const own = sites.filter(other => other.decision === site.decision && isOtherDefault(other));
-    if (own.length > 0) add(site, `${own[0]?.file} brings a port of its own`);
+    const own = sites.find(
+      other => other.decision === site.decision && (isOtherDefault(other) || (isGate(other) && other.port === null)),
+    );
+    if (own) add(site, `${own.file} ${isGate(own) ? 'asks for no port' : 'brings a port of its own'}`);
     const ports = sites.filter(other => other.decision === site.decision && other.rule === 'published-port-variable');
     if (ports.length > 0)
       for (const host of sites.filter(other => other.decision === site.decision && other.host !== null))
@@ -183,7 +185,20 @@ function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
   }
   if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
   if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
-  return uses;
+  return site.role === 'fallback' ? ofDefault(site, uses, input) : uses;
+}
+
+/** A default is nothing to a service that is given the variable; where all are, what the file itself does is left to be asked. */
+function ofDefault({ key, file }: Site, uses: readonly Process[], { sites, processes }: DecideInput): Process[] {
+  const gives = ({ file: path, site }: FileSite, service: string) =>
+    site.role === 'environment' &&
+    site.key === key &&
+    [...site.uses, ...(processes.received.get(`${path}\0${key}`) ?? [])].some(use => use.service === service);
+  const isGiven = ({ service }: Process) => service !== null && sites.some(site => gives(site, service));
+  const own = key === null ? [...uses] : uses.filter(use => !isGiven(use));
+  if (own.length > 0 || uses.length === 0) return own;
+  const needs = uses.flatMap(use => use.needs).filter(({ place }) => place.file === file);
+  return [{ ...reader(file), needs: [...new Set(needs)] }];
 }
 
 /** Of those that get a settings file, the ones whose code names the key; where no code does, those of which there is none. */
@@ -513,6 +528,13 @@ function nameSites(sites: Site[]): void {
 const isOtherDefault = ({ action, role, rule }: Site): boolean =>
   action === 'review' && role === 'fallback' && (rule === 'local-not-published' || rule === 'other-port');
 
+/** A gate waits for the pooler as well, where it finds it; a document that means nothing here follows nobody. */
+const isOnlooker = (site: Site, isSamePort: boolean): boolean =>
+  (isGate(site) && (isSamePort || site.port !== null)) ||
+  (site.action !== 'direct' && /^(?:docs|prose|comment)$/.test(site.role));
+
+const isGate = ({ action, rule }: Site): boolean => action === 'leave' && /^readiness-/.test(rule);
+
 /** CI brings servers of its own, and the server itself reads nothing of where it is: no default in code is changed for them. */
 const isOtherWorld = ({ action, rule }: Site, pooled: readonly Site[]): boolean =>
   action === 'leave' &&
@@ -577,15 +599,16 @@ function settleGroups(
       rule === 'published-port-variable' &&
       pooled.every(({ resolution }) => resolution.kind !== 'server' || keepsPort(resolution.server)) &&
       pooled.every(({ resolution }) => resolution.kind !== 'published');
+    const isSamePort = pooled.every(({ resolution }) => resolution.kind === 'server' && keepsPort(resolution.server));
     const isBystander = (site: Site) =>
       site.rule === 'no-literal' ||
       site.rule === 'machine-port' ||
       isOtherWorld(site, pooled) ||
-      (isOtherDefault(site) &&
-        pooled.every(({ resolution }) => resolution.kind === 'server' && keepsPort(resolution.server))) ||
+      (isOtherDefault(site) && isSamePort) ||
       isSplit(site) ||
       isKept(site) ||
       readsBoth(site, group) ||
+      isOnlooker(site, isSamePort) ||
       isElsewhere(site, group, pooled);
     const all = group.filter(site => site.action !== 'pooled' && !isBystander(site));
     const [against] = all;

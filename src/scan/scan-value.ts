@@ -162,7 +162,7 @@ export function scanHostPort(
   const port = classifyPart(mapped, pair.port);
   if (host.value === null || (port.value !== null && !/^\d{4,5}$/.test(port.value))) return null;
   // `docker compose cp db:/dump .`
-  if (/^["']?[./~]/.test(mapped.text.slice(pair.port.start, pair.port.end))) return null;
+  if (/^["'`]?[A-Za-z./~]/.test(mapped.text.slice(pair.port.start, pair.port.end))) return null;
   const local = isLocalName(host.value) && context.ports.has(port.value ?? '');
   if (!local && !context.names.has(host.value.toLowerCase())) return null;
   const whole = toSource(mapped, start, end);
