@@ -121,7 +121,10 @@ describe.skipIf(found === null)('the crawler stack', () => {
 
   test('documented runs work as they are written', async () => {
     const documented = readFileSync(join(project.root, 'docs/pgbouncer.md'), 'utf8');
-    const line = /^docker compose run --rm test_app sh -c 'cmd (--db-url "\$\w+_DIRECT")'$/m.exec(documented);
+    const line =
+      /^docker compose run --rm test_app sh -c 'python -m crawler\.ingest … (--db-url "\$\w+_DIRECT")'$/m.exec(
+        documented,
+      );
     const run = `docker compose run --rm test_app sh -c '${INGEST.join(' ')} direct ${line?.[1]}'`;
     expect(await project.must(['sh', '-c', run])).toContain('direct: 2 articles stored, 0 new');
     const inside = /## Looking inside\n\n```sh\n([^`]+)```/.exec(documented)?.[1] ?? '';
