@@ -612,3 +612,19 @@ test('tags of Go structs are no endpoints', async () => {
   });
   expect(sites.map(({ file }) => file)).not.toContain('store.go');
 });
+
+test('a documented direct run takes host and port together, with the command of this repository', async () => {
+  const { written } = await planned({
+    'docker-compose.yml': `${PG}  web:
+    build: .
+    environment:
+      DB_HOST: db
+      DB_PORT: 5432
+    command: sh -c "bundle exec rails db:migrate && bundle exec puma"
+`,
+    'README.md': '# Shop\n\nPostgres holds the orders.\n',
+  });
+  expect(written('README.md')).toContain(
+    `docker compose run --rm web sh -c 'DB_HOST="$DB_HOST_DIRECT" DB_PORT="$DB_PORT_DIRECT" bundle exec rails db:migrate'`,
+  );
+});

@@ -43,14 +43,14 @@ export async function runInteractive(options: CliOptions): Promise<number> {
     return 0;
   }
   for (const lines of answers) {
-    const path = recordAnswer(values.cwd ?? '.', lines);
+    const path = recordAnswer(values.cwd ?? '.', values.config, lines);
     process.stderr.write(path === null ? `Put into the configuration: ${lines}\n` : `Recorded in ${path}: ${lines}\n`);
   }
-  const plan =
-    answers.length > 0 ? await planMigration({ ...planOptions, ...toPlanOptions(options), unsafe: true }) : first;
+  const plan = answers.length > 0 ? await planMigration(planOptions) : first;
   const chosen = await ask(listUnits(plan), color);
+  const nothing = answers.length > 0 ? 'Nothing else was written.\n' : 'Nothing was written.\n';
   if (chosen === null) {
-    process.stderr.write('Nothing was written.\n');
+    process.stderr.write(nothing);
     return 0;
   }
   const result = chosen.size > 0 ? await planMigration({ ...planOptions, only: chosen }) : null;
@@ -59,7 +59,7 @@ export async function runInteractive(options: CliOptions): Promise<number> {
   process.stderr.write(
     applied
       ? `Wrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`
-      : 'Nothing was written.\n',
+      : nothing,
   );
   for (const { file, reason } of result?.refused ?? []) process.stderr.write(`Refused: ${file}: ${reason}\n`);
   return (result?.refused.length ?? 0) > 0 ? 3 : 0;
@@ -87,10 +87,8 @@ async function askQuestions(plan: Plan, color: boolean): Promise<string[] | null
   const questions = listQuestions(plan);
   if (questions.length === 0) return [];
   const c = pc.createColors(color);
-  const answers: string[] = [];
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const stopped = new Promise<'q'>(done => terminal.once('close', () => done('q')));
-  try {
+  return atTerminal(async prompt => {
+    const answers: string[] = [];
     for (let i = 0; i < questions.length; ) {
       const { question, reason, lines } = questions[i] as (typeof questions)[number];
       process.stdout.write(
@@ -98,14 +96,22 @@ async function askQuestions(plan: Plan, color: boolean): Promise<string[] | null
       );
       const choices = question.answers.map(({ says }, at) => `${at + 1}  ${says}\n`);
       process.stdout.write(`${choices.join('')}s  leave the question open\nq  stop here and write nothing\n`);
-      const asked = terminal.question(`(question ${i + 1}/${questions.length}) Which? `);
-      const answer = (await Promise.race([asked, stopped])).trim().toLowerCase();
+      const answer = await prompt(`(question ${i + 1}/${questions.length}) Which? `);
       if (answer === 'q') return null;
       const chosen = question.answers[Number(answer) - 1];
       if (chosen?.config) answers.push(chosen.config);
       if (chosen || answer === 's') i++;
     }
     return answers;
+  });
+}
+
+/** `prompt` gives what was typed; `q` where the input ended. */
+async function atTerminal<T>(ask: (prompt: (text: string) => Promise<string>) => Promise<T>): Promise<T> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const stopped = new Promise<'q'>(done => terminal.once('close', () => done('q')));
+  try {
+    return await ask(async text => (await Promise.race([terminal.question(text), stopped])).trim().toLowerCase());
   } finally {
     terminal.close();
   }
@@ -135,17 +141,14 @@ function listUnits(plan: Plan): Unit[] {
 /** The ids of the units to edit; null where the person stopped. */
 async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> | null> {
   const c = pc.createColors(color);
-  const chosen = new Set<string>();
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const stopped = new Promise<'q'>(done => terminal.once('close', () => done('q')));
-  try {
+  return atTerminal(async prompt => {
+    const chosen = new Set<string>();
     for (let i = 0; i < units.length; ) {
       const { id, title, lines } = units[i] as Unit;
       process.stdout.write(
         `\n${c.bold(escapeControls(title))}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
       );
-      const question = terminal.question(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
-      const answer = (await Promise.race([question, stopped])).trim().toLowerCase();
+      const answer = await prompt(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
       if (answer === 'q') return null;
       if (answer === 'a') for (const unit of units.slice(i)) chosen.add(unit.id);
       if (answer === 'a' || answer === 'd') break;
@@ -154,7 +157,5 @@ async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> 
       else process.stdout.write(HELP);
     }
     return chosen;
-  } finally {
-    terminal.close();
-  }
+  });
 }

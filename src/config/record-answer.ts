@@ -5,19 +5,19 @@ import { type Document, isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
 import { findConfig } from './config.ts';
 
 /**
- * Merges lines such as `answers: { 1a2b3c: pooled }` or `services: [db]` into the configuration file of `root`, comments kept, and
- * writes `pool-migrate.yml` where there is none. The result: the file; null where it is no YAML of its own, and nothing was written.
+ * Merges lines such as `answers: { 1a2b3c: pooled }` or `services: [db]` into the configuration file, comments kept: `path`, or the one
+ * that holds for `root`, or a new `pool-migrate.yml` there. The result: the file; null where it is no YAML of its own, and nothing was written.
  */
-export function recordAnswer(root: string, lines: string): string | null {
-  const path = findConfig(root) ?? join(root, 'pool-migrate.yml');
-  if (!/\.ya?ml$/.test(path)) return null;
-  const document: Document = parseDocument(existsSync(path) ? readFileSync(path, 'utf8') : '');
+export function recordAnswer(root: string, path: string | undefined, lines: string): string | null {
+  const file = path ?? findConfig(root) ?? join(root, 'pool-migrate.yml');
+  if (!/\.ya?ml$/.test(file)) return null;
+  const document: Document = parseDocument(existsSync(file) ? readFileSync(file, 'utf8') : '');
   const added = parseDocument(lines).contents;
   if (!isMap(added)) return null;
   if (!isMap(document.contents)) document.contents = document.createNode({});
   merge(document.contents as YAMLMap, added);
-  writeFileSync(path, document.toString());
-  return path;
+  writeFileSync(file, document.toString());
+  return file;
 }
 
 /** Maps are merged, lists get what they lack, anything else is replaced. */

@@ -59,7 +59,8 @@ export function missingPort(site: Site, endpoint: Endpoint, input: DecideInput, 
   return name !== null && site.entry?.siblings.includes(name) ? null : name;
 }
 
-const imageOf = ({ file, service }: Site, { topology }: DecideInput): string | null =>
+/** The image that compose names for the site's service. */
+export const imageOf = ({ file, service }: Pick<Site, 'file' | 'service'>, { topology }: DecideInput): string | null =>
   topology.composeFiles.find(({ path }) => path === file)?.services.find(({ name }) => name === service)?.image ?? null;
 
 const isHostVariable = ({ role, form }: Site): boolean => role === 'environment' && form === 'host';

@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths } from '../discover/index.ts';
-import { type Extracted, environmentReads, extractSource } from '../extract/index.ts';
+import { type Extracted, extractSource } from '../extract/index.ts';
 import { directSettings, hostSettings, knownImages } from '../images/known.ts';
 import {
   type Action,
@@ -23,18 +23,11 @@ import {
   type World,
 } from '../model/index.ts';
 import { describeVariables, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
-import {
-  type AuditResult,
-  auditCode,
-  auditInput,
-  type Finding,
-  needsOf,
-  settleHazards,
-  type Weight,
-} from '../routes/index.ts';
+import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
 import { readTopology, type Topology } from '../topology/index.ts';
-import { dropOverlaps, type EditResult, goesApart, planEdits, splice, wayOf } from '../wire/index.ts';
+import { dropOverlaps, type EditResult, planEdits, splice, wayOf } from '../wire/index.ts';
+import { weightOf } from './weigh-findings.ts';
 
 export interface PlanOptions {
   /** Directory to migrate; default the current one. */
@@ -257,43 +250,6 @@ function filesOfJobs(world: World, extractions: ReadonlyMap<string, Extraction>)
     }
   }
   return found;
-}
-
-/** What a finding's own connection goes to, by the variables that its file reads and by the services that load it. */
-function weightOf(
-  sites: readonly Site[],
-  processes: Processes,
-  texts: ReadonlyMap<string, string>,
-  config: Config,
-): (finding: Finding) => Weight {
-  const variables = new Map<string, Site[]>();
-  for (const site of sites)
-    if (site.role === 'environment' && site.key !== null)
-      variables.set(site.key, [...(variables.get(site.key) ?? []), site]);
-  const isThrough = ({ action, resolution }: Site) => action === 'pooled' || resolution.kind === 'pooler';
-  return ({ file, need }) => {
-    const own = environmentReads(texts.get(file) ?? '').filter(name => variables.has(name));
-    const apart = own.filter(name => name.endsWith(config.direct.suffix));
-    if (apart.length > 0 && (need !== null || apart.length === own.length)) return 'own-variable';
-    const loaders = [...processes.loaded].flatMap(([id, files]) => (files?.has(file) ? [id] : []));
-    const read = own.flatMap(name => variables.get(name) ?? []);
-    if (read.length > 0 && read.every(({ action }) => action === 'direct')) return 'direct';
-    if (loaders.length === 0) return read.some(isThrough) ? 'pooled' : 'unknown';
-    // By the services that load it: those that get a value of their own go past the pool.
-    const gets = (site: Site, id: string) =>
-      site.uses.some(
-        ({ service }) =>
-          service !== null &&
-          (site.format === 'compose' ? `${site.file}\0${service}` === id : id.endsWith(`\0${service}`)),
-      ) ||
-      (processes.receivers.get(`${site.file}\0${site.key}`) ?? []).some(one => `${one.file}\0${one.service}` === id);
-    const ways = loaders.flatMap(id =>
-      sites.filter(site => isThrough(site) && gets(site, id)).map(site => goesApart(site, id.split('\0')[1] ?? '')),
-    );
-    if (ways.length === 0)
-      return sites.some(site => site.action === 'direct' && loaders.some(id => gets(site, id))) ? 'direct' : 'unknown';
-    return ways.every(Boolean) ? 'direct' : 'pooled';
-  };
 }
 
 const followsOnly = ({ host, port, replacement, text, portSlot }: Site): boolean =>

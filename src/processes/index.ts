@@ -1,6 +1,10 @@
 /** What runs, and with which values. */
+
+export { homeOf } from './areas.ts';
+export { isToolFile, setupFile } from './migration-tools.ts';
 export { definesVariables } from './port-variables.ts';
-export { homeOf, type Processes, processOf, readProcesses } from './processes.ts';
+export { type Processes, processOf } from './process.ts';
+export { readProcesses } from './processes.ts';
 export { isTemplateFor, type Receiver } from './receivers.ts';
 export { makeShelf, type Shelf } from './shelf.ts';
 export { describeVariables } from './variables.ts';

@@ -16,10 +16,19 @@ export function directRun(pool: Pool, state: EditState): DirectRun | null {
     site => site.role === 'environment' && (site.form === 'url' || site.form === 'host') && leadsTo(pool, site, state),
   );
   const { suffix } = state.config.direct;
-  const assignment = ({ key }: Site) => `${key}="$${key}${suffix}"`;
+  // A host goes with its port.
+  const assignment = (site: Site) =>
+    [
+      ...new Set(
+        state.pooled.filter(other => belongsTo(other, site)).flatMap(({ key, portVariable }) => [key, portVariable]),
+      ),
+    ]
+      .filter(key => key !== null)
+      .map(key => `${key}="$${key}${suffix}"`)
+      .join(' ');
   for (const site of own) {
     for (const { process } of site.apart) {
-      const command = describeCommand(process.words);
+      const command = writtenCommand(process, state);
       if (process.service !== null && command !== '')
         return { service: process.service, command: `${assignment(site)} ${command}` };
     }
@@ -35,6 +44,20 @@ export function directRun(pool: Pool, state: EditState): DirectRun | null {
   const [service] = site ? (servicesOf(site, state)[0] ?? []) : [];
   return site && service !== undefined ? { service, command: `${assignment(site)} COMMAND` } : null;
 }
+
+/** As it stands in its file, wrappers included, where that is plain. */
+export function writtenCommand({ step, words }: Process, { sources }: EditState): string {
+  const written = step ? (sources.get(step.file)?.text ?? '').slice(step.at, step.end) : '';
+  return /^[\w./:-]+(?: [\w./:-]+)*$/.test(written) ? written : describeCommand(words);
+}
+
+const belongsTo = (other: Site, site: Site): boolean =>
+  other === site ||
+  (site.form === 'host' &&
+    other.decision === site.decision &&
+    other.file === site.file &&
+    other.entry?.block === site.entry?.block &&
+    other.replacement !== other.text);
 
 const servicesOf = (site: Site, { processes }: EditState): [string, Process[]][] =>
   [...new Set([site.service, ...site.uses.map(({ service }) => service)])]

@@ -5,12 +5,11 @@ import { insertDependency } from '../../codemods/compose-depends.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { insertService } from '../../codemods/compose-service.ts';
 import { generateAssets, knobs } from '../../pgbouncer/index.ts';
-import { describeCommand } from '../config/rules.ts';
 import type { Server, Site } from '../model/index.ts';
 import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
-import { directRun } from './direct-run.ts';
+import { directRun, writtenCommand } from './direct-run.ts';
 import { hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
@@ -241,7 +240,7 @@ function createAssets(state: EditState): void {
     users: names([...pool.servers.map(one => one.user), ...own.map(site => site.user)]),
     databases: names([...pool.servers.map(one => one.database), ...own.map(site => site.database)]),
     directRun: directRun(pool, state) ?? (consumers[0] === undefined ? null : { service: consumers[0], command: '' }),
-    migrations: migrationsOf(own),
+    migrations: migrationsOf(own, state),
     appVariables: [
       ...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? '')),
     ],
@@ -258,7 +257,7 @@ function createAssets(state: EditState): void {
 }
 
 /** What goes direct beside the pooled values, in the repository's own words. */
-const migrationsOf = (own: readonly Site[]): string[] =>
+const migrationsOf = (own: readonly Site[], state: EditState): string[] =>
   [
-    ...new Set(own.flatMap(({ apart }) => apart.map(({ process }) => describeCommand(process.words)).filter(Boolean))),
+    ...new Set(own.flatMap(({ apart }) => apart.map(({ process }) => writtenCommand(process, state)).filter(Boolean))),
   ].slice(0, 3);

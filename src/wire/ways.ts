@@ -8,8 +8,8 @@ import type { Config } from '../config/config.ts';
 import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
 import type { Process, Site, Way } from '../model/index.ts';
-import { isTemplateFor, type Processes, type Shelf } from '../processes/index.ts';
-import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
+import { isTemplateFor, isToolFile, type Processes, type Shelf, setupFile } from '../processes/index.ts';
+import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { type Topology, withBase } from '../topology/index.ts';
 
 export interface WayInput {
@@ -60,7 +60,7 @@ function isApart({ key }: Site, { words, assigns }: Process, { config, shelf }: 
   const names = directNames(key ?? '', config.direct.suffix);
   const mentions = (text: string) => names.some(name => text.includes(name));
   if (words.some(mentions) || assigns.some(({ name, raw }) => name === key && mentions(raw))) return true;
-  const tool = toolFile(words, shelf);
+  const tool = setupFile(words, shelf);
   if (tool === null) return false;
   const text = shelf.text(tool) ?? '';
   return mentions(text) || (tool.endsWith('.prisma') && /\bdirectUrl\b/.test(text));
@@ -156,29 +156,14 @@ function stepWay(site: Site, process: Process, input: WayInput): Way | null {
   // On the machine itself a package's script reads an env file that no shell has seen.
   if (process.kind === 'hand' && step.syntax === 'json') return null;
   if (process.kind === 'hand' && site.format !== 'env' && !isAssigned(site)) return null;
-  const tool = toolFile(process.words, input.shelf);
+  const tool = setupFile(process.words, input.shelf);
   const setting = tool?.endsWith('.prisma') ? fileWay(site, tool, input) : null;
   return { kind: 'step', step, setting };
 }
 
-/** Configuration files of migration tools, by the program. */
-const TOOLS: readonly [program: RegExp, file: RegExp][] = [
-  [/^alembic$/, /(?:^|\/)(?:alembic|migrations)\/env\.py$/],
-  [/^prisma$/, /(?:^|\/)(?:prisma\.config\.\w+|schema\.prisma)$/],
-  [/^drizzle-kit$/, /(?:^|\/)drizzle\.config\.\w+$/],
-];
-
-function toolFile(words: readonly string[], shelf: Shelf): string | null {
-  const names = words.map(baseOf);
-  const [, pattern] = TOOLS.find(([program]) => names.slice(0, 4).some(name => program.test(name))) ?? [];
-  return pattern === undefined
-    ? null
-    : (shelf.paths.find(path => pattern.test(path) && !path.includes('node_modules/')) ?? null);
-}
-
 /** 4. The file with which a migration tool is set up. */
 function toolWay(site: Site, { words }: Process, input: WayInput): Way | null {
-  const tool = toolFile(words, input.shelf);
+  const tool = setupFile(words, input.shelf);
   return tool === null ? null : fileWay(site, tool, input);
 }
 
@@ -193,9 +178,8 @@ function fileWay(
   if (key === null || text === null) return null;
   if ([...processes.loaded.values()].some(files => files?.has(path))) return null;
   // The program of a service is not known: it may be built of this.
-  const isOfTool = TOOLS.some(([, pattern]) => pattern.test(path));
   if (
-    !isOfTool &&
+    !isToolFile(path) &&
     topology.composeFiles.some(file => file.services.some(one => isUnknownOf(file, one, path, processes)))
   )
     return null;

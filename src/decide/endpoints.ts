@@ -1,0 +1,36 @@
+/** Host and port of each site, wherever they stand. */
+import type { Endpoint } from '../topology/index.ts';
+import { type FileSite, indexDefinitions, indexLocals } from './group-sites.ts';
+
+/** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
+export function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
+  const definitions = indexDefinitions(sites);
+  const locals = indexLocals(sites);
+  const members = new Map<number, number[]>();
+  for (const [i, group] of groups.entries()) members.set(group, [...(members.get(group) ?? []), i]);
+  return sites.map(({ file, site }, i) => {
+    const group = members.get(groups[i] ?? i) ?? [];
+    const block = group.filter(
+      at => sites[at]?.file === file && sites[at]?.site.group === site.group && site.group !== null,
+    );
+    const find = (part: 'host' | 'port'): string | null => {
+      const own = site[part];
+      if (own?.value) return own.value;
+      const partner = own ? [] : block;
+      const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
+      const candidates = [
+        ...partner,
+        ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? definitions.get(name) ?? []),
+        // A connection string has a port of its own or none, whatever others of its group have.
+        ...(own || site.form === 'url' || site.form === 'keyword' ? [] : group),
+      ];
+      for (const at of candidates) {
+        const value = sites[at]?.site[part]?.value;
+        if (value) return value;
+      }
+      return null;
+    };
+    const port = site.port ?? block.map(at => sites[at]?.site.port).find(part => part) ?? null;
+    return { host: find('host'), port: find('port'), portVariable: port?.variables[0] ?? null };
+  });
+}

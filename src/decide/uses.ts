@@ -1,0 +1,141 @@
+/** Every process that uses a value, as far as can be seen. */
+import type { Process, RawSite, Site, Use } from '../model/index.ts';
+import { homeOf, processOf } from '../processes/index.ts';
+import { isInside } from '../text/paths.ts';
+import { hasWord } from '../text/words.ts';
+import { serviceNames } from './derive-facts.ts';
+import type { FileSite } from './group-sites.ts';
+import type { DecideInput } from './input.ts';
+
+/** Every process that uses the value, as far as can be seen. */
+export function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
+  const { file, format } = site;
+  const { processes, topology } = input;
+  const received = site.key === null ? undefined : processes.received.get(`${file}\0${site.key}`);
+  const servers = serviceNames(topology, file);
+  const followed =
+    format === 'compose' && site.role === 'environment'
+      ? followUses(raw.uses, file, input)
+      : raw.uses.map(use => writtenAs(use, file, processes.hand) ?? processOf(use, file, 'hand'));
+  const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
+  // A server or a pooler that shares an anchor with the application is no use of the value.
+  const uses = all
+    .filter(use => use.service === null || !servers.has(use.service) || raw.uses.length === 1)
+    // What is assigned anew for the command is another value, unless it is this one.
+    .filter(
+      use =>
+        !use.assigns.some(
+          ({ name, raw: value }) => name === site.key && !reads(value, name) && !value.includes(site.text),
+        ),
+    );
+  if (site.role === 'environment' && site.key !== null) {
+    const others = [
+      ...(uses.length === 0 ? byExpansion(site, input) : []),
+      ...processes.dumpUses(site.key),
+      ...byHand(site, input),
+      ...byTool(site, input),
+    ];
+    // Beside these there is at least an application's default.
+    if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
+  }
+  if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
+  if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
+  return site.role === 'fallback' ? ofDefault(site, uses, input) : uses;
+}
+
+/** A default is nothing to a service that is given the variable; where all are, what the file itself does is left to be asked. */
+function ofDefault({ key, file }: Site, uses: readonly Process[], { sites, processes }: DecideInput): Process[] {
+  const gives = ({ file: path, site }: FileSite, service: string) =>
+    site.role === 'environment' &&
+    site.key === key &&
+    [...site.uses, ...(processes.received.get(`${path}\0${key}`) ?? [])].some(use => use.service === service);
+  const isGiven = ({ service }: Process) => service !== null && sites.some(site => gives(site, service));
+  const own = key === null ? [...uses] : uses.filter(use => !isGiven(use));
+  if (own.length > 0 || uses.length === 0) return own;
+  const needs = uses.flatMap(use => use.needs).filter(({ place }) => place.file === file);
+  return [{ ...reader(file), needs: [...new Set(needs)] }];
+}
+
+/** Of those that get a settings file, the ones whose code names the key; where no code does, those of which there is none. */
+function readersOf(
+  { key, file }: Site,
+  all: readonly Process[],
+  { processes: { loaded }, texts }: DecideInput,
+): Process[] {
+  const names = (path: string) => key !== null && hasWord(texts.get(path) ?? '', key);
+  const codeOf = (process: Process) =>
+    [...loaded].flatMap(([id, files]) => (id.endsWith(`\0${process.service}`) ? [...(files ?? [])] : []));
+  const readers = all.filter(process => codeOf(process).some(names));
+  if (readers.length === 0) return all.filter(process => codeOf(process).length === 0);
+  return readers.map(process => ({
+    ...process,
+    needs: process.needs.filter(({ place }) => place.file === file || names(place.file)),
+  }));
+}
+
+/** The command as it was found with its place. */
+const writtenAs = ({ words }: Use, file: string, hand: DecideInput['processes']['hand']): Process | undefined =>
+  words.length === 0
+    ? undefined
+    : hand.find(({ process }) => process.place.file === file && process.words.join('\0') === words.join('\0'))?.process;
+
+const reads = (value: string, name: string): boolean => new RegExp(`\\$\\{?${name}\\b`).test(value);
+
+export const reader = (file: string): Process => processOf({ words: [], service: null, image: null }, file);
+
+/** Commands on the machine itself whose words expand the variable. */
+const byExpansion = (site: Site, { processes }: DecideInput): Process[] =>
+  processes.hand
+    .filter(
+      ({ folder, process }) => isBelow(site.file, folder) && process.words.some(word => reads(word, site.key ?? '')),
+    )
+    .map(({ process }) => process);
+
+/** What somebody runs on the machine itself gets the values of the env file there, where they lead to the published port. */
+function byHand(site: Site, { processes }: DecideInput): Process[] {
+  if (site.format !== 'env' || site.resolution.kind !== 'published') return [];
+  return processes.hand
+    .filter(({ folder }) => isBelow(site.file, folder))
+    .map(({ process }) => process)
+    .filter(({ assigns }) => !assigns.some(({ name, raw }) => name === site.key && !reads(raw, name)));
+}
+
+/** A migration tool that is set up here, though no command is seen to run it: it gets its own value where that is exact. */
+function byTool(site: Site, { processes, wayOf }: DecideInput): Process[] {
+  if (site.format !== 'env') return [];
+  return (
+    processes.tools
+      .filter(({ folder }) => isBelow(site.file, folder))
+      .map(({ process }) => process)
+      // Prisma's migrations fail behind transaction pooling, whoever runs them; others only should not.
+      .filter(process => process.words[0] === 'prisma' || wayOf(site, process, false) !== null)
+  );
+}
+
+const isBelow = (file: string, folder: string): boolean =>
+  homeOf(file) === folder || isInside(homeOf(file), `${folder}/`);
+
+/** `ConnectionStrings: { Db: … }` of a settings file is the default of the variable `ConnectionStrings__Db`. */
+function dotnetUses({ section, key, file }: Site, input: DecideInput): Process[] | null {
+  const name = [...section, key].join('__').replace(/:/g, '__').toLowerCase();
+  const twins = input.sites.filter(({ format, site }) => format === 'compose' && site.key?.toLowerCase() === name);
+  const { loaded } = input.processes;
+  const all = twins.flatMap(twin => twin.site.uses.map(use => ({ file: twin.file, use })));
+  // Of several projects with such a setting, the one that the file belongs to.
+  const near = all.filter(({ file: path, use }) => loaded.get(`${path}\0${use.service}`)?.has(file));
+  const chosen = near.length > 0 ? near : all;
+  return all.length === 0 ? null : chosen.flatMap(({ file: path, use }) => followUses([use], path, input));
+}
+
+const isSetting = (role: Site['role']): boolean =>
+  role === 'setting' || role === 'fallback' || role === 'argument' || role === 'environment';
+
+/** The processes of the services that have the value. */
+function followUses(uses: readonly Use[], file: string, { processes: { services } }: DecideInput): Process[] {
+  const names = [...new Set(uses.map(use => use.service))];
+  return names.flatMap(
+    name =>
+      services.get(`${file}\0${name}`) ??
+      uses.filter(use => use.service === name).map(use => processOf(use, file, 'start')),
+  );
+}

@@ -1,0 +1,103 @@
+/** What a service needs because of its image, and of variables that ask for migrations. */
+import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { readEnvLines } from '../../codemods/dotenv-lines.ts';
+import { isEnvironmentFile } from '../../codemods/paths.ts';
+import type { ImageLookup, KnownImage } from '../images/known.ts';
+import { imageName, isServerImage } from '../images/names.ts';
+import type { Need, Place, Process } from '../model/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { dirOf } from '../text/paths.ts';
+import { resolveText } from '../topology/index.ts';
+import { type ProcessInput, processOf } from './process.ts';
+import type { Receiver } from './receivers.ts';
+
+/** The image may be named by a variable of the project's env file. */
+export function withValues(service: ComposeService, file: ComposeFile, { sources }: ProcessInput): ComposeService {
+  if (!service.image?.includes('$')) return service;
+  const values = new Map<string, string>();
+  for (const { path, text } of sources.values()) {
+    if (dirOf(path) !== dirOf(file.path) || !isEnvironmentFile(path)) continue;
+    for (const { key, value, commented } of readEnvLines(text))
+      if (!commented && !values.has(key)) values.set(key, value.text);
+  }
+  return { ...service, image: resolveText(service.image, values) ?? service.image };
+}
+
+/** Without a program in its image, a service of a known image does what is known of that. */
+export function withImage(own: Process[], service: ComposeService, file: ComposeFile, images: ImageLookup): Process[] {
+  const known = service.build === null ? images(service.image) : null;
+  const place = { file: file.path, line: service.line };
+  const image = imageName(service.image) || null;
+  const base =
+    own.length > 0 ? own : [{ ...processOf({ words: [], service: service.name, image }, file.path, 'start'), place }];
+  if (!known) return base;
+  const main = base.findLast(({ kind }) => kind === 'start');
+  return base.map(process => ({
+    ...process,
+    image,
+    needs: process === main ? [...process.needs, ...imageNeeds(known, process, service, place)] : process.needs,
+    imageRoute:
+      !isServerImage(image ?? '') && (known.route === 'direct' || known.route === 'leave') ? known.route : null,
+  }));
+}
+
+/** Where upstream says that all of it goes through transaction pooling, nothing is needed. */
+function imageNeeds(known: KnownImage, { words }: Process, service: ComposeService, place: Place): Need[] {
+  const text = words.join(' ');
+  const command = known.commands?.find(one => one.words.some(phrase => ` ${text} `.includes(` ${phrase} `)));
+  // What a variable asks for is told by the variable.
+  const asks = known.startsMigrating;
+  const isAsked =
+    asks !== undefined &&
+    !ASKS_TO_MIGRATE.test(asks) &&
+    service.environment.some(({ key, value }) => key === asks && /^(?:true|1|yes|on)$/i.test(value ?? ''));
+  const kinds = [
+    ...(command ? command.needs : known.route === 'session' && asks === undefined ? known.needs : []),
+    ...(isAsked ? (['migrate'] as const) : []),
+  ];
+  const hard = kinds.filter(kind => kind !== 'plain' && kind !== 'prepared');
+  // Upstream says no more than that.
+  const isOnlySession = known.route === 'session' && hard.length === 0 && !known.commands && asks === undefined;
+  return (isOnlySession ? ['session-state' as const] : hard).map(
+    (kind): Need => ({ kind: kind as Need['kind'], what: known.name, place, reads: [] }),
+  );
+}
+
+/** `RUN_MIGRATIONS: "true"`: variables that tell an application to migrate when it starts. */
+const ASKS_TO_MIGRATE = /(?:^|_)(?:AUTO_?)?MIGRAT(?:E|ION|IONS)(?:$|_)|^_AIRFLOW_DB_UPGRADE$/i;
+
+export const flags = ({ environment, line }: ComposeService, file: ComposeFile): Need[] =>
+  environment
+    .filter(({ key, value }) => /^(?:true|1|yes|on)$/i.test(value ?? '') && ASKS_TO_MIGRATE.test(key))
+    .map(({ key }): Need => ({ kind: 'migrate', what: key, place: { file: file.path, line }, reads: [] }));
+
+/** The same in an env file that the service gets. */
+export function askedByFile(
+  path: string,
+  key: string,
+  { sources }: ProcessInput,
+  receivers: ReadonlyMap<string, Receiver[]>,
+  services: Map<string, Process[]>,
+): void {
+  if (!ASKS_TO_MIGRATE.test(key)) return;
+  const text = sources.get(path)?.text ?? '';
+  const line = readEnvLines(text).find(one => one.key === key && !one.commented);
+  if (!line || !/^(?:true|1|yes|on)$/i.test(line.value.text)) return;
+  for (const { file, service } of receivers.get(`${path}\0${key}`) ?? []) {
+    const id = `${file}\0${service}`;
+    services.set(
+      id,
+      addNeeds(services.get(id) ?? [], [
+        { kind: 'migrate', what: key, place: { file: path, line: lineAt(text, line.start) }, reads: [] },
+      ]),
+    );
+  }
+}
+
+/** The last of what starts is the program itself. */
+export function addNeeds(own: Process[], needs: readonly Need[]): Process[] {
+  const main = own.findLast(({ kind }) => kind === 'start');
+  return needs.length === 0
+    ? own
+    : own.map(process => (process === main ? { ...process, needs: [...process.needs, ...needs] } : process));
+}

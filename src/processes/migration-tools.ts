@@ -1,0 +1,56 @@
+/** Migration tools that have files of their own. */
+import { baseOf, dirOf } from '../text/paths.ts';
+import { ASIDE } from './areas.ts';
+import { type Processes, processOf } from './process.ts';
+import type { Shelf } from './shelf.ts';
+
+interface MigrationTool {
+  program: string;
+  /** The command that somebody runs where the tool is set up. */
+  words: string[];
+  /** What shows that it is. */
+  sign: RegExp;
+  /** The file from which it takes its connection. */
+  setup: RegExp;
+}
+
+const TOOLS: readonly MigrationTool[] = [
+  {
+    program: 'alembic',
+    words: ['alembic', 'upgrade', 'head'],
+    sign: /(?:^|\/)alembic\.ini$/,
+    setup: /(?:^|\/)(?:alembic|migrations)\/env\.py$/,
+  },
+  {
+    program: 'prisma',
+    words: ['prisma', 'migrate', 'deploy'],
+    sign: /(?:^|\/)schema\.prisma$/,
+    setup: /(?:^|\/)(?:prisma\.config\.\w+|schema\.prisma)$/,
+  },
+  {
+    program: 'drizzle-kit',
+    words: ['drizzle-kit', 'migrate'],
+    sign: /(?:^|\/)drizzle\.config\.\w+$/,
+    setup: /(?:^|\/)drizzle\.config\.\w+$/,
+  },
+];
+
+/** The file is read by a migration tool. */
+export const isToolFile = (path: string): boolean =>
+  TOOLS.some(({ sign, setup }) => sign.test(path) || setup.test(path));
+
+/** The file from which the tool that the command runs takes its connection; null: it has none. */
+export function setupFile(words: readonly string[], shelf: Shelf): string | null {
+  const names = words.slice(0, 4).map(baseOf);
+  const tool = TOOLS.find(({ program }) => names.includes(program));
+  return tool ? (shelf.paths.find(path => tool.setup.test(path) && !path.includes('node_modules/')) ?? null) : null;
+}
+
+/** Tools that are set up, with the folder of their project: somebody runs them. */
+export const configuredTools = (shelf: Shelf): Processes['tools'] =>
+  shelf.paths.flatMap(path => {
+    const tool = TOOLS.find(({ sign }) => sign.test(path));
+    if (!tool || ASIDE.test(path)) return [];
+    const folder = dirOf(path).replace(/(?:^|\/)(?:alembic|migrations|prisma)$/, '');
+    return [{ folder, process: processOf({ words: tool.words, service: null, image: null }, path) }];
+  });
