@@ -628,3 +628,47 @@ test('a documented direct run takes host and port together, with the command of 
     `docker compose run --rm web sh -c 'DB_HOST="$DB_HOST_DIRECT" DB_PORT="$DB_PORT_DIRECT" bundle exec rails db:migrate'`,
   );
 });
+
+describe('an image that is published: an edit of its files is not in what runs yet', () => {
+  const files = (more: Record<string, string>) => ({
+    'docker-compose.yml': `${PG}  web:\n    image: acme/shop:1\n    environment:\n      DATABASE_URL: ${URL}\n`,
+    'web/Dockerfile': python('COPY start.sh /\nCMD ["/start.sh"]'),
+    'web/start.sh': '#!/bin/sh\nalembic upgrade head\nexec gunicorn app:app\n',
+    ...more,
+  });
+
+  test('that another file of the stack builds: the pool bears its migration', async () => {
+    const { decided, pools, changes } = await planned(
+      files({ 'docker-compose.dev.yml': 'services:\n  web:\n    build: ./web\n' }),
+    );
+    expect(decided('DATABASE_URL')).toEqual(['pooled safe']);
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+    expect(changes.map(({ file }) => file)).not.toContain('web/start.sh');
+  });
+
+  test('that a script of the repository builds, over several lines and by a variable: its step is edited', async () => {
+    const { written, pools } = await planned(
+      files({
+        'build.sh':
+          '#!/bin/sh\nTAG=$1\nIMAGE="acme/shop:${TAG}"\ndocker build \\\n  --file web/Dockerfile \\\n  --tag "${IMAGE}" \\\n  web/\n',
+      }),
+    );
+    expect(pools).toMatchObject([{ mode: 'transaction', ready: ['web'] }]);
+    expect(written('web/start.sh')).toContain(`${DIRECT} alembic upgrade head`);
+  });
+});
+
+test('settings of a .NET project that people run themselves: all that its parts do', async () => {
+  const settings = `{ "ConnectionStrings": { "Default": "Host=localhost;Port=5432;Database=d;Username=u;Password=p" } }\n`;
+  const { decided, pools } = await planned({
+    'docker-compose.yml': PG.replace('environment:', 'ports: ["5432:5432"]\n    environment:'),
+    'src/Shop.Data/Shop.Data.csproj': '<Project Sdk="Microsoft.NET.Sdk"></Project>\n',
+    'src/Shop.Data/Migrator.cs':
+      'await provider\n    .GetRequiredService<ShopDbContext>()\n    .Database\n    .MigrateAsync();\n',
+    'src/Shop.DbMigrator/Shop.DbMigrator.csproj':
+      '<Project Sdk="Microsoft.NET.Sdk"><ItemGroup><ProjectReference Include="..\\Shop.Data\\Shop.Data.csproj" /></ItemGroup></Project>\n',
+    'src/Shop.DbMigrator/appsettings.json': settings,
+  });
+  expect(new Set(decided('Default'))).toEqual(new Set(['pooled safe']));
+  expect(pools).toMatchObject([{ mode: 'session' }]);
+});

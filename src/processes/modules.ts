@@ -119,7 +119,7 @@ function goPackages(entries: readonly string[], shelf: Shelf): Set<string> {
 }
 
 /** Files of a .NET project and of those that it references. */
-function projectFiles(entries: readonly string[], shelf: Shelf): Set<string> {
+export function projectFiles(entries: readonly string[], shelf: Shelf): Set<string> {
   const projects = closure(entries, path =>
     [...(shelf.text(path) ?? '').matchAll(/<ProjectReference\s+Include="([^"]+)"/g)].flatMap(([, target = '']) => {
       const file = joinPath(dirOf(path), target.replace(/\\/g, '/'));

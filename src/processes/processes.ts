@@ -13,7 +13,7 @@ import { imageContexts } from './image-contexts.ts';
 import { addNeeds, askedByFile, flags, withImage, withValues } from './image-needs.ts';
 import type { Layout } from './layout.ts';
 import { configuredTools } from './migration-tools.ts';
-import { loadedFiles } from './modules.ts';
+import { loadedFiles, projectFiles } from './modules.ts';
 import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess } from './process.ts';
 import { findProgram } from './programs.ts';
 import { readReceivers } from './receivers.ts';
@@ -56,7 +56,10 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         .filter(path => (files as ReadonlySet<string>).has?.(path) && !(isProject && isOnlyAside(path)))
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
-      return { ...toProcess(start, one.service.name, image, 'start'), needs, program: entry };
+      const process = toProcess(start, one.service.name, image, 'start');
+      // What is edited in the files of a published image is not in what runs.
+      const isReached = one.isRebuilt || start.step?.file === one.file.path;
+      return { ...process, step: isReached ? process.step : null, needs, program: entry };
     });
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }
@@ -108,7 +111,10 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       // The last of what starts is the program itself.
       return isShared ? all : (all.findLast(({ kind }) => kind === 'start') ?? []);
     });
-    const needs = needsOf(path);
+    // A project of .NET that people run themselves does all that its parts do.
+    const project = shelf.paths.find(other => dirOf(other) === dirOf(path) && /\.(?:cs|fs|vb)proj$/.test(other));
+    const parts = project ? projectFiles([project], shelf) : null;
+    const needs = parts ? telling.filter(other => parts.has(other)).flatMap(needsOf) : needsOf(path);
     return own.length > 0 ? own : needs.length > 0 ? [processOf(NOBODY, path, 'start', needs)] : [];
   };
   const mounted = (path: string): Process[] =>

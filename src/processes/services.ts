@@ -9,6 +9,7 @@ import { lineAt } from '../text/lines.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, withBase } from '../topology/index.ts';
 import { followCommands, type Start } from './follow.ts';
+import type { ImageContext } from './image-contexts.ts';
 import { hostLayout, imageLayout, type Layout, stagesOf } from './layout.ts';
 import type { Shelf } from './shelf.ts';
 
@@ -16,25 +17,26 @@ export interface ServiceStarts {
   starts: Start[];
   /** Folder that the image is built from; null: it is built elsewhere. */
   context: string | null;
+  /** False: it runs what was published before, in which no edit of its files is. */
+  isRebuilt: boolean;
   /** Image that the last stage is made from, or that compose names. */
   image: string | null;
 }
 
-/** `contextOf`: the folder from which the repository builds an image of that name, as far as that is known. */
+/** `contextOf`: from where the repository builds the image of a service, as far as that is known. */
 export function startsOf(
   file: ComposeFile,
   own: ComposeService,
   files: readonly ComposeFile[],
   shelf: Shelf,
-  contextOf: (image: string) => string | null,
+  contextOf: (file: ComposeFile, service: ComposeService) => ImageContext | null,
 ): ServiceStarts {
   const service = withBase(file, own, files);
-  const context =
-    service.build !== null
-      ? joinPath(dirOf(file.path), service.build)
-      : service.image === null
-        ? null
-        : contextOf(service.image);
+  const found =
+    service.build === null
+      ? contextOf(file, service)
+      : { folder: joinPath(dirOf(file.path), service.build), isRebuilt: true };
+  const context = found?.folder ?? null;
   const dockerfile =
     context === null ? null : joinPath(context, (service.build === null ? null : service.dockerfile) ?? 'Dockerfile');
   const text = dockerfile === null ? null : shelf.text(dockerfile);
@@ -71,6 +73,7 @@ export function startsOf(
       chain: [place],
     }),
     context,
+    isRebuilt: found?.isRebuilt ?? true,
     image: stages.at(-1)?.from ?? service.image,
   };
 }
