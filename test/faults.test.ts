@@ -646,6 +646,18 @@ describe('an image that is published: an edit of its files is not in what runs y
     expect(changes.map(({ file }) => file)).not.toContain('web/start.sh');
   });
 
+  test('nor is the file of its migration tool edited', async () => {
+    const { pools, changes } = await planned(
+      files({
+        'docker-compose.dev.yml': 'services:\n  web:\n    build: ./web\n',
+        'web/alembic.ini': '[alembic]\nscript_location = alembic\n',
+        'web/alembic/env.py': 'import os\nurl = os.environ["DATABASE_URL"]\n',
+      }),
+    );
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+    expect(changes.map(({ file }) => file)).not.toContain('web/alembic/env.py');
+  });
+
   test('that a script of the repository builds, over several lines and by a variable: its step is edited', async () => {
     const { written, pools } = await planned(
       files({

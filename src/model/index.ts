@@ -140,6 +140,8 @@ export interface Process extends Use {
   imageRoute: 'direct' | 'leave' | null;
   /** Its own source file, where that is in the repository. */
   program: string | null;
+  /** It comes in an image that was published before: an edit of the files that it is built from is not in it. */
+  isPublished: boolean;
 }
 
 /** How a process that must not share a value gets its own. */

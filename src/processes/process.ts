@@ -65,6 +65,7 @@ export const processOf = (
   needs,
   imageRoute: null,
   program: null,
+  isPublished: false,
 });
 
 export const toProcess = (
@@ -84,6 +85,7 @@ export const toProcess = (
   needs: [],
   imageRoute: null,
   program: null,
+  isPublished: false,
 });
 
 export const idOf = (file: ComposeFile, service: ComposeService): string => `${file.path}\0${service.name}`;

@@ -57,9 +57,9 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
       const process = toProcess(start, one.service.name, image, 'start');
-      // What is edited in the files of a published image is not in what runs.
-      const isReached = one.isRebuilt || start.step?.file === one.file.path;
-      return { ...process, step: isReached ? process.step : null, needs, program: entry };
+      const isPublished = !one.isRebuilt;
+      const isReached = !isPublished || start.step?.file === one.file.path;
+      return { ...process, step: isReached ? process.step : null, needs, program: entry, isPublished };
     });
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }

@@ -36,8 +36,9 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
     (whole ? serviceWay(site, process, input) : null) ??
     stepWay(site, process, input) ??
     toolWay(site, process, input) ??
-    (process.kind !== 'start' && process.program ? fileWay(site, process.program, input) : null) ??
-    (process.program && process.words.length === 0 ? fileWay(site, process.program, input) : null);
+    (process.program && (process.kind !== 'start' || process.words.length === 0)
+      ? fileWay(site, process.program, input)
+      : null);
   return way && isRefused(way, input) ? null : way;
 }
 
@@ -162,7 +163,8 @@ function stepWay(site: Site, process: Process, input: WayInput): Way | null {
 }
 
 /** 4. The file with which a migration tool is set up. */
-function toolWay(site: Site, { words }: Process, input: WayInput): Way | null {
+function toolWay(site: Site, { words, isPublished }: Process, input: WayInput): Way | null {
+  if (isPublished) return null;
   const tool = setupFile(words, input.shelf);
   return tool === null ? null : fileWay(site, tool, input);
 }
