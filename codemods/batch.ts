@@ -4,15 +4,24 @@ import { type Extraction, noFacts, type RawSite, type Use } from '../src/model/i
 import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
+import type { Embedded } from './embedded.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
 
-export function extract(text: string, context: ExtractContext): Extraction {
+export function extract(text: string, context: ExtractContext): Extraction & { embedded: Embedded[] } {
   const settings: Setting[] = [];
+  const embedded: Embedded[] = [];
   const sites: RawSite[] = [];
   const lines = logicalLines(text);
   for (const [start, end] of lines) {
     const line = text.slice(start, end);
+    const echo = /^(\s*@?echo[ .])(.*?)\s*(?:>>?\s*("[^"]+"|\S+)\s*)?$/i.exec(line);
+    const path = echo ? (echo[3] ?? blockTarget(text, end))?.replace(/^"|"$/g, '') : undefined;
+    if (echo && path) {
+      const at = start + (echo[1]?.length ?? 0);
+      embedded.push({ path, text: mapSlice(text, at, at + (echo[2]?.length ?? 0)) });
+      continue;
+    }
     const set = /^\s*@?set\s+"?([A-Za-z_]\w*)=([^"\r]*?)"?\s*$/i.exec(line);
     if (set) {
       const [, key = '', value = ''] = set;
@@ -27,11 +36,15 @@ export function extract(text: string, context: ExtractContext): Extraction {
       sites.push(...scanShell(mapSlice(text, start, end), { role: 'command' }, context).sites);
     }
   }
-  return { sites: [...scanBlock(settings, 'file', context), ...sites], facts: noFacts() };
+  return { sites: [...scanBlock(settings, 'file', context), ...sites], facts: noFacts(), embedded };
 }
 
+/** The file that a block writes, from a line in it: `( … ) > .env`. */
+const blockTarget = (text: string, from: number): string | undefined =>
+  /^[^()]*\n\s*\)\s*>>?\s*("[^"]+"|\S+)/.exec(text.slice(from, from + 5000))?.[1];
+
 /** What is set holds for all commands after it. */
-const commandsAfter = (text: string, lines: readonly [number, number][], end: number): Use[] =>
+export const commandsAfter = (text: string, lines: readonly [number, number][], end: number): Use[] =>
   lines
     .filter(([start]) => start > end)
     .map(([from, to]) => text.slice(from, to).trim())

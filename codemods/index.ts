@@ -59,6 +59,11 @@ export const codemods: Codemod[] = [
     load: async () => (await import('./batch.ts')).extract,
   },
   {
+    id: 'powershell',
+    matches: path => /\.ps1$/i.test(path),
+    load: async () => (await import('./powershell.ts')).extract,
+  },
+  {
     id: 'pgpass',
     matches: path => /(?:^|\/)\.?pgpass(?:\.\w+)?$/i.test(path),
     load: async () => (await import('./pgpass.ts')).extract,
@@ -72,6 +77,11 @@ export const codemods: Codemod[] = [
     id: 'json',
     matches: path => /\.(?:json[c5]?|code-workspace)(?:\.(?:example|sample|dist|template))?$/i.test(path),
     load: async () => (await import('./javascript.ts')).extractJson,
+  },
+  {
+    id: 'notebook',
+    matches: path => /\.ipynb$/i.test(path),
+    load: async () => (await import('./notebook.ts')).extract,
   },
   { id: 'strings', matches: path => STRINGS.test(path), load: async () => (await import('./strings.ts')).extract },
   { id: 'other', matches: () => true, load: async () => () => ({ sites: [], facts: noFacts() }) },

@@ -33,10 +33,12 @@ interface State {
   sites: RawSite[];
   facts: Facts;
   done: Set<number>;
+  /** Hosts and ports of variables, by the block around: paired when the whole file is read. */
+  split: Map<string, Setting[]>;
 }
 
 function walk(text: string, outer: MappedText, dialect: string, context: ExtractContext): Extraction {
-  const state: State = { text, outer, context, sites: [], facts: noFacts(), done: new Set() };
+  const state: State = { text, outer, context, sites: [], facts: noFacts(), done: new Set(), split: new Map() };
   const configured = parser.configure({ dialect });
   configured.parse(text).iterate({
     enter(ref) {
@@ -46,6 +48,8 @@ function walk(text: string, outer: MappedText, dialect: string, context: Extract
       else if (node.name === 'MemberExpression') noteRead(text.slice(node.from, node.to), state.facts);
     },
   });
+  for (const [block, settings] of state.split)
+    state.sites.push(...scanBlock(settings, block, context).map(site => ({ ...site, group: block })));
   return { sites: state.sites, facts: state.facts };
 }
 
@@ -192,10 +196,12 @@ function visitLiteral(node: SyntaxNode, state: State): void {
   // The whole of `process.env.X ?? "…"` or of `"a" + "b"`, so that its parts are not read again.
   const whole = outermost(node);
   const read = readValue(whole, text);
-  if (!read || (read.isNumber && !(read.key && isPortKey(read.key)))) return;
+  const key = read ? (read.key ?? nameOf(whole.parent, text)) : null;
+  const isEndpoint = key !== null && (isHostKey(key) || isPortKey(key));
+  if (!read || (read.isNumber && !(key && isPortKey(key)))) return;
   markDone(read, state);
-  if (!read.mapped.text.includes('://') && !/host|server|:\d{4}/i.test(read.mapped.text) && read.key === null) return;
-  const key = read.key ?? nameOf(whole.parent, text);
+  if (!read.mapped.text.includes('://') && !/host|server|:\d{4}/i.test(read.mapped.text) && !read.key && !isEndpoint)
+    return;
   const isArgument = whole.parent?.name === 'ArgList';
   const call = isArgument ? calleeOf(whole, text) : null;
   const role = read.key ? 'fallback' : isArgument ? 'argument' : key ? 'setting' : 'literal';
@@ -205,11 +211,9 @@ function visitLiteral(node: SyntaxNode, state: State): void {
     state.sites.push(...scanShell(mapped, { ...scope, role: 'command' }, context).sites);
     return;
   }
-  if (key !== null && (isHostKey(key) || isPortKey(key))) {
+  if (isEndpoint) {
     const block = `scope@${scopeOf(whole)}`;
-    state.sites.push(
-      ...scanBlock([{ key, value: mapped, scope }], block, context).map(site => ({ ...site, group: block })),
-    );
+    state.split.set(block, [...(state.split.get(block) ?? []), { key, value: mapped, scope }]);
     return;
   }
   const found = scanValue(mapped, scope, context);

@@ -3,16 +3,18 @@ import { parser } from '@lezer/markdown';
 import { type Extraction, noFacts, type RawSite, type Use } from '../src/model/index.ts';
 import { isHostKey, isPortKey, scanBlock } from '../src/scan/scan-block.ts';
 import { emptySite, isLocalName, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan/scan-value.ts';
-import { composeMapped, mapSlice } from '../src/text/mapped-text.ts';
+import { composeMapped, concatMapped, mapSlice } from '../src/text/mapped-text.ts';
 import { classifyPart } from '../src/text/part.ts';
 import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
+import type { Embedded } from './embedded.ts';
 import { headingsOf } from './headings.ts';
 import { startsServer } from './programs.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
 
-export function extract(text: string, context: ExtractContext): Extraction {
+export function extract(text: string, context: ExtractContext): Extraction & { embedded: Embedded[] } {
+  const embedded: Embedded[] = [];
   const sites: RawSite[] = [];
   const code: [number, number][] = [];
   const facts = noFacts();
@@ -30,7 +32,12 @@ export function extract(text: string, context: ExtractContext): Extraction {
         const lines = node.node.getChildren('CodeText');
         const first = lines[0];
         const last = lines.at(-1);
-        if (first && last) {
+        const ending = ENDINGS[language];
+        if (ending && lines.some(({ from, to }) => isCandidate(text.slice(from, to), context))) {
+          const shown = { role: 'docs' as const, facts: ['code-block', `language:${language}`] };
+          const code = concatMapped(lines.map(({ from, to }) => mapSlice(text, from, to)));
+          embedded.push({ path: `snippet.${ending}`, text: code, shown });
+        } else if (first && last) {
           sites.push(...scanCode(text, first.from, last.to, language, context));
           if (SHELL.test(language)) facts.commands.push(...tellingCommands(text.slice(first.from, last.to)));
         }
@@ -55,13 +62,37 @@ export function extract(text: string, context: ExtractContext): Extraction {
   );
   const all = [...prose, ...rest];
   for (const site of all) if (isAside(site.span.start)) site.facts = [...site.facts, 'aside-heading'];
-  return { sites: all, facts };
+  return { sites: all, facts, embedded };
 }
 
 /** Sections whose commands mostly have to go direct. */
 const ASIDE = /\b(?:migrat\w+|alembic|backups?|back(?:ing)? up|restor(?:e|ing)|pg_dump|disaster|recovery)\b/i;
 
 const SHELL = /^(?:|sh|bash|shell|zsh|console|shellsession|terminal|text|txt|plain|plaintext|cmd|powershell|ps1)$/;
+/** Languages that have a codemod of their own, with the ending of their files. */
+const ENDINGS: Partial<Record<string, string>> = {
+  python: 'py',
+  py: 'py',
+  python3: 'py',
+  javascript: 'js',
+  js: 'js',
+  jsx: 'jsx',
+  typescript: 'ts',
+  ts: 'ts',
+  tsx: 'tsx',
+  go: 'go',
+  golang: 'go',
+  java: 'java',
+  kotlin: 'kt',
+  ruby: 'rb',
+  rb: 'rb',
+  php: 'php',
+  csharp: 'cs',
+  cs: 'cs',
+  elixir: 'ex',
+  rust: 'rs',
+  json: 'json',
+};
 const ASSIGNMENTS = /^(?:env|dotenv|ini|properties|toml|conf|cfg)$/;
 
 function scanCode(text: string, start: number, end: number, language: string, context: ExtractContext): RawSite[] {

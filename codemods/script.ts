@@ -1,11 +1,33 @@
 /** Sites of shell scripts: the whole file is one script, so that a variable's uses are seen. */
 
-import { type Extraction, noFacts } from '../src/model/index.ts';
-import { mapSlice } from '../src/text/mapped-text.ts';
+import { type Extraction, noFacts, type Span } from '../src/model/index.ts';
+import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
+import type { Embedded } from './embedded.ts';
 import { scanShell } from './shell.ts';
+import { readShell, type ShellCommand } from './shell-words.ts';
 
-export function extractScript(text: string, context: ExtractContext): Extraction {
+export function extractScript(text: string, context: ExtractContext): Extraction & { embedded: Embedded[] } {
   const result = scanShell(mapSlice(text, 0, text.length), { role: 'command' }, context);
-  return { sites: result.sites, facts: { ...noFacts(), reads: result.reads, commands: result.commands } };
+  const embedded = text.includes('>') || text.includes('tee ') ? readShell(text).flatMap(writtenBy) : [];
+  const texts = embedded.flatMap(one => one.text.runs);
+  const isWritten = ({ start }: Span) => texts.some(({ from, length }) => start >= from && start < from + length);
+  return {
+    sites: result.sites.filter(({ span }) => !isWritten(span)),
+    facts: { ...noFacts(), reads: result.reads, commands: result.commands },
+    embedded,
+  };
 }
+
+/** `cat > .env <<EOF`, `tee .env <<EOF`, `echo "KEY=value" >> .env`, `printf 'A=1\n' > .env`. */
+function writtenBy({ words, heredocs, output }: ShellCommand): Embedded[] {
+  const [name = '', ...rest] = words.map(({ value }) => value.text).filter((word, i) => i > 0 || word !== 'sudo');
+  const path = name === 'tee' ? (rest.find(word => !word.startsWith('-')) ?? null) : output;
+  if (path === null || path.startsWith('/dev/')) return [];
+  if (/^(?:cat|tee)$/.test(name)) return heredocs.map(({ value }) => ({ path, text: value }));
+  const said = words.slice(1).filter(({ value }) => !/^-[neE]+$/.test(value.text));
+  if (name === 'echo') return said.map(({ value }) => ({ path, text: value }));
+  return name === 'printf' ? said.slice(0, 1).map(({ value }) => ({ path, text: unescaped(value) })) : [];
+}
+
+const unescaped = (value: MappedText): MappedText => composeMapped(value, mapEscaped(value.text, 0, value.text.length));

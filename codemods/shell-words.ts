@@ -1,5 +1,5 @@
 /** Shell text as commands whose words know where their characters stand. The parser is unbash. */
-import { type Command as CommandNode, parse, type Word, type WordPart } from 'unbash';
+import { type Command as CommandNode, type Pipeline, parse, type Redirected, type Word, type WordPart } from 'unbash';
 import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export interface ShellWord {
@@ -23,24 +23,56 @@ export interface ShellCommand {
   heredocs: ShellWord[];
   /** Redirected input: `psql < dump.sql`. */
   input: boolean;
+  /** The file that its output goes to. */
+  output: string | null;
 }
 
 /** Every simple command of the text, in order, those in substitutions and compound commands too. */
 export function readShell(text: string): ShellCommand[] {
   const found: ShellCommand[] = [];
-  visit(parse(text), node => found.push(readCommand(text, node)));
+  visit(parse(text), null, (node, output) => {
+    const command = readCommand(text, node);
+    found.push({ ...command, output: command.output ?? output?.(text) ?? null });
+  });
   return found.sort((a, b) => a.start - b.start);
 }
 
+type Output = (text: string) => string | null;
+
 /** Walks every node, because commands hide in substitutions inside words, and those in default values of expansions. */
-function visit(node: unknown, onCommand: (node: CommandNode) => void): void {
+function visit(
+  node: unknown,
+  output: Output | null,
+  onCommand: (node: CommandNode, output: Output | null) => void,
+): void {
   if (Array.isArray(node)) {
-    for (const item of node) visit(item, onCommand);
+    for (const item of node) visit(item, output, onCommand);
   } else if (node !== null && typeof node === 'object') {
-    if ((node as { type?: string }).type === 'Command') onCommand(node as CommandNode);
-    for (const value of Object.values(node)) if (typeof value === 'object') visit(value, onCommand);
+    if ((node as { type?: string }).type === 'Command') onCommand(node as CommandNode, output);
+    const inner = outputOf(node as { type?: string }) ?? output;
+    for (const value of Object.values(node)) if (typeof value === 'object') visit(value, inner, onCommand);
   }
 }
+
+/** Where the output of what is inside goes: `{ …; } > file`, `… | tee file`. */
+function outputOf(node: { type?: string }): Output | null {
+  if (node.type === 'Redirected')
+    return text =>
+      (node as Redirected).redirects.map(item => writtenFile(item, text)).find(file => file !== null) ?? null;
+  const last = node.type === 'Pipeline' ? (node as Pipeline).commands.at(-1) : null;
+  if (last?.type !== 'Command') return null;
+  return text => {
+    const words = readCommand(text, last).words.map(({ value }) => value.text);
+    return words.includes('tee')
+      ? (words.slice(words.indexOf('tee') + 1).find(word => !word.startsWith('-')) ?? null)
+      : null;
+  };
+}
+
+const writtenFile = (item: Redirected['redirects'][number], text: string): string | null =>
+  item.type === 'Redirect' && /^(?:>>?|>\|)$/.test(item.operator) && item.target
+    ? readWord(text, item.target).value.text
+    : null;
 
 function readCommand(text: string, node: CommandNode): ShellCommand {
   const command: ShellCommand = {
@@ -50,6 +82,7 @@ function readCommand(text: string, node: CommandNode): ShellCommand {
     assignments: [],
     heredocs: [],
     input: false,
+    output: null,
   };
   if (node.name) command.words.push(readWord(text, node.name));
   for (const item of [...node.prefix, ...node.suffix]) {
@@ -61,6 +94,7 @@ function readCommand(text: string, node: CommandNode): ShellCommand {
       command.heredocs.push({ value: mapSlice(text, pos, end), start: pos, end });
       command.input = true;
     } else if (item.type === 'HereString' || item.operator === '<') command.input = true;
+    else command.output ??= writtenFile(item, text);
   }
   return command;
 }

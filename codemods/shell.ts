@@ -263,6 +263,7 @@ export function scanArgv(words: MappedText[], scope: Scope, context: ScanContext
     assignments: [],
     heredocs: [],
     input: false,
+    output: null,
   };
   const result: ShellResult = { sites: [], commands: [texts], reads: [] };
   // The words map into the source already.

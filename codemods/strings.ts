@@ -3,38 +3,96 @@
  * where it is the default of a read of the environment or goes straight to a driver; any other is reported for review.
  */
 
-import { type Extraction, noFacts } from '../src/model/index.ts';
+import { type Extraction, noFacts, type RawSite } from '../src/model/index.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-block.ts';
-import { scanValue } from '../src/scan/scan-value.ts';
+import { type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
-import { languageOf, tokenize } from './lexer.ts';
+import { languageOf, type Token, tokenize } from './lexer.ts';
 import { readTokenEvents } from './token-events.ts';
+import { readTokenValues, type TokenValue } from './token-values.ts';
 
 const LITERAL = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/g;
 
 export function extract(text: string, context: ExtractContext): Extraction {
-  const literals = readLiterals(text, context.path);
+  const language = languageOf(context.path);
+  const tokens = language ? tokenize(text, language) : [];
+  const values = language ? readTokenValues(text, tokens, language) : readLiterals(text);
   const sections = readSections(text, context.path);
   const callees = readCallees(text, context.path);
-  const settings: Setting[] = [];
-  const sites = literals.flatMap(({ at, value }, i) => {
-    const before = literals[i - 1];
+  const blocks = new Map<number, Setting[]>();
+  const reads = new Map<Setting, TokenValue>();
+  const sites: RawSite[] = [];
+  // What is put together from holes alone says nothing; its pieces are reported as they are written.
+  const scan = (value: MappedText, scope: Scope) =>
+    scanValue(value, scope, context).filter(
+      ({ host, port }) => value.runs.length < 2 || (host?.value ?? port?.value ?? null) !== null,
+    );
+  values.forEach((one, i) => {
+    const { at, value, isShared } = one;
+    const before = values[i - 1];
     const between = before ? text.slice(before.end, at) : '\n';
-    const key = between.includes('\n') ? '' : (before?.value.text ?? '');
-    const section = sectionOf(literals, i, text, sections);
-    const callee = callees.get(value.runs[0]?.from ?? -1) ?? '';
-    const isRead = /^[A-Z][A-Z0-9_]*$/.test(key) && (READS.test(callee) || OTHERWISE.test(between));
-    // `get_env("DB_HOST", "db")`: the default of a read of the environment.
-    if (/^[A-Za-z][\w.]*$/.test(key) && (isHostKey(key) || isPortKey(key))) {
-      settings.push({ key, value, scope: { role: 'fallback', facts: isRead ? [] : ['not-parsed'], section } });
-      return [];
-    }
-    if (isRead) return scanValue(value, { role: 'fallback', key, call: callee || null, section }, context);
-    if (CONNECTS.test(callee)) return scanValue(value, { role: 'argument', call: callee, section }, context);
-    return scanValue(value, { role: 'literal', facts: ['not-parsed'], section }, context);
+    const given = ANOTHER.test(between) || one.name !== null ? '' : (before?.value.text ?? '');
+    const key = one.name ?? given;
+    const section = sectionOf(values, i, text, sections);
+    // A number belongs to the call of the literal before it.
+    const first = /^\d+$/.test(value.text) && before ? before.value.runs[0] : value.runs[0];
+    const callee = callees.get(first?.from ?? -1) ?? driverOf(one, text, tokens);
+    const isRead = given !== '' && /^[A-Z][A-Z0-9_]*$/.test(key) && (READS.test(callee) || OTHERWISE.test(between));
+    const facts = isShared ? ['shared-constant'] : [];
+    // `get_env("DB_HOST", "db")`: the default of a read of the environment; `Host: "db"`: a setting.
+    if (/^[A-Za-z][\w.]*$/.test(key) && (isHostKey(key) || isPortKey(key)) && !value.text.includes(':')) {
+      const role = one.name === null ? 'fallback' : 'setting';
+      const isKnown = one.name !== null || READS.test(callee) || OTHERWISE.test(between);
+      const scope: Scope = { role, local: one.name, facts: isKnown ? facts : ['not-parsed'], section };
+      const setting = { key, value, scope };
+      if (one.name === null) reads.set(setting, one);
+      else blocks.set(one.block, [...(blocks.get(one.block) ?? []), setting]);
+    } else if (isRead) sites.push(...scan(value, { role: 'fallback', key, call: callee || null, section }));
+    else if (CONNECTS.test(callee)) sites.push(...scan(value, { role: 'argument', call: callee, section, facts }));
+    else if (one.name !== null && (CONNECTION.test(one.name) || isHostKey(one.name)))
+      sites.push(...scan(value, { role: 'setting', key, local: key, section, facts }));
+    else sites.push(...scan(value, { role: 'literal', facts: ['not-parsed'], section }));
   });
-  return { sites: [...sites, ...scanBlock(settings, 'file', context)], facts: noFacts() };
+  // `hostname: get_env("DB_HOST", "db"), port: 5432` belong together by their names; other reads by those of the variables.
+  const alone: Setting[] = [];
+  const keys = new Map<number, string>();
+  for (const [setting, { block, callName }] of reads) {
+    const beside = blocks.get(block);
+    if (!beside || callName === null || !(isHostKey(callName) || isPortKey(callName))) alone.push(setting);
+    else {
+      keys.set(setting.value.runs[0]?.from ?? -1, setting.key);
+      beside.push({ ...setting, key: callName });
+    }
+  }
+  sites.push(...scanBlock(alone, 'file', context));
+  // A constant that went into a connection string is no setting of its own.
+  const taken = new Set(sites.map(({ span }) => span.start));
+  for (const [block, settings] of blocks) {
+    const own = settings.filter(({ value }) => !taken.has(value.runs[0]?.from ?? -1));
+    const found = scanBlock(own, `block@${block}`, context);
+    sites.push(...found.map(site => ({ ...site, key: keys.get(site.span.start) ?? site.key })));
+  }
+  return { sites, facts: noFacts() };
+}
+
+/** Names of what holds a whole connection string. */
+const CONNECTION =
+  /(?:^|_|\b|[a-z](?=[A-Z]))(?:ur[li]|dsn|conn(?:ection)?_?(?:str(?:ing)?|ur[li])?|database_?ur[li]|jdbc_?url)$/i;
+
+/** The driver's function that gets the variable to which the value is given; '': none is seen. */
+function driverOf({ name, end }: TokenValue, text: string, tokens: readonly Token[]): string {
+  if (name === null) return '';
+  for (const [i, { from, to, kind }] of tokens.entries()) {
+    if (kind !== 'word' || from < end || text.slice(from, to).replace(/^\$/, '') !== name) continue;
+    let open = i - 1;
+    while (open > 0 && /^[,&*]$|^"|^\w/.test(text.slice(tokens[open]?.from, tokens[open]?.to))) open--;
+    const callee = /[\w.:>-]+$/.exec(
+      text.slice(Math.max(0, (tokens[open]?.from ?? 0) - 80), tokens[open]?.from ?? 0),
+    )?.[0];
+    if (text[tokens[open]?.from ?? 0] === '(' && callee && CONNECTS.test(callee.replace(/->|::/g, '.'))) return callee;
+  }
+  return '';
 }
 
 /** Functions that read a variable of the environment with a default. */
@@ -42,6 +100,8 @@ const READS =
   /(?:^|\.)(?:(?:get|lookup|read|must)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?)$/i;
 /** What stands between such a read and its default: `ENV["X"] || "…"`, `GetEnvironmentVariable("X") ?? "…"`. */
 const OTHERWISE = /^[\])\s]*(?:\|\||\?\?|\?:|\bor\b|\.unwrap_or(?:_else)?\(\s*(?:\|_?\|\s*)?)\s*$/;
+/** What stands between two literals that have nothing to do with one another: a line's end, or the next statement or call. */
+const ANOTHER = /[\n;]|\)\s*,?\s*\w[\w.]*\(/;
 /** Functions of drivers that get a connection string. */
 const CONNECTS =
   /(?:^|\.)(?:(?:sql|sqlx|otelsql)\.(?:Open|Connect|MustConnect|MustOpen)|pgx(?:pool)?\.(?:Connect|New|ParseConfig)|postgres\.Open|pgdriver\.WithDSN|pg\.ParseURL|DriverManager\.getConnection|UseNpgsql|NpgsqlConnection|NpgsqlDataSource\.Create|NpgsqlDataSourceBuilder|PDO|PG\.connect|PG::Connection\.new|Sequel\.connect|PgPool(?:Options)?\.connect(?:_lazy)?|PgPoolOptions\.new\(\)\.connect|tokio_postgres\.connect|Client\.connect|PgConnection\.(?:connect|establish)|setJdbcUrl|setUrl|jdbcUrl)$/;
@@ -55,22 +115,13 @@ function readCallees(text: string, path: string): Map<number, string> {
   );
 }
 
-interface Literal {
-  at: number;
-  end: number;
-  value: MappedText;
-}
-
-function readLiterals(text: string, path: string): Literal[] {
-  const language = languageOf(path);
-  if (language)
-    return tokenize(text, language).flatMap(({ from, to, value }) => (value ? [{ at: from, end: to, value }] : []));
-  return [...text.matchAll(LITERAL)].map(match => {
+/** Literals of languages whose tokens are not known. */
+const readLiterals = (text: string): TokenValue[] =>
+  [...text.matchAll(LITERAL)].map(match => {
     const [start, end] = [match.index + 1, match.index + match[0].length - 1];
     const value = text[match.index] === '`' ? mapSlice(text, start, end) : mapEscaped(text, start, end);
-    return { at: match.index, end: end + 1, value };
+    return { at: match.index, end: end + 1, value, name: null, callName: null, block: 0, isShared: false };
   });
-}
 
 /** Names around the settings of PHP, Ruby and Elixir, by the place of the key: `mysql` of `'mysql' => ['host' => …]`. */
 function readSections(text: string, path: string): Map<number, readonly string[]> {
@@ -82,7 +133,7 @@ function readSections(text: string, path: string): Map<number, readonly string[]
 
 /** The section of the setting that a literal belongs to: that of the nearest key before it on its line. */
 function sectionOf(
-  literals: readonly Literal[],
+  literals: readonly TokenValue[],
   i: number,
   text: string,
   sections: ReadonlyMap<number, readonly string[]>,

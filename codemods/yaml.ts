@@ -4,6 +4,7 @@ import { imageName, isServerImage } from '../src/images/names.ts';
 import { type Extraction, type Facts, noFacts, type RawSite, type Use } from '../src/model/index.ts';
 import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { type Scope, scanValue } from '../src/scan/scan-value.ts';
+import { readExpansion } from '../src/text/expansion.ts';
 import { type MappedText, mapSlice, sliceMapped } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
 import { isTask, type KubernetesContainer, type KubernetesObject, readKubernetesObject } from './kubernetes.ts';
@@ -80,16 +81,24 @@ function visit(node: unknown, outer: Visit): void {
       const value = mapScalar(state.text, pair.value as Scalar);
       const scope: Scope = { ...scopeOf(state), role: roleOf(state.path), facts: marksOf(value, state) };
       const ruby = readRuby(value);
+      const variable = readEnvVar(value.text);
       if (ruby) settings.push({ key, value: ruby, scope: { ...scope, role: 'fallback' } });
+      else if (variable) settings.push({ key: variable, value, scope: { ...scope, role: 'fallback' } });
       else settings.push({ key: named && key === 'value' ? named : key, value, scope });
     } else visit(pair.value, { ...state, path: [...state.path, key] });
   }
   state.sites.push(...scanBlock(settings, `map@${startOf(node)}`, state.context));
 }
 
-/** Jinja and Helm holes in a value of a file that is YAML all the same: only that value is a template. */
-const marksOf = (value: MappedText, { facts }: Visit): string[] =>
-  value.text.includes('{{') ? [...facts, 'template'] : facts;
+/** Jinja and Helm holes in a value of a file that is YAML all the same: only that value is a template. dbt's reads of a variable are none. */
+const marksOf = ({ text }: MappedText, { facts }: Visit): string[] =>
+  text.includes('{{') && readEnvVar(text) === null ? [...facts, 'template'] : facts;
+
+/** The variable that dbt's `{{ env_var('NAME', 'default') }}` reads. */
+function readEnvVar(text: string): string | null {
+  const expansion = text.startsWith('{{') ? readExpansion(text, 0, text.length) : null;
+  return expansion?.end === text.length ? expansion.variable : null;
+}
 
 /** What a container gets goes to its command; the server's own container is no client. */
 function enterContainer(node: unknown, state: Visit): Visit {

@@ -28,6 +28,26 @@ test.each([
   expect(written('prisma/schema.prisma')).toContain('directUrl = env("DATABASE_URL_DIRECT")');
 });
 
+const written = (script: string) => ({
+  'docker-compose.yml': `${PG}  web:\n    build: .\n    env_file: .env\n    command: sh -c "alembic upgrade head && uvicorn app:app"\n`,
+  Dockerfile: 'FROM python:3.12\nCOPY . .\n',
+  'setup.sh': script,
+});
+
+test('an env file that a script writes by a here-document gets the direct variable too', async () => {
+  const { pools, ...one } = await plan(written(`cat > .env <<EOF\nDATABASE_URL=${URL}\nDEBUG=1\nEOF\n`));
+  expect(pools).toMatchObject([{ mode: 'transaction' }]);
+  expect(one.written('setup.sh')).toContain(`DATABASE_URL=${POOLED}\n`);
+  expect(one.written('setup.sh')).toContain(`DATABASE_URL_DIRECT=${URL}\n`);
+  expect(one.written('docker-compose.yml')).toContain('DATABASE_URL=$${DATABASE_URL_DIRECT:-$$DATABASE_URL} alembic');
+});
+
+test('one that a single command writes has no room for a second variable: session mode', async () => {
+  const { pools, ...one } = await plan(written(`echo "DATABASE_URL=${URL}" >> .env\n`));
+  expect(pools).toMatchObject([{ mode: 'session' }]);
+  expect(one.written('setup.sh')).toBe(`echo "DATABASE_URL=${POOLED}" >> .env\n`);
+});
+
 test('a migration that has a variable of its own already shares nothing', async () => {
   const { written, decided } = await plan({
     'docker-compose.yml': `${PG}  web:

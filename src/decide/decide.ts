@@ -95,7 +95,7 @@ function toSite({ file, format, site }: FileSite, texts: ReadonlyMap<string, str
     uses: [],
     id: '',
     file,
-    format,
+    format: site.written?.format ?? format,
     text: (texts.get(file) ?? '').slice(site.span.start, site.span.end),
     decision: '',
     resolution: { kind: 'none' },

@@ -1,5 +1,6 @@
 /** Routes each source to its codemod; one file's failure is its own. */
 import type { ExtractContext } from '../../codemods/codemod.ts';
+import { type Embedded, placeSite, placesOf } from '../../codemods/embedded.ts';
 import { codemodFor } from '../../codemods/index.ts';
 import { DUMPS, startsServer } from '../../codemods/programs.ts';
 import { residue } from '../../codemods/text.ts';
@@ -22,10 +23,15 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
   try {
     if (codemod.id !== 'other' && isTooDeep(text, 500))
       throw new PlanError('too-deep', 'nested too deeply to be read safely');
-    const extraction = isData(codemod.id, text)
+    const { embedded = [], ...extraction } = isData(codemod.id, text)
       ? { sites: [], facts: noFacts() }
       : (await codemod.load())(text, context);
     Object.assign(extraction.facts, readCodeFacts(path, text));
+    for (const one of embedded) {
+      const inner = await extractEmbedded(one, path, scan);
+      extraction.sites.push(...inner.sites);
+      extraction.facts.writes.push(...inner.facts.writes);
+    }
     const sites = [...extraction.sites, ...residue(text, extraction.sites, { role: 'literal' }, context)];
     if (startsServer(extraction.facts.commands))
       for (const { host, facts } of sites) if (host?.value && isLocalName(host.value)) facts.push('starts-server');
@@ -51,6 +57,23 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
     };
     return { format: codemod.id, extraction: { sites: [], facts: noFacts() }, failure };
   }
+}
+
+/** The sites of a text that is a file of its own, with their places in the source; of its facts those that say what is defined. */
+async function extractEmbedded(embedded: Embedded, source: string, scan: ScanContext): Promise<Extraction> {
+  const { text } = embedded.text;
+  const paths = placesOf(embedded, source);
+  const codemod = codemodFor(embedded.path, text);
+  if (paths.length === 0 || codemod.id === 'other') return { sites: [], facts: noFacts() };
+  const { sites, facts } = (await codemod.load())(text, { ...scan, path: embedded.path });
+  const defines = facts.defines.length > 0 ? [{ paths, defines: facts.defines }] : [];
+  const stack = codemod.id === 'compose' ? ['compose-snippet'] : [];
+  const { shown } = embedded;
+  const placed = sites.map(site => {
+    const one = placeSite({ ...site, facts: [...site.facts, ...stack, ...(shown?.facts ?? [])] }, embedded.text);
+    return shown ? { ...one, role: shown.role, entry: null } : { ...one, written: { format: codemod.id, paths } };
+  });
+  return { sites: placed, facts: { ...noFacts(), writes: shown ? [] : defines } };
 }
 
 /** What opens a way to a server elsewhere: localhost is then not the port that compose publishes. */

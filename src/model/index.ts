@@ -200,6 +200,8 @@ export interface RawSite {
   local: string | null;
   /** For a host: where a port can be given that nothing gives yet. */
   portSlot: PortSlot | null;
+  /** Of a text that its source writes into another file: the format, and where that file may be. */
+  written: { format: string; paths: readonly string[] } | null;
 }
 
 /** What the code around the sites shows, for insertions and for the flow of variables. */
@@ -208,6 +210,8 @@ export interface Facts {
   reads: string[];
   /** Keys that the file defines, for dotenv files. */
   defines: string[];
+  /** Env files that the source writes: where they may be, and their keys. */
+  writes: { paths: readonly string[]; defines: readonly string[] }[];
   /** Places where an SQLAlchemy or Celery engine is built from a variable: the start of the statement. */
   engines: { at: number; indent: string; kind: 'sqlalchemy' | 'celery' }[];
   /** `"pool_size": int(os.getenv("KEY", …))` among the options of an engine: the start of its line. */
@@ -232,6 +236,7 @@ export interface Facts {
 export const noFacts = (): Facts => ({
   reads: [],
   defines: [],
+  writes: [],
   engines: [],
   poolSizes: [],
   bypasses: [],

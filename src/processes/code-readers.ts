@@ -1,10 +1,12 @@
 /** What the code says of values, wherever they come from. */
+
 import { DUMPS } from '../../codemods/programs.ts';
 import type { Extraction, Process } from '../model/index.ts';
 import { baseOf } from '../text/paths.ts';
 import { isNear } from './areas.ts';
 import { codeOf, isNamed, portKeyOf, readsHostAlone } from './port-variables.ts';
 import { NOBODY, type Processes, type ProcessInput, processOf } from './process.ts';
+import type { EnvironmentText } from './receivers.ts';
 
 /** Entries of ConfigMaps and Secrets: file, name and key. */
 export const listConfigs = (extractions: ReadonlyMap<string, Extraction>): [string, string, string][] =>
@@ -15,7 +17,7 @@ export const listConfigs = (extractions: ReadonlyMap<string, Extraction>): [stri
 /** What the code says of values, wherever they come from. */
 export function readers(
   { topology, extractions, sources, images }: ProcessInput,
-  environments: readonly [string, Extraction][],
+  environments: readonly EnvironmentText[],
 ): Pick<Processes, 'isPortless' | 'imagePort' | 'portVariable' | 'dumpUses'> {
   const isPortless = (file: string, key: string, siblings: readonly string[], names: readonly string[]) =>
     [...extractions].some(
@@ -26,7 +28,7 @@ export function readers(
   );
   const defined = new Set([
     ...passed,
-    ...environments.flatMap(([, { facts }]) => facts.defines),
+    ...environments.flatMap(({ keys }) => keys),
     ...listConfigs(extractions).map(([, , key]) => key),
   ]);
   const imagePort = (key: string, image: string | null) => {

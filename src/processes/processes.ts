@@ -16,7 +16,7 @@ import { configuredTools } from './migration-tools.ts';
 import { loadedFiles, projectFiles } from './modules.ts';
 import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess } from './process.ts';
 import { findProgram } from './programs.ts';
-import { readReceivers } from './receivers.ts';
+import { environmentTexts, readReceivers } from './receivers.ts';
 import { startsOf } from './services.ts';
 import { writtenRuns } from './written-runs.ts';
 
@@ -79,10 +79,9 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     for (const one of all.filter(other => other.service.name === found.service.name))
       services.set(one.id, [...(services.get(one.id) ?? []), process]);
   }
-  const environments = [...extractions].filter(([, { facts }]) => facts.defines.length > 0);
+  const environments = environmentTexts(extractions);
   const receivers = readReceivers(topology, environments);
-  for (const [path, { facts }] of environments)
-    for (const key of facts.defines) askedByFile(path, key, input, receivers, services);
+  for (const { file, keys } of environments) for (const key of keys) askedByFile(file, key, input, receivers, services);
   mergeOverrides(services, topology);
   for (const { file, service, id } of all) {
     const base = findBase(file, service, topology.composeFiles);

@@ -11,17 +11,27 @@ export interface Receiver {
   service: string;
 }
 
+/** Keys of an env file, or of one that a script writes to `path`. */
+export interface EnvironmentText {
+  file: string;
+  path: string;
+  keys: readonly string[];
+}
+
+export const environmentTexts = (extractions: ReadonlyMap<string, Extraction>): EnvironmentText[] =>
+  [...extractions].flatMap(([file, { facts }]) => [
+    ...(facts.defines.length > 0 ? [{ file, path: file, keys: facts.defines }] : []),
+    ...facts.writes.flatMap(({ paths, defines }) => paths.map(path => ({ file, path, keys: defines }))),
+  ]);
+
 /** By `file\0key` of an env file. */
-export function readReceivers(
-  topology: Topology,
-  environments: readonly [path: string, extraction: Extraction][],
-): Map<string, Receiver[]> {
+export function readReceivers(topology: Topology, environments: readonly EnvironmentText[]): Map<string, Receiver[]> {
   const receivers = new Map<string, Receiver[]>();
-  const paths = environments.map(([path]) => path);
+  const paths = environments.map(({ path }) => path);
   for (const file of topology.composeFiles) {
     for (const service of file.services) {
       const read = new Set(variablesRead(service));
-      for (const [path, { facts }] of environments) {
+      for (const { file: source, path, keys } of environments) {
         const standsFor = (name: string) => isStandIn(path, joinPath(dirOf(file.path), name), paths);
         // An env file in the folder that is built goes with the code.
         const isBuiltIn =
@@ -30,10 +40,12 @@ export function readReceivers(
           isInside(joinPath(dirOf(file.path), service.build), path);
         const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
         const isProject = standsFor('.env');
-        for (const key of facts.defines) {
+        for (const key of keys) {
           if (!(isGiven && takes(service, key)) && !(isProject && read.has(key))) continue;
-          const id = `${path}\0${key}`;
-          receivers.set(id, [...(receivers.get(id) ?? []), { file: file.path, service: service.name }]);
+          const id = `${source}\0${key}`;
+          const known = receivers.get(id) ?? [];
+          if (known.some(other => other.file === file.path && other.service === service.name)) continue;
+          receivers.set(id, [...known, { file: file.path, service: service.name }]);
         }
       }
     }

@@ -47,7 +47,25 @@ export function scanUrls(mapped: MappedText, scope: Scope, context: ScanContext)
       // `postgresql://` as a prefix to compare with, and socket URLs: no endpoint is named.
       .filter(site => site.host !== null)
       .filter(site => isPostgresScheme(site) || context.names.has(site.host?.value?.toLowerCase() ?? ''))
+      .flatMap(withScattered)
   );
+}
+
+/** Host and port of a URL that is put together may stand at two places: two sites of one group. */
+function withScattered(site: RawSite): RawSite[] {
+  const { host, port, facts } = site;
+  const isScattered = facts.includes('not-verbatim') && !facts.includes('several-hosts') && host?.exact && port?.exact;
+  if (!isScattered || host.value === null || port.value === null) return [site];
+  const one: RawSite = {
+    ...site,
+    form: 'host',
+    span: host.span,
+    port: null,
+    role: site.role === 'argument' ? 'setting' : site.role,
+    facts: site.facts.filter(fact => fact !== 'not-verbatim'),
+    group: site.group ?? `url@${site.span.start}`,
+  };
+  return [one, { ...one, form: 'port', span: port.span, extent: null, host: null, port }];
 }
 
 const isPostgresScheme = (site: RawSite): boolean => !site.facts.includes('other-scheme');
@@ -67,7 +85,7 @@ function urlSite(mapped: MappedText, dsn: UrlDsn, scope: Scope): RawSite {
     ...emptySite(scope, facts),
     form: 'url',
     span: whole.span,
-    extent: toSource(mapped, dsn.span.start, dsn.span.end).span,
+    extent: extentOf(mapped, dsn.span),
     host: first.host.end > first.host.start ? classifyPart(mapped, first.host) : null,
     port: first.port ? classifyPart(mapped, first.port) : null,
     scheme: dsn.scheme,
@@ -78,6 +96,15 @@ function urlSite(mapped: MappedText, dsn: UrlDsn, scope: Scope): RawSite {
       .filter(param => param !== '' && !/^(?:password|pwd|sslpassword)=/i.test(param))
       .map(param => param.toLowerCase()),
   };
+}
+
+/** The whole string, or of one that is put together the piece that begins it. */
+function extentOf(mapped: MappedText, { start, end }: Span): Span {
+  const whole = toSource(mapped, start, end);
+  const first = mapped.runs.find(run => start >= run.at && start < run.at + run.length);
+  if (whole.exact || !first) return whole.span;
+  const isOrdered = mapped.runs.every((run, i) => i === 0 || run.from >= (mapped.runs[i - 1]?.from ?? 0));
+  return isOrdered ? whole.span : toSource(mapped, start, Math.min(end, first.at + first.length)).span;
 }
 
 /** The site without an endpoint. */
@@ -104,6 +131,7 @@ export function emptySite(scope: Scope, facts: string[] = [...(scope.facts ?? []
     hostVariable: null,
     portSlot: scope.portSlot ?? null,
     local: scope.local ?? null,
+    written: null,
   };
 }
 
@@ -120,6 +148,7 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
   // After a quoted value the quote would have to be passed first; such hosts are rare.
   const canHavePort = !port && end.exact && /[\s;]|^$/.test(mapped.text[host.value.end] ?? '');
   const before = /^\s*;/.test(mapped.text.slice(host.value.end)) ? ';Port=' : ' port=';
+  const [hostVariable = null] = classifyPart(mapped, host.value).variables;
   const common = {
     ...emptySite(scope),
     user: read(pick('user', 'username', 'userid', 'uid')),
@@ -143,6 +172,7 @@ export function keywordSites(mapped: MappedText, keywords: Keyword[], scope: Sco
         span: part.span,
         host: isHost ? { ...part, exact } : null,
         port: isHost ? null : { ...part, exact },
+        hostVariable: isHost ? null : hostVariable,
         portSlot: canHavePort && part.kind !== 'hole' ? { at: end.span.start, before, after: '' } : null,
       };
     });

@@ -7,7 +7,7 @@ export interface Expansion {
   end: number;
   /** The variable's name for `$VAR` and `${VAR…}`; null for every other placeholder. */
   variable: string | null;
-  /** The span of the default in `${VAR:-default}`, `${VAR-default}`, `${VAR:=default}` and Spring's `${VAR:default}`. */
+  /** The span of the default in `${VAR:-default}`, `${VAR-default}`, `${VAR:=default}`, Spring's `${VAR:default}`, and dbt's `env_var('VAR', 'default')`. */
   fallback: { start: number; end: number } | null;
 }
 
@@ -19,6 +19,7 @@ const ANGLE = /<[A-Za-z_][\w .-]*>/y;
 export function readExpansion(text: string, at: number, end: number): Expansion | null {
   const char = text[at];
   if (char === '$') return readDollar(text, at, end);
+  if (char === '{' && text[at + 1] === '{') return readJinja(text, at, end);
   if (char === '{' || (char === '#' && text[at + 1] === '{')) {
     const close = matchBrace(text, char === '#' ? at + 1 : at, end);
     return close === -1 ? null : hole(at, close + 1);
@@ -26,6 +27,22 @@ export function readExpansion(text: string, at: number, end: number): Expansion 
   if (char === '%') return readPattern(PRINTF, text, at, end);
   if (char === '<') return readPattern(ANGLE, text, at, end);
   return null;
+}
+
+const ENV_VAR =
+  /\{\{\s*env_var\(\s*(['"])(\w+)\1\s*(?:,\s*(['"])([^'"{}]*)\3\s*)?\)(?:\s*\|\s*(?:int|as_number|string|as_text))*\s*\}\}/y;
+
+/** A template; dbt's `{{ env_var('NAME', 'default') | int }}` is a read of the environment. */
+function readJinja(text: string, at: number, end: number): Expansion | null {
+  ENV_VAR.lastIndex = at;
+  const match = ENV_VAR.exec(text);
+  if (!match || ENV_VAR.lastIndex > end) {
+    const close = matchBrace(text, at, end);
+    return close === -1 ? null : hole(at, close + 1);
+  }
+  const start = at + match[0].indexOf(match[3] ?? '', match[0].indexOf(',')) + 1;
+  const fallback = match[4] === undefined ? null : { start, end: start + match[4].length };
+  return { start: at, end: ENV_VAR.lastIndex, variable: match[2] ?? null, fallback };
 }
 
 function hole(start: number, end: number): Expansion {

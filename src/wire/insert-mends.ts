@@ -50,7 +50,7 @@ function keepRefused({ decision }: Site, [first]: readonly Finding[], state: Edi
 /** What the connection string itself asks for. */
 function refusedAt(site: Site, { hazards, sources }: EditState): Finding[] {
   const text = sources.get(site.file)?.text;
-  if (text === undefined || site.extent === null) return [];
+  if (text === undefined) return [];
   const { line, column } = positionAt(lineStarts(text), site.span.start);
   return hazards.filter(
     finding =>

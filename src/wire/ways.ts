@@ -24,6 +24,8 @@ export interface WayInput {
 
 /** Null where there is no exact way. `whole`: all of the process's service has to be direct. */
 export function wayOf(site: Site, process: Process, whole: boolean, input: WayInput): Way | null {
+  // A single `echo` has no room for a second variable.
+  if (site.written && !site.entry) return null;
   const { key } = site;
   // What a script assigns is given to the one command as it was.
   if (key !== null && isAssigned(site))
@@ -146,7 +148,8 @@ export function serviceTargets(
 
 /** The value that compose itself can read: of the project's `.env`, not of an `env_file` beside it. */
 export const isInterpolated = (site: Site, file: ComposeFile): boolean =>
-  site.format === 'compose' || isTemplateFor(site.file, joinPath(dirOf(file.path), '.env'));
+  site.format === 'compose' ||
+  [site.file, ...(site.written?.paths ?? [])].some(path => isTemplateFor(path, joinPath(dirOf(file.path), '.env')));
 
 /** 3. An assignment before the command. */
 function stepWay(site: Site, process: Process, input: WayInput): Way | null {
