@@ -1,6 +1,6 @@
 /** What a node of a Python source says: the text of a literal, the variable that is read, the name that it is given, its group. */
 import type { SyntaxNode } from '@lezer/common';
-import { isHostKey } from '../src/scan/scan-block.ts';
+import { isHostKey, type Named } from '../src/scan/scan-block.ts';
 import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
 import { type Argument, argumentsOf, calleeName } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
@@ -33,17 +33,57 @@ export function literalOf(text: string, node: SyntaxNode): MappedText | null {
 
 /** The call, dictionary or block around a read, so that its host and its port share a group. */
 export function groupAround(node: SyntaxNode, text: string): string | null {
+  const around = containerOf(node, text);
+  if (!around) return null;
+  if (around.name === 'DictionaryExpression') return `dict@${around.from}`;
+  if (around.name === 'ParamList') return `parameters@${around.from}`;
+  if (around.name === 'ArgList') return `call@${around.parent?.from ?? around.from}`;
+  return `body@${around.from}`;
+}
+
+function containerOf(node: SyntaxNode, text: string): SyntaxNode | null {
   for (let up = node.parent; up; up = up.parent) {
-    if (up.name === 'DictionaryExpression') return `dict@${up.from}`;
-    if (up.name === 'ParamList') return `parameters@${up.from}`;
-    if (up.name === 'ArgList') {
-      const callee = calleeName(text, up.prevSibling);
-      const isRead = up.parent !== null && isReader(argumentsOf(text, up.parent), text);
-      if (!isRead && !/^(?:int|str|bool|float)$/.test(callee)) return `call@${up.parent?.from ?? up.from}`;
-    }
-    if (up.name === 'Body' || up.name === 'Script') return `body@${up.from}`;
+    if (/^(?:DictionaryExpression|ParamList|Body|Script)$/.test(up.name)) return up;
+    if (up.name !== 'ArgList') continue;
+    const callee = calleeName(text, up.prevSibling);
+    const isRead = up.parent !== null && isReader(argumentsOf(text, up.parent), text);
+    if (!isRead && !READERS.test(callee) && !/^(?:int|str|bool|float)$/.test(callee)) return up;
   }
   return null;
+}
+
+/** What stands beside it by name: other keys, arguments, parameters or variables, and the variables that they are read from. */
+export function valuesBeside(node: SyntaxNode, text: string): Named[] {
+  const around = containerOf(node, text);
+  if (!around) return [];
+  const found: Named[] = [];
+  const note = (name: string, value: SyntaxNode | null) => {
+    const read = value?.name === 'CallExpression' ? readOf(value, text) : null;
+    const literal = value && isString(value) ? value : (read?.fallback ?? null);
+    if (!literal || !isString(literal)) return;
+    const mapped = readString(text, literal);
+    found.push({ key: name, value: mapped });
+    if (read) found.push({ key: read.key, value: mapped });
+  };
+  for (let child = around.firstChild; child; child = child.nextSibling) {
+    const sign = child.nextSibling;
+    if (around.name === 'DictionaryExpression' && isString(child) && sign?.name === ':')
+      note(readString(text, child).text, sign.nextSibling);
+    else if (child.name === 'VariableName' && sign?.name === 'AssignOp')
+      note(text.slice(child.from, child.to), sign.nextSibling);
+    else if (child.name === 'AssignStatement') note(calleeName(text, child.firstChild), child.lastChild);
+  }
+  return found;
+}
+
+/** The variable that a call reads, and the default. */
+function readOf(call: SyntaxNode, text: string): { key: string; fallback: SyntaxNode | null } | null {
+  const args = argumentsOf(text, call);
+  const [first, second] = args.filter(({ name }) => name === null);
+  if (!first || !isString(first.value) || !(READERS.test(calleeName(text, call.firstChild)) || isReader(args, text)))
+    return null;
+  const fallback = args.find(({ name }) => name === 'default') ?? second;
+  return { key: readString(text, first.value).text, fallback: fallback?.value ?? null };
 }
 
 /** `settings.DB_HOST` → `DB_HOST`; a plain variable may come from anywhere. */

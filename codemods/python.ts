@@ -2,14 +2,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { parser } from '@lezer/python';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model/index.ts';
-import {
-  isDatabaseKey,
-  isHostKey,
-  isPortKey,
-  readCredentials,
-  type Setting,
-  scanBlock,
-} from '../src/scan/scan-block.ts';
+import { isDatabaseKey, isHostKey, isPortKey, type Named, type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan/scan-value.ts';
 import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
@@ -23,6 +16,7 @@ import {
   literalOf,
   READERS,
   readsMain,
+  valuesBeside,
   variableName,
 } from './python-nodes.ts';
 import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine, notePoolSize } from './python-notes.ts';
@@ -52,8 +46,9 @@ export function extract(text: string, context: ExtractContext): Extraction {
   });
   const blocks = new Set(state.split.map(({ block }) => block));
   for (const block of blocks) {
-    const settings = state.split.filter(item => item.block === block).map(item => item.setting);
-    sites.push(...scanBlock(settings, block, context));
+    const own = state.split.filter(item => item.block === block);
+    const settings = own.map(item => item.setting);
+    sites.push(...scanBlock(settings, block, context, { beside: own[0]?.beside() ?? [] }));
   }
   // A variable of the file itself is most likely one that it reads.
   const hosts = facts.reads.filter(isHostKey);
@@ -70,7 +65,7 @@ interface State {
   done: Set<number>;
   fileFacts: string[];
   /** Hosts and ports assigned to names: paired when the whole file is read. */
-  split: { block: string; setting: Setting }[];
+  split: { block: string; setting: Setting; beside: () => Named[] }[];
 }
 
 function visitCall(call: SyntaxNode, state: State): void {
@@ -106,7 +101,8 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
 function pushRead(node: SyntaxNode, setting: Setting, state: State): RawSite[] {
   const { key } = setting;
   const group = isHostKey(key) || isPortKey(key) ? groupAround(node, state.text) : null;
-  const found = scanBlock([setting], `read@${node.from}`, state.context);
+  const beside = valuesBeside(node, state.text);
+  const found = scanBlock([setting], `read@${node.from}`, state.context, { beside });
   state.sites.push(...found.map(site => ({ ...site, group: group ?? site.group })));
   return found;
 }
@@ -123,7 +119,11 @@ function readField(call: SyntaxNode, args: Argument[], state: State): void {
   state.done.add(value.from);
   const scope: Scope = { role: 'setting', key, local, facts: state.fileFacts };
   if (isHostKey(key) || isPortKey(key)) {
-    state.split.push({ block: groupAround(call, text) ?? 'file', setting: { key, value: mapped, scope } });
+    state.split.push({
+      block: groupAround(call, text) ?? 'file',
+      setting: { key, value: mapped, scope },
+      beside: () => valuesBeside(call, text),
+    });
   } else state.sites.push(...scanValue(mapped, scope, state.context));
 }
 
@@ -160,13 +160,10 @@ function readKeywords(call: SyntaxNode, callee: string, args: Argument[], state:
     for (const setting of split) if (setting.key === 'host') setting.scope = { ...scope, portSlot: slot };
     if (split.length === 0) state.facts.portless.push(hostVariable ?? variableName(calleeName(text, host.value)));
   }
-  const named = args.flatMap(({ name, value }) =>
-    name !== null && isString(value) ? [{ key: name, value: readString(text, value) }] : [],
-  );
   const found = scanBlock(split, `call@${call.from}`, state.context, {
     form: 'argument',
     isPostgres,
-    credentials: readCredentials(named),
+    beside: host ? valuesBeside(host.value, text) : [],
   });
   state.sites.push(
     ...found.map(site => ({ ...site, group: `call@${call.from}`, hostVariable: site.port ? hostVariable : null })),
@@ -195,7 +192,8 @@ function visitDictionary(node: SyntaxNode, state: State): void {
   // `{'host': os.getenv('DB_HOST'), 'port': 5432}`
   const isPostgres = isDjango || (hostVariable !== null && isDatabaseKey(hostVariable));
   if (isDjango) placePort(node, settings, text);
-  const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres }).map(site =>
+  const beside = node.firstChild ? valuesBeside(node.firstChild, text) : [];
+  const found = scanBlock(settings, `dict@${node.from}`, state.context, { isPostgres, beside }).map(site =>
     site.port && !site.host ? { ...site, hostVariable } : site,
   );
   state.sites.push(
@@ -240,7 +238,9 @@ function visitString(node: SyntaxNode, state: State): void {
     return;
   }
   if (key && !read && (isHostKey(key) || isPortKey(key))) {
-    state.split.push({ block: groupAround(node, state.text) ?? 'file', setting: { key, value: mapped, scope } });
+    const setting = { key, value: mapped, scope };
+    const beside = () => valuesBeside(node, state.text);
+    state.split.push({ block: groupAround(node, state.text) ?? 'file', setting, beside });
     return;
   }
   const found = scanValue(mapped, scope, state.context);
@@ -264,6 +264,7 @@ function visitNumber(node: SyntaxNode, state: State): void {
   state.split.push({
     block,
     setting: { key, value, scope: { role: 'setting', key, local: key, facts: state.fileFacts } },
+    beside: () => valuesBeside(node, state.text),
   });
 }
 

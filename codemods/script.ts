@@ -1,9 +1,10 @@
 /** Sites of shell scripts: the whole file is one script, so that a variable's uses are seen. */
 
-import { type Extraction, noFacts, type Span } from '../src/model/index.ts';
+import { type Extraction, noFacts, type RawSite, type Span } from '../src/model/index.ts';
 import { composeMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
-import type { Embedded } from './embedded.ts';
+import { readEnvLines } from './dotenv-lines.ts';
+import { type Embedded, placesOf } from './embedded.ts';
 import { scanShell } from './shell.ts';
 import { readShell, type ShellCommand } from './shell-words.ts';
 
@@ -13,10 +14,23 @@ export function extractScript(text: string, context: ExtractContext): Extraction
   const texts = embedded.flatMap(one => one.text.runs);
   const isWritten = ({ start }: Span) => texts.some(({ from, length }) => start >= from && start < from + length);
   return {
-    sites: result.sites.filter(({ span }) => !isWritten(span)),
+    sites: result.sites.filter(({ span }) => !isWritten(span)).map(site => asWritten(site, embedded, context.path)),
     facts: { ...noFacts(), reads: result.reads, commands: result.commands },
     embedded,
   };
+}
+
+/** `URL="postgres://…"` of which a file is written that says `DATABASE_URL=$URL`: the value of that variable. */
+function asWritten(site: RawSite, embedded: readonly Embedded[], source: string): RawSite {
+  for (const one of embedded) {
+    const line = readEnvLines(one.text.text).find(
+      ({ value }) => value.text === `$${site.key}` || value.text === `\${${site.key}}`,
+    );
+    const paths = line && site.key !== null ? placesOf(one, source) : [];
+    if (!line || paths.length === 0) continue;
+    return { ...site, key: line.key, role: 'environment', uses: [], written: { format: 'env', paths } };
+  }
+  return site;
 }
 
 /** `cat > .env <<EOF`, `tee .env <<EOF`, `echo "KEY=value" >> .env`, `printf 'A=1\n' > .env`. */

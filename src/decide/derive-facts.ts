@@ -110,16 +110,22 @@ function hasPlaceholders({ user, database, resolution, form }: Site): boolean {
  * server: rather a server of the machine itself.
  */
 function isForeign({ user, database, resolution }: Site, { composeFiles }: Topology): boolean {
-  if (resolution.kind !== 'published' || user === null || database === null) return false;
+  if (resolution.kind !== 'published' || user === null) return false;
   const { server } = resolution;
-  const isPlain = [user, database].every(name => /^[\w.-]+$/.test(name));
-  if (!isPlain || server.user === null || server.database === null) return false;
+  if (!isName(user) || server.user === null || user === server.user) return false;
+  // The image makes the one role that it is told, and no `postgres` beside it.
+  const isOther =
+    user === 'postgres' ||
+    (database !== null && isName(database) && server.database !== null && database !== server.database);
+  if (!isOther) return false;
   const files = composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));
   const isBuilt = files.some(file =>
     file.services.some(({ name, build }) => name === server.service && build !== null),
   );
-  return user !== server.user && database !== server.database && !isBuilt && initMounts(files).length === 0;
+  return !isBuilt && initMounts(files).length === 0;
 }
+
+const isName = (text: string): boolean => /^[\w.-]+$/.test(text);
 
 /** `docker compose exec postgres psql …`: the command runs in the container of a server. */
 function runsInside(words: readonly string[], { servers }: Topology): boolean {

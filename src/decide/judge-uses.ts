@@ -45,6 +45,8 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
     const because = isPooled || verdict.rule === 'already-pooled' ? [...needs, ...own] : [];
     const isApart =
       because.some(({ kind }) => DIRECT_ONLY.includes(kind)) ||
+      // What is run once to migrate does nothing else.
+      (process.kind !== 'start' && process.words.length > 0 && needs.some(({ kind }) => kind === 'migrate')) ||
       (because.length > 0 && isOwnVariable(because, site, input));
     if (isPooled && isApart)
       return direct(

@@ -1,6 +1,7 @@
 /** Which images the repository builds itself, and from where. */
 
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { isCiPath } from '../../codemods/paths.ts';
 import type { PlacedCommand } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { ImageLookup } from '../images/known.ts';
@@ -10,16 +11,18 @@ import { readExpansions } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import type { Topology } from '../topology/index.ts';
 import type { Shelf } from './shelf.ts';
+import { type Build, workflowBuilds } from './workflow-builds.ts';
 
 export interface ImageContext {
   folder: string;
+  dockerfile: string;
   /** The stack builds it. Else it runs what was published before: an edit of its files is not in it yet. */
   isRebuilt: boolean;
 }
 
 /**
- * Folders of the images that services name: `build:` beside `image:`, `docker build -t NAME FOLDER`; of published ones the service of
- * that name which another file of the stack builds, or the repository that presents the image as its own.
+ * Where the images that services name come from: `build:` beside `image:`, `docker build -t NAME FOLDER`; of published ones the
+ * service of that name which another file of the stack builds, the job that publishes it, or the repository that presents it as its own.
  */
 export function imageContexts(
   { composeFiles, stacks }: Topology,
@@ -28,33 +31,58 @@ export function imageContexts(
   shelf: Shelf,
   images: ImageLookup,
 ): (file: ComposeFile, service: ComposeService) => ImageContext | null {
-  const found = new Map<string, string>();
+  const found = new Map<string, Build>();
+  const published = new Map<string, Build>();
   for (const file of composeFiles)
-    for (const { image, build } of file.services)
-      if (image && build !== null) found.set(imageName(image), joinPath(dirOf(file.path), build));
+    for (const { image, build, dockerfile } of file.services) {
+      if (!image || build === null) continue;
+      const folder = joinPath(dirOf(file.path), build);
+      const name = imageName(image);
+      found.set(name, {
+        name,
+        repository: repositoryOf(image),
+        folder,
+        dockerfile: joinPath(folder, dockerfile ?? 'Dockerfile'),
+      });
+    }
   for (const [path, text] of texts) {
+    if (isCiPath(path)) for (const build of workflowBuilds(text)) published.set(build.name, build);
     if (!/\bdocker\b[^\n]*\bbuild\b/.test(text)) continue;
-    for (const [name, folder] of readBuilds(placeWrittenCommands(path, text)))
-      found.set(name, joinPath(dirOf(path), folder));
+    for (const build of readBuilds(placeWrittenCommands(path, text))) {
+      // What a document says is done at the top, what a script does mostly where it stands.
+      const folders = /\.mdx?$/i.test(path) ? ['', dirOf(path)] : [dirOf(path), ''];
+      const place = folders.find(folder => shelf.has(joinPath(folder, build.dockerfile)));
+      if (place === undefined) continue;
+      found.set(build.name, {
+        ...build,
+        folder: joinPath(place, build.folder),
+        dockerfile: joinPath(place, build.dockerfile),
+      });
+    }
   }
   const readme = [...sources.values()].find(source => /^readme/i.test(source.path))?.text.slice(0, 1500) ?? '';
   return (file, { name: service, image }) => {
     if (image === null) return null;
-    const built = found.get(imageName(image));
-    if (built !== undefined && shelf.paths.some(path => isInside(built, path)))
-      return { folder: built, isRebuilt: true };
+    const name = imageName(image);
+    const built = found.get(name);
+    const isOwn = built !== undefined && shelf.paths.some(path => isInside(built.folder, path));
+    // `docker build -t app .` makes no `owner/app`: that one is pulled.
+    if (isOwn) return { ...built, isRebuilt: isSame(built.repository, repositoryOf(image)) };
     if (!image.includes('/') || images(image) !== null) return null;
     for (const other of composeFiles) {
       const twin = other.services.find(one => one.name === service && one.build !== null);
-      if (twin && stacks.get(other.path) === stacks.get(file.path))
-        return { folder: joinPath(dirOf(other.path), twin.build ?? ''), isRebuilt: false };
+      if (!twin || stacks.get(other.path) !== stacks.get(file.path)) continue;
+      const folder = joinPath(dirOf(other.path), twin.build ?? '');
+      return { folder, dockerfile: joinPath(folder, twin.dockerfile ?? 'Dockerfile'), isRebuilt: false };
     }
+    const job = published.get(name);
+    if (job && shelf.has(job.dockerfile)) return { ...job, isRebuilt: false };
     const repository = image
       .replace(/^[\w.-]+\.[\w.-]+\//, '')
       .replace(/[:@].*$/, '')
       .toLowerCase();
     return shelf.has('Dockerfile') && readme.toLowerCase().includes(repository)
-      ? { folder: '', isRebuilt: false }
+      ? { folder: '', dockerfile: 'Dockerfile', isRebuilt: false }
       : null;
   };
 }
@@ -62,21 +90,28 @@ export function imageContexts(
 const VALUED =
   /^(?:-t|--tag|-f|--file|--build-arg|--build-context|--target|--platform|--cache-from|--cache-to|-o|--output|--builder|--label|--secret|--network|--progress)$/;
 
-/** Name and folder of each `docker build -t NAME FOLDER`; variables of the script are read. */
-function readBuilds(commands: readonly PlacedCommand[]): [name: string, folder: string][] {
+/** E.g.: `registry.local:5000/team/app:1.2` → `registry.local:5000/team/app` */
+const repositoryOf = (image: string): string => image.replace(/@.*$/, '').replace(/:[^/]*$/, '');
+
+/** What a variable is in can't be told. */
+const isSame = (one: string, other: string): boolean => one === other || /\$/.test(one + other);
+
+/** Each `docker build -t NAME -f FILE FOLDER`, relative to where it is run; variables of the script are read. */
+function readBuilds(commands: readonly PlacedCommand[]): Build[] {
   const values = new Map<string, string>();
-  return commands.flatMap(({ words, assignments }): [string, string][] => {
-    const texts = words.map(word => word.text);
+  return commands.flatMap(({ words, assignments }): Build[] => {
+    const texts = words.map(word => expand(word.text, values));
     if (texts.length === 0) for (const { name, raw } of assignments) values.set(name, raw.replace(/^["']|["']$/g, ''));
     const at = texts.indexOf('build');
     if (at === -1 || !texts.slice(0, at).some(word => /(?:^|\/)(?:docker|podman|buildah)$/.test(word))) return [];
-    const tag = texts.findIndex(word => /^(?:-t|--tag)$/.test(word));
-    const folder = texts
-      .filter((word, i) => i > at && !word.startsWith('-') && !VALUED.test(texts[i - 1] ?? ''))
-      .at(-1);
-    const name = tag === -1 ? '' : imageName(expand(texts[tag + 1] ?? '', values));
+    const option = (pattern: RegExp) => texts[texts.findIndex(word => pattern.test(word)) + 1] ?? '';
+    const given = texts.filter((word, i) => i > at && !word.startsWith('-') && !VALUED.test(texts[i - 1] ?? '')).at(-1);
+    const folder = given?.replace(/(.)\/+$/, '$1');
+    const tag = texts.some(word => /^(?:-t|--tag)$/.test(word)) ? option(/^(?:-t|--tag)$/) : '';
+    const name = imageName(tag);
+    const file = texts.some(word => /^(?:-f|--file)$/.test(word)) ? option(/^(?:-f|--file)$/) : null;
     return name !== '' && folder !== undefined && /^[\w./-]+$/.test(folder)
-      ? [[name, folder.replace(/(.)\/+$/, '$1')]]
+      ? [{ name, repository: repositoryOf(tag), folder, dockerfile: file ?? joinPath(folder, 'Dockerfile') }]
       : [];
   });
 }

@@ -41,10 +41,24 @@ export function withImage(own: Process[], service: ComposeService, file: Compose
   }));
 }
 
+/** What somebody runs in a service of a known image. */
+export function asRun(process: Process, service: ComposeService, images: ImageLookup): Process {
+  const known = service.build === null ? images(service.image) : null;
+  const command = known ? commandOf(known, process.words) : undefined;
+  if (!known || !command) return process;
+  const kinds = command.needs.filter(kind => kind !== 'plain' && kind !== 'prepared');
+  const needs = kinds.map(
+    (kind): Need => ({ kind: kind as Need['kind'], what: known.name, place: process.place, reads: [] }),
+  );
+  return { ...process, needs: [...process.needs, ...needs] };
+}
+
+const commandOf = (known: KnownImage, words: readonly string[]) =>
+  known.commands?.find(one => one.words.some(phrase => ` ${words.join(' ')} `.includes(` ${phrase} `)));
+
 /** Where upstream says that all of it goes through transaction pooling, nothing is needed. */
 function imageNeeds(known: KnownImage, { words }: Process, service: ComposeService, place: Place): Need[] {
-  const text = words.join(' ');
-  const command = known.commands?.find(one => one.words.some(phrase => ` ${text} `.includes(` ${phrase} `)));
+  const command = commandOf(known, words);
   // What a variable asks for is told by the variable.
   const asks = known.startsMigrating;
   const isAsked =

@@ -10,7 +10,7 @@ import { ASIDE, homeOf } from './areas.ts';
 import { listConfigs, readers } from './code-readers.ts';
 import type { Start } from './follow.ts';
 import { imageContexts } from './image-contexts.ts';
-import { addNeeds, askedByFile, flags, withImage, withValues } from './image-needs.ts';
+import { addNeeds, askedByFile, asRun, flags, withImage, withValues } from './image-needs.ts';
 import type { Layout } from './layout.ts';
 import { configuredTools } from './migration-tools.ts';
 import { loadedFiles, projectFiles } from './modules.ts';
@@ -77,7 +77,10 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     if (!found) continue;
     const process = toProcess(start, found.service.name, null, 'run');
     for (const one of all.filter(other => other.service.name === found.service.name))
-      services.set(one.id, [...(services.get(one.id) ?? []), process]);
+      services.set(one.id, [
+        ...(services.get(one.id) ?? []),
+        asRun(process, withValues(one.service, one.file, input), images),
+      ]);
   }
   const environments = environmentTexts(extractions);
   const receivers = readReceivers(topology, environments);

@@ -32,7 +32,11 @@ export function readReceivers(topology: Topology, environments: readonly Environ
     for (const service of file.services) {
       const read = new Set(variablesRead(service));
       for (const { file: source, path, keys } of environments) {
-        const standsFor = (name: string) => isStandIn(path, joinPath(dirOf(file.path), name), paths);
+        // Where a script puts a file outside of the repository, its name has to do.
+        const standsFor = (name: string) =>
+          name.startsWith('/') && source !== path
+            ? baseOf(path) === baseOf(name)
+            : isStandIn(path, joinPath(dirOf(file.path), name), paths);
         // An env file in the folder that is built goes with the code.
         const isBuiltIn =
           service.build !== null &&

@@ -32,13 +32,13 @@ export function startsOf(
   contextOf: (file: ComposeFile, service: ComposeService) => ImageContext | null,
 ): ServiceStarts {
   const service = withBase(file, own, files);
-  const found =
-    service.build === null
+  const folder = service.build === null ? null : joinPath(dirOf(file.path), service.build);
+  const found: ImageContext | null =
+    folder === null
       ? contextOf(file, service)
-      : { folder: joinPath(dirOf(file.path), service.build), isRebuilt: true };
+      : { folder, dockerfile: joinPath(folder, service.dockerfile ?? 'Dockerfile'), isRebuilt: true };
   const context = found?.folder ?? null;
-  const dockerfile =
-    context === null ? null : joinPath(context, (service.build === null ? null : service.dockerfile) ?? 'Dockerfile');
+  const dockerfile = found?.dockerfile ?? null;
   const text = dockerfile === null ? null : shelf.text(dockerfile);
   const all = text === null ? [] : readImageStages(text);
   const stage = all.find(({ name }) => name !== null && name === service.target?.toLowerCase()) ?? all.at(-1);

@@ -99,9 +99,10 @@ const COMMAND_LITERALS = [
   'db:',
   'pg_dump',
   'docker build',
+  'build-push-action',
 ];
 const COMMAND_PATTERN =
-  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
+  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
 
 interface Search {
   /** The same for the same search. */

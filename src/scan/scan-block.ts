@@ -16,7 +16,7 @@ export function scanBlock(
   settings: Setting[],
   block: string,
   context: ScanContext,
-  options: { form?: 'argument'; isPostgres?: boolean; credentials?: Credentials } = {},
+  options: { form?: 'argument'; isPostgres?: boolean; beside?: readonly Named[] } = {},
 ): RawSite[] {
   const found: RawSite[] = [];
   const split: { setting: Setting; part: Part; isHost: boolean }[] = [];
@@ -40,11 +40,7 @@ export function scanBlock(
     const base = hostBase((isHost ? setting : (partner?.setting ?? setting)).key, isHost || partner !== undefined);
     found.push({
       ...emptySite({ ...setting.scope, key: setting.key }),
-      ...(options.credentials ??
-        readCredentials(
-          settings.filter(({ scope }) => scope.role === setting.scope.role),
-          base,
-        )),
+      ...readCredentials(options.beside ?? settings.filter(({ scope }) => scope.role === setting.scope.role), base),
       form: options.form ?? (isHost ? 'host' : 'port'),
       span: part.span,
       host: isHost ? part : null,
@@ -56,14 +52,18 @@ export function scanBlock(
   return found;
 }
 
+/** A value with its name, for what only says whose connection it is. */
+export type Named = Pick<Setting, 'key' | 'value'>;
+
 type Credentials = Pick<RawSite, 'user' | 'database'>;
 
 /** User and database that stand beside a host, as far as they are literal. `base`: what the names begin with. */
-export function readCredentials(settings: readonly Pick<Setting, 'key' | 'value'>[], base = ''): Credentials {
+function readCredentials(settings: readonly Named[], base: string): Credentials {
   const find = (ending: RegExp) => {
     const all = settings.filter(({ key, value }) => ending.test(key) && /^[\w.-]+\s*$/.test(value.text));
     const own = all.filter(({ key }) => key.toLowerCase().startsWith(base));
-    return (own.length === 1 ? own[0] : null)?.value.text.trim() ?? null;
+    const texts = new Set(own.map(({ value }) => value.text.trim()));
+    return texts.size === 1 ? ([...texts][0] ?? null) : null;
   };
   return {
     user: find(/(?:^|[_.-])(?:USER(?:_?NAME)?|PGUSER)$/i),
