@@ -652,10 +652,35 @@ describe('an image that is published: an edit of its files is not in what runs y
         'docker-compose.dev.yml': 'services:\n  web:\n    build: ./web\n',
         'web/alembic.ini': '[alembic]\nscript_location = alembic\n',
         'web/alembic/env.py': 'import os\nurl = os.environ["DATABASE_URL"]\n',
+        'web/app.py': 'import os\nurl = os.environ["DATABASE_URL"]\n',
       }),
     );
     expect(pools).toMatchObject([{ mode: 'session' }]);
     expect(changes.map(({ file }) => file)).not.toContain('web/alembic/env.py');
+  });
+
+  const job = `jobs:
+  build:
+    steps:
+      - id: meta
+        uses: docker/metadata-action@v5
+        with:
+          images: ghcr.io/acme/shop
+      - uses: docker/build-push-action@v6
+        with:
+          context: ./web
+          tags: \${{ steps.meta.outputs.tags }}
+`;
+  test.each([
+    ['a job publishes', { '.github/workflows/release.yml': job }],
+    [
+      'a document builds under a local name',
+      { 'docs/build.md': '```sh\ndocker build -t shop:local -f web/Dockerfile web\n```\n' },
+    ],
+  ])('that %s: what it starts is known', async (_, more) => {
+    const { pools, changes } = await planned(files(more as unknown as Record<string, string>));
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+    expect(changes.map(({ file }) => file)).not.toContain('web/start.sh');
   });
 
   test('that a script of the repository builds, over several lines and by a variable: its step is edited', async () => {
@@ -683,4 +708,76 @@ test('settings of a .NET project that people run themselves: all that its parts 
   });
   expect(new Set(decided('Default'))).toEqual(new Set(['pooled safe']));
   expect(pools).toMatchObject([{ mode: 'session' }]);
+});
+
+test('what is run once in a service of a known image has the needs that the image gives that command', async () => {
+  const { written, pools } = await planned({
+    'compose.yaml': `${PG}  server:
+    image: redash/redash:25
+    command: server
+    env_file: /opt/redash/env
+`,
+    'setup.sh': `#!/bin/sh
+URL="postgresql://u:p@db/d"
+cat > "$BASE"/env <<EOF
+REDASH_DATABASE_URL=$URL
+EOF
+docker compose run --rm server create_db
+`,
+  });
+  expect(pools).toMatchObject([{ mode: 'session' }]);
+  expect(pools[0]?.unwired).toMatchObject([{ kind: 'run', words: ['create_db'] }]);
+  expect(written('setup.sh')).toContain('URL="postgresql://u:p@pgbouncer:6432/d"');
+});
+
+describe('a server of the machine itself on the port that compose publishes', () => {
+  const PUBLISHED = PG.replace('environment:', 'ports: ["5432:5432"]\n    environment:');
+  const APPLICATION = `  web:\n    image: acme/web:1\n    environment:\n      DATABASE_URL: ${URL}\n`;
+  test.each([
+    [
+      'keys of a dictionary that are read with defaults',
+      'c = {"host": os.getenv("DB_HOST", "localhost"), "port": 5432, "user": os.getenv("DB_USER", "other"), "database": "elsewhere"}',
+    ],
+    [
+      'arguments',
+      'psycopg2.connect(host=os.getenv("DB_HOST", "localhost"), port=5432, user=os.getenv("DB_USER", "other"), dbname=os.getenv("DB_NAME", "elsewhere"))',
+    ],
+    [
+      'fields of a class',
+      'class C:\n    username: str = "postgres"\n    host: str = "localhost"\n    port: int = 5432\n',
+    ],
+    ['parameters', 'def connect(host="localhost", port=5432, user="other", dbname="elsewhere"):\n    pass\n'],
+  ])('%s that name another user', async (_, text) => {
+    const { sites } = await planned({
+      'compose.yml': PUBLISHED + APPLICATION,
+      'tool.py': `import os, psycopg2\n${text}\n`,
+    });
+    const own = sites.filter(({ file }) => file === 'tool.py');
+    expect(own.length).toBeGreaterThan(0);
+    expect(own.every(({ action }) => action === 'review')).toBe(true);
+  });
+
+  test('the user of the container is ours', async () => {
+    const { sites } = await planned({
+      'compose.yml': PUBLISHED + APPLICATION,
+      'tool.py':
+        'import os, psycopg2\npsycopg2.connect(host="localhost", port=5432, user=os.getenv("DB_USER", "u"), dbname="d")\n',
+    });
+    expect(sites.filter(({ file }) => file === 'tool.py').map(({ action }) => action)).toEqual(['pooled', 'pooled']);
+  });
+});
+
+test('a tool that would take a direct variable, which nobody sets: the step gets it', async () => {
+  const files = (environment: string) => ({
+    'compose.yml': `${PG}  web:\n    build: .\n    environment:\n      DATABASE_URL: ${URL}\n${environment}`,
+    Dockerfile: node('CMD ["./start.sh"]'),
+    'start.sh': '#!/bin/sh\nnpx prisma migrate deploy --config=./prisma.config.ts\nnode server.js\n',
+    'server.js': 'new (require("pg").Pool)({ connectionString: process.env.DATABASE_URL });\n',
+    'prisma.config.ts':
+      'export default { datasource: { url: process.env.DIRECT_DATABASE_URL || process.env.DATABASE_URL } };\n',
+  });
+  const unset = await planned(files(''));
+  expect(unset.written('start.sh')).toContain(`${DIRECT} npx prisma migrate deploy`);
+  const set = await planned(files(`      DIRECT_DATABASE_URL: ${URL}\n`));
+  expect(set.changes.map(({ file }) => file)).not.toContain('start.sh');
 });

@@ -21,6 +21,7 @@ const LITERALS = [
   'create_async_engine',
   'DB_HOST',
   'DATABASE_HOST',
+  'DATABASE_URL',
   'pg_dump',
   'pg_restore',
   'pg_isready',
@@ -66,7 +67,7 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
     [
       '(?:postg(?:res|resql|is)|pgsql|ecto|psql|timescale\\w*)(?:\\+\\w+)?:(?://|host=)',
       `\\b(?:${serverPorts(topology, config).join('|')})\\b`,
-      '\\b(?:PGHOST|PGPORT|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*)\\b',
+      '\\b(?:PGHOST|PGPORT|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
       'create_(?:async_)?engine\\(',
       '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
       '(?:Host|Server)\\s*=[^;\\n]*;',

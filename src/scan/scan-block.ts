@@ -61,7 +61,9 @@ type Credentials = Pick<RawSite, 'user' | 'database'>;
 function readCredentials(settings: readonly Named[], base: string): Credentials {
   const find = (ending: RegExp) => {
     const all = settings.filter(({ key, value }) => ending.test(key) && /^[\w.-]+\s*$/.test(value.text));
-    const own = all.filter(({ key }) => key.toLowerCase().startsWith(base));
+    const prefixed = all.filter(({ key }) => key.toLowerCase().startsWith(base));
+    // `"host": getenv("DB_HOST"), "user": …`
+    const own = prefixed.length > 0 ? prefixed : all.filter(({ key }) => /^[a-z]+$/i.test(key));
     const texts = new Set(own.map(({ value }) => value.text.trim()));
     return texts.size === 1 ? ([...texts][0] ?? null) : null;
   };

@@ -58,15 +58,21 @@ const isRefused = (way: Way, { refused }: WayInput): boolean =>
   (way.kind === 'file' && refused.has(way.file)) ||
   (way.kind === 'setting' && refused.has(way.file));
 
-/** It names a direct variable itself, or its tool is set up with one. */
-function isApart({ key }: Site, { words, assigns }: Process, { config, shelf }: WayInput): boolean {
+/** It names a direct variable itself, or its tool is set up with one that it is given. */
+function isApart({ key, entry }: Site, { words, assigns }: Process, input: WayInput): boolean {
+  const { config, shelf, processes } = input;
   const names = directNames(key ?? '', config.direct.suffix);
   const mentions = (text: string) => names.some(name => text.includes(name));
   if (words.some(mentions) || assigns.some(({ name, raw }) => name === key && mentions(raw))) return true;
   const tool = setupFile(words, shelf);
   if (tool === null) return false;
   const text = shelf.text(tool) ?? '';
-  return mentions(text) || (tool.endsWith('.prisma') && /\bdirectUrl\b/.test(text));
+  // `process.env.DIRECT_URL || process.env.DATABASE_URL`: without the first it is the second.
+  const isGiven = (name: string) =>
+    entry === null ||
+    entry.siblings.includes(name) ||
+    [...processes.received.keys()].some(id => id.endsWith(`\0${name}`));
+  return names.some(name => text.includes(name) && isGiven(name)) || (tool.endsWith('.prisma') && /\bdirectUrl\b/.test(text));
 }
 
 /** 1. A setting that the program itself has. */
