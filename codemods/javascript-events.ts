@@ -7,12 +7,17 @@ import { readValue } from './javascript-values.ts';
 export function readJavaScriptEvents(text: string, path: string): Event[] {
   const dialect = /\.[cm]?ts$/i.test(path) ? 'ts' : /\.tsx$/i.test(path) ? 'ts jsx' : 'jsx';
   const events: Event[] = [];
+  const aliases = new Map(
+    [...text.matchAll(/^import\s+([\w$]+)(?:\s*,\s*\{[^}]*\})?\s+from\s+['"]([\w-]+)['"]/gm)].map(
+      ([, local = '', module = '']) => [local, module] as const,
+    ),
+  );
   parser
     .configure({ dialect })
     .parse(text)
     .iterate({
       enter({ node }) {
-        if (node.name === 'CallExpression' || node.name === 'NewExpression') events.push(readCall(node, text));
+        if (node.name === 'CallExpression' || node.name === 'NewExpression') events.push(readCall(node, text, aliases));
         else if (node.name === 'ImportDeclaration') events.push(...readImport(node, text));
         else if (node.name === 'Property') events.push(...readProperty(node, text));
         else if (node.name === 'String' || node.name === 'TemplateString') {
@@ -45,7 +50,8 @@ function nameOf(call: SyntaxNode, text: string): string {
     .replace(/<[^()]*>$/, '');
 }
 
-function readCall(node: SyntaxNode, text: string): Event {
+/** `aliases`: names that the file gives to the default of a module: what is called is the module. */
+function readCall(node: SyntaxNode, text: string, aliases: ReadonlyMap<string, string>): Event {
   const found: [number, string][] = [];
   const list = node.getChild('ArgList');
   let slot = list ? { at: list.from + 1, lead: '' } : null;
@@ -54,7 +60,8 @@ function readCall(node: SyntaxNode, text: string): Event {
     found.push([found.length, literalText(child, text)]);
     slot = { at: child.to, lead: ', ' };
   }
-  const name = nameOf(node, text);
+  const own = nameOf(node, text);
+  const name = aliases.get(own) ?? own;
   return { kind: 'call', name, at: node.from, arguments: namedArguments(found), slot };
 }
 

@@ -13,6 +13,7 @@ export function readPythonEvents(text: string): Event[] {
       if (node.name === 'CallExpression') events.push(...readCall(node, text));
       else if (node.name === 'ImportStatement') events.push(...readImports(node, text));
       else if (node.name === 'DictionaryExpression') events.push(...readDictionary(node, text));
+      else if (node.name === 'AssignStatement') events.push(...readItem(node, text));
       else if (isString(node)) {
         // A docstring tells about SQL and runs none.
         if (node.parent?.name !== 'ExpressionStatement') events.push(...readSql(node, text));
@@ -60,6 +61,18 @@ function readImports(node: SyntaxNode, text: string): Event[] {
         .split(',')
         .map(name => name.trim().split(' ')[0] ?? '');
   return names.filter(Boolean).map(name => ({ kind: 'import', name, at: node.from }));
+}
+
+/** `env["PGOPTIONS"] = "…"` */
+function readItem(node: SyntaxNode, text: string): Event[] {
+  const target = node.firstChild;
+  const key = target?.name === 'MemberExpression' ? target.getChild('String') : null;
+  if (!target || !key || !node.lastChild) return [];
+  const within = [calleeName(text, target.firstChild)];
+  const value = literalText(node.lastChild, text);
+  return [
+    { kind: 'setting', name: readString(text, key).text, value, at: node.from, within, siblings: () => [], slot: null },
+  ];
 }
 
 function readDictionary(node: SyntaxNode, text: string): Event[] {

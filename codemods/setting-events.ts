@@ -3,6 +3,7 @@
 import { mapSlice } from '../src/text/mapped-text.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 import { type Event, slotAfter } from './events.ts';
+import { readShell } from './shell-words.ts';
 import {
   endOf,
   isMap,
@@ -36,6 +37,9 @@ export function readYamlEvents(text: string): Event[] {
         }
       }
       if (!isMap(node)) return;
+      const named = textOf(node.get?.('name', true));
+      const value = textOf(node.get?.('value', true));
+      if (named && value) events.push(plain(named, value, startOf(node), within));
       for (const pair of node.items.filter(isPair) as Pair[]) {
         const name = keyOf(pair);
         const value = textOf(pair.value);
@@ -82,6 +86,22 @@ export function readPropertiesEvents(text: string): Event[] {
       { kind: 'sql', value: mapSlice(text, end - value.length, end), callee: calleeFor(name) },
     ];
   });
+}
+
+/** Variables that a script or an image sets, however: `export A=…`, `A=… cmd`, `ENV A=…`. */
+export function readVariableEvents(text: string, isDockerfile: boolean): Event[] {
+  if (isDockerfile)
+    return [...text.matchAll(/^[ \t]*(?:ENV|ARG)[ \t]+(\w+)(?:=|[ \t]+)("[^"\n]*"|'[^'\n]*'|[^\n]*)/gim)].map(match =>
+      plain(match[1] ?? '', (match[2] ?? '').replace(/^["']|["']\s*$/g, ''), match.index, []),
+    );
+  return readShell(text).flatMap(({ assignments, words }) => [
+    ...assignments.map(({ name, value, start }) => plain(name, value.text, start, [])),
+    // `env A=… cmd`, `docker run -e A=…`
+    ...words.flatMap(({ value, start }) => {
+      const [, name, rest] = /^(\w+)=([\s\S]*)$/.exec(value.text) ?? [];
+      return name === undefined ? [] : [plain(name, rest ?? '', start, [])];
+    }),
+  ]);
 }
 
 export const readEnvironmentEvents = (text: string): Event[] =>

@@ -39,19 +39,20 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const first = /^\d+$/.test(value.text) && before ? before.value.runs[0] : value.runs[0];
     const callee = callees.get(first?.from ?? -1) ?? driverOf(one, text, tokens);
     const isRead = given !== '' && /^[A-Z][A-Z0-9_]*$/.test(key) && (READS.test(callee) || OTHERWISE.test(between));
-    const facts = isShared ? ['shared-constant'] : [];
+    const facts = () => (isShared() ? ['shared-constant'] : []);
     // `get_env("DB_HOST", "db")`: the default of a read of the environment; `Host: "db"`: a setting.
     if (/^[A-Za-z][\w.]*$/.test(key) && (isHostKey(key) || isPortKey(key)) && !value.text.includes(':')) {
       const role = one.name === null ? 'fallback' : 'setting';
       const isKnown = one.name !== null || READS.test(callee) || OTHERWISE.test(between);
-      const scope: Scope = { role, local: one.name, facts: isKnown ? facts : ['not-parsed'], section };
+      const scope: Scope = { role, local: one.name, facts: isKnown ? facts() : ['not-parsed'], section };
       const setting = { key, value, scope };
       if (one.name === null) reads.set(setting, one);
       else blocks.set(one.block, [...(blocks.get(one.block) ?? []), setting]);
     } else if (isRead) sites.push(...scan(value, { role: 'fallback', key, call: callee || null, section }));
-    else if (CONNECTS.test(callee)) sites.push(...scan(value, { role: 'argument', call: callee, section, facts }));
+    else if (CONNECTS.test(callee))
+      sites.push(...scan(value, { role: 'argument', call: callee, section, facts: facts() }));
     else if (one.name !== null && (CONNECTION.test(one.name) || isHostKey(one.name)))
-      sites.push(...scan(value, { role: 'setting', key, local: key, section, facts }));
+      sites.push(...scan(value, { role: 'setting', key, local: key, section, facts: facts() }));
     else sites.push(...scan(value, { role: 'literal', facts: ['not-parsed'], section }));
   });
   // `hostname: get_env("DB_HOST", "db"), port: 5432` belong together by their names; other reads by those of the variables.
@@ -120,7 +121,16 @@ const readLiterals = (text: string): TokenValue[] =>
   [...text.matchAll(LITERAL)].map(match => {
     const [start, end] = [match.index + 1, match.index + match[0].length - 1];
     const value = text[match.index] === '`' ? mapSlice(text, start, end) : mapEscaped(text, start, end);
-    return { at: match.index, end: end + 1, value, name: null, callName: null, block: 0, isShared: false };
+    return {
+      at: match.index,
+      end: end + 1,
+      value,
+      name: null,
+      callName: null,
+      block: 0,
+      pieces: [],
+      isShared: () => false,
+    };
   });
 
 /** Names around the settings of PHP, Ruby and Elixir, by the place of the key: `mysql` of `'mysql' => ['host' => …]`. */

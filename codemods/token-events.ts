@@ -3,8 +3,10 @@
  * brackets, `key: value`, `key => value` and the commas between them, which these languages share.
  */
 
-import { asFragment, type Event, namedArguments, slotAfter } from './events.ts';
+import type { MappedText } from '../src/text/mapped-text.ts';
+import { type Event, namedArguments, slotAfter } from './events.ts';
 import { type Language, languageOf, type Token, tokenize } from './lexer.ts';
+import { readTokenValues } from './token-values.ts';
 
 export function readTokenEvents(text: string, path: string): Event[] {
   const language = languageOf(path);
@@ -37,6 +39,9 @@ function readStructure(text: string, tokens: readonly Token[], language: Languag
   /** Variables by the text that was last assigned to them. */
   const locals = new Map<string, string>();
   const slice = (token: Token | undefined) => (token ? text.slice(token.from, token.to) : '');
+  const values = new Map<number, MappedText | null>();
+  for (const { value, pieces } of readTokenValues(text, tokens, language))
+    for (const [k, at] of pieces.entries()) values.set(at, k === 0 ? value : null);
   const frames: Frame[] = [];
   const top = () => frames.at(-1) as Frame;
   const open = (frame: Omit<Frame, 'items'>) => frames.push({ ...frame, items: [[]] });
@@ -60,11 +65,16 @@ function readStructure(text: string, tokens: readonly Token[], language: Languag
       } else if (top().open === '{' || sign === ';') top().items.push([]);
       if (sign === ';') continue;
     }
-    if (token.value) {
-      const joins = (other: Token | undefined) => JOINS[language]?.test(slice(other)) ?? slice(other) === '+';
-      const value = asFragment(token.value, joins(before) ? 'later' : joins(tokens[i + 1]) ? 'first' : 'alone');
-      if (value) events.push({ kind: 'sql', value, callee: calleeOf(frames) });
-    }
+    // A literal that others are joined to stands for all of them.
+    const value = token.value ? (values.get(token.from) ?? null) : null;
+    if (value) events.push({ kind: 'sql', value, callee: calleeOf(frames) });
+    const name = token.value?.text ?? (token.kind === 'word' ? slice(token).replace(/^:/, '') : '');
+    if (
+      LOCK_FUNCTION.test(name) &&
+      slice(tokens[i + 1]) !== '(' &&
+      !/extension$/.test(calleeOf(frames) ?? slice(before))
+    )
+      events.push({ kind: 'call', name, at: token.from, arguments: new Map(), slot: null });
     if (CLOSING.test(sign)) {
       if (frames.length > 1) {
         const [[index, ...more] = []] = sign === ']' ? top().items : [];
@@ -76,7 +86,9 @@ function readStructure(text: string, tokens: readonly Token[], language: Languag
     } else if (sign === ',') top().items.push([]);
     else if (sign === '(' || sign === '[' || sign === '{') {
       const item = top().items.at(-1) ?? [];
-      const chain = chainAtEnd(item, text);
+      // `pooled[IO](` of Scala.
+      const isTyped = sign === '(' && slice(item.at(-1)) === ']' && slice(item.at(-2)) === '[';
+      const chain = chainAtEnd(isTyped ? item.slice(0, -2) : item, text);
       const isCall = sign === '(' && chain !== null && item.at(-1)?.to === token.from;
       const name = isCall ? chain.name : (keyOf(item, text, top().open)?.name ?? chain?.name ?? '');
       item.push(token);
@@ -87,8 +99,8 @@ function readStructure(text: string, tokens: readonly Token[], language: Languag
   return events;
 }
 
-/** How strings are joined, where that is not `+`. */
-const JOINS: Partial<Record<Language, RegExp>> = { php: /^\.$/, elixir: /^[<>]$/ };
+/** A function of the server that code names: `:pg_advisory_lock`, `DSL.function("pg_advisory_lock", …)`. */
+const LOCK_FUNCTION = /^pg_(?:try_)?advisory_(?:un)?lock(?:_shared|_all)?$/;
 
 /** `config :app, …`, `execute "…"`: a word of its own before an argument, in languages that need no brackets. */
 const startsCommand = (token: Token, next: Token | undefined, slice: (token: Token) => string): boolean =>
@@ -115,7 +127,7 @@ function chainAtEnd(item: readonly Token[], text: string): { name: string; at: n
 }
 
 /**
- * `name: …`, `"name" => …`, `x["name"] = …` at the start of an item, and inside round brackets `name = …`; the value starts at
+ * `name: …`, `"name" => …`, `x["name"] = …`, `x.name = …` at the start of an item, and inside round brackets `name = …`; the value starts at
  * the token `after`.
  */
 function keyOf(
@@ -127,10 +139,11 @@ function keyOf(
   const at = item.findIndex(token => token.kind === 'sign' && /^(?:=>|:|=)$/.test(slice(token)));
   const isIndex = slice(item[at - 1]) === ']';
   const key = item[isIndex ? at - 2 : at - 1];
-  const isAssignment = slice(item[at]) === '=' && !isIndex && open !== '(';
+  const isMember = !isIndex && /^(?:\.|->)$/.test(slice(item[at - 2]));
+  const isAssignment = slice(item[at]) === '=' && !isIndex && !isMember && open !== '(';
   if (at === -1 || !key || key.kind === 'sign' || isAssignment || slice(item[at + 1]) === '=') return null;
-  // `config.RuntimeParams["key"] = …` is a setting of RuntimeParams.
-  const of = isIndex ? slice(item[at - 4]) : '';
+  // `config.RuntimeParams["key"] = …` is a setting of RuntimeParams, `job.adapter = …` one of job.
+  const of = isIndex ? slice(item[at - 4]) : isMember ? slice(item[at - 3]) : '';
   return { name: key.value?.text ?? slice(key).replace(/^[:$@]+/, ''), after: at + 1, of };
 }
 

@@ -16,8 +16,10 @@ export interface TokenValue {
   callName: string | null;
   /** The brackets around what it is given to, by their place: settings in one pair belong together. */
   block: number;
+  /** Starts of the literals that it is made of, constants aside. */
+  pieces: readonly number[];
   /** A constant in it is used for something else too. */
-  isShared: boolean;
+  isShared: () => boolean;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface TokenValue {
 export function readTokenValues(text: string, tokens: readonly Token[], language: Language): TokenValue[] {
   const source: Source = { text, tokens, language, ...matchBrackets(text, tokens), constants: new Map() };
   source.constants = readConstants(source);
-  const found: (TokenValue & { constants: string[] })[] = [];
+  const found: (Omit<TokenValue, 'isShared'> & { constants: string[] })[] = [];
   const folded = new Set<number>();
   for (const [i, token] of tokens.entries()) {
     if (folded.has(i)) continue;
@@ -41,14 +43,12 @@ export function readTokenValues(text: string, tokens: readonly Token[], language
     const outer = outermostCall(source, i);
     const callName = outer === i ? null : (nameBefore(source, outer)?.name ?? null);
     const block = tokens[source.around[outer] ?? -1]?.from ?? 0;
-    found.push({ ...placeOf(source, i, read), name, callName, block, isShared: false, constants: read.constants });
+    const pieces = read.folded.map(one => tokens[one]?.from ?? 0);
+    found.push({ ...placeOf(source, i, read), name, callName, block, pieces, constants: read.constants });
   }
-  return found.map(({ constants, ...one }) => ({
-    ...one,
-    isShared: constants.some(
-      name => usesOf(source, name) > found.filter(other => other.constants.includes(name)).length,
-    ),
-  }));
+  const isShared = (name: string) =>
+    usesOf(source, name) > found.filter(other => other.constants.includes(name)).length;
+  return found.map(({ constants, ...one }) => ({ ...one, isShared: () => constants.some(isShared) }));
 }
 
 interface Source {

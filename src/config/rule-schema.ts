@@ -58,6 +58,8 @@ const hazardConditionSchema = z.strictObject({
   within: words.optional(),
   import: words.optional(),
   parameter: words.optional(),
+  startup: z.union([z.literal('refused'), z.array(z.literal('refused'))]).optional(),
+  need: words.optional(),
   sibling: words.optional(),
   file: words.optional(),
 });

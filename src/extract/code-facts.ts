@@ -4,12 +4,21 @@ import type { Facts, Need } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 
 /** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
-const CALLS: { need: 'migrate' | 'listen' | 'session-lock'; what: string; literal: string; call: RegExp }[] = [
-  migrates(
-    'golang-migrate',
-    'golang-migrate/migrate',
-    /\bmigrate\.New\w*\(|"github\.com\/golang-migrate\/migrate\/v\d+"/,
-  ),
+interface Call {
+  need: 'migrate' | 'listen' | 'session-lock';
+  what: string;
+  literal: string;
+  call: RegExp;
+  /** What has to stand in the file too. */
+  requires?: RegExp;
+}
+
+const CALLS: Call[] = [
+  {
+    ...migrates('golang-migrate', 'golang-migrate/migrate', /\bmigrate\.New\w*\(/),
+    // Others have a `migrate.New` too.
+    requires: /"github\.com\/golang-migrate\/migrate(?:\/v\d+)?"/,
+  },
   migrates('goose', 'goose.Up', /\bgoose\.Up(?:Context)?\(/),
   migrates('TypeORM migrationsRun', 'migrationsRun', /\bmigrationsRun\s*:\s*(?!false\b)[\w!]/),
   migrates('runMigrations', 'runMigrations(', /\.runMigrations\(/),
@@ -67,8 +76,8 @@ const CALLS: { need: 'migrate' | 'listen' | 'session-lock'; what: string; litera
   { need: 'listen', what: 'WaitForNotification', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
 ];
 
-function migrates(what: string, literal: string, call: RegExp) {
-  return { need: 'migrate' as const, what, literal, call };
+function migrates(what: string, literal: string, call: RegExp): Call {
+  return { need: 'migrate', what, literal, call };
 }
 
 /** JDBC and lib/pq send it when they connect. */
@@ -85,9 +94,9 @@ const TEST =
 export function readCodeFacts(path: string, text: string): Pick<Facts, 'needs' | 'drivers'> {
   if (!CODE.test(path) || TEST.test(path) || isCiPath(path)) return { needs: [], drivers: [] };
   const reads = environmentReads(text);
-  const needs = CALLS.flatMap(({ need, what, call }): Need[] => {
+  const needs = CALLS.flatMap(({ need, what, call, requires }): Need[] => {
     const match = call.exec(text);
-    if (!match) return [];
+    if (!match || requires?.test(text) === false) return [];
     const own = argumentReads(text, match.index + match[0].length - 1);
     return [
       {

@@ -3,7 +3,7 @@
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
 import { environmentReads } from '../extract/index.ts';
-import type { Extraction, Need, NeedKind, Site, Source } from '../model/index.ts';
+import { type Extraction, type Need, type NeedKind, noFacts, type Site, type Source } from '../model/index.ts';
 import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
@@ -39,10 +39,11 @@ export async function auditCode(
   const found = new Map<string, Finding[]>();
   for (const source of sources) {
     const key = `${source.path}\0${source.digest}`;
+    const extraction = extractions.get(source.path) ?? { sites: [], facts: noFacts() };
     const findings =
       cache.get(key) ??
-      (AUDIT_FILTER.test(source.text)
-        ? await auditSource(source, input, extractions.get(source.path)?.sites ?? [])
+      (AUDIT_FILTER.test(source.text) || extraction.facts.needs.length > 0
+        ? await auditSource(source, input, extraction)
         : []);
     cache.set(key, findings);
     if (findings.length > 0) found.set(source.path, findings);

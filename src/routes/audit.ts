@@ -2,7 +2,7 @@
 
 import type { Event } from '../../codemods/events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
-import type { Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
+import type { Extraction, Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
 import { isAudited, isSettingsFile } from './candidates.ts';
@@ -36,17 +36,33 @@ interface Placed {
   sites: readonly RawSite[];
 }
 
-/** What the code and the SQL of a source do, in the order of the file. `sites`: the connection strings in it. */
-export async function auditSource(source: Source, input: AuditInput, sites: readonly RawSite[]): Promise<Finding[]> {
-  if (!isAudited(source.path) || isGenerated(source.text)) return [];
+/** What the code and the SQL of a source do, in the order of the file. `extraction`: its connection strings, and what is known of it. */
+export async function auditSource(
+  source: Source,
+  input: AuditInput,
+  { sites, facts: { needs } }: Pick<Extraction, 'sites' | 'facts'>,
+): Promise<Finding[]> {
+  if (!(isAudited(source.path) || setsVariables(source)) || isGenerated(source.text)) return [];
   const events = await readEvents(source);
   const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
   const facts = speaksToOthers(imports) ? [] : await readCodeSql(events);
   const items: Placed[] = [
     ...events.flatMap(event => (event.kind === 'sql' ? [] : [{ item: event as Item, at: event.at, sites }])),
     ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at, sites })),
+    ...needs
+      .filter(({ kind, place }) => kind === 'migrate' && place.file === source.path)
+      .map(({ what, place }): Placed => {
+        const at = startOfLine(source.text, place.line);
+        return { item: { kind: 'need', name: what, at }, at, sites };
+      }),
   ];
   return judge(source, items, { imports, parameters: sites.flatMap(({ params }) => params) }, input);
+}
+
+/** The first character of a line that is no blank. */
+function startOfLine(text: string, line: number): number {
+  const start = lineStarts(text)[line - 1] ?? 0;
+  return start + (/^[ \t]*/.exec(text.slice(start, start + 500))?.[0].length ?? 0);
 }
 
 /** Parsing a large file that a program wrote would take longer than all others together. */
@@ -147,15 +163,28 @@ function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazar
 
 const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));
 
+/** Scripts, Dockerfiles and manifests: only the variables that they set. */
+const setsVariables = ({ path, text }: Pick<Source, 'path' | 'text'>): boolean =>
+  text.includes('PGOPTIONS') &&
+  !isAudited(path) &&
+  (/\.(?:sh|bash|ya?ml)$|Dockerfile|entrypoint$/i.test(path) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text));
+
 async function readEvents({ path, text }: Source): Promise<Event[]> {
   if (/\.pyi?$/i.test(path)) return (await import('../../codemods/python-events.ts')).readPythonEvents(text);
   if (/\.(?:[cm]?[jt]s|[jt]sx)$/i.test(path))
     return (await import('../../codemods/javascript-events.ts')).readJavaScriptEvents(text, path);
-  if (/\.sql$/i.test(path)) return [{ kind: 'sql', value: mapSlice(text, 0, text.length), callee: 'psql' }];
+  const start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  if (/\.sql$/i.test(path)) return [{ kind: 'sql', value: mapSlice(text, start, text.length), callee: 'psql' }];
   if (isSettingsFile(path)) {
     const settings = await import('../../codemods/setting-events.ts');
     if (/\.ya?ml/i.test(path)) return settings.readYamlEvents(text);
     return /\.properties$/i.test(path) ? settings.readPropertiesEvents(text) : settings.readEnvironmentEvents(text);
+  }
+  if (setsVariables({ path, text })) {
+    const settings = await import('../../codemods/setting-events.ts');
+    return /\.ya?ml$/i.test(path)
+      ? settings.readYamlEvents(text).filter(event => event.kind === 'setting')
+      : settings.readVariableEvents(text, /Dockerfile/i.test(path));
   }
   return (await import('../../codemods/token-events.ts')).readTokenEvents(text, path);
 }

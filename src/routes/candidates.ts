@@ -2,6 +2,9 @@
 const SQL_LITERALS = [
   'set_config(',
   '_advisory_',
+  '_ADVISORY_',
+  'pg_backend_pid',
+  'pg_temp.',
   'LISTEN ',
   'listen ',
   'SET ',
@@ -31,7 +34,8 @@ const SQL_LITERALS = [
 /** Words that start a statement are words of English too: in lower case only what looks like SQL counts. */
 const SQL_PATTERNS = [
   /set_config\s*\(/,
-  /_advisory_(?:un)?lock/,
+  /_(?:advisory_(?:un)?lock|ADVISORY_(?:UN)?LOCK)/,
+  /pg_backend_pid\(|pg_temp\./,
   /(?:^|["'`;(>$])\s*(?:SET|RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD)\s+[\w"'{$%]/,
   /["'`;]\s*set\s+(?:session\s+)?[\w.]+\s*(?:=|to\b)/,
   /["'`;]\s*set\s+(?:role|session)\s/,
@@ -108,6 +112,35 @@ const CODE_LITERALS = [
   'PGOPTIONS',
   "'driver' => 'pgsql'",
   'connection-init-sql',
+  '.listenR(',
+  '.listenTo(',
+  '.listen(',
+  '.listen_all(',
+  'PgAdvisoryLock',
+  'import skunk',
+  'queue_adapter',
+  'LibclusterPostgres',
+  'RuntimeParams',
+  '.Prepare(',
+  '.PrepareContext(',
+  '.prepareR(',
+  'Postgrex.start_link',
+  'PgPool',
+  'PgConnection',
+  'HikariDataSource',
+  'DriverManager.getConnection',
+  'setJdbcUrl(',
+  '@socket.io/postgres-adapter',
+  '@fedify/postgres',
+  'channels_postgres',
+  'pgpubsub',
+  'queue_classic',
+  'PostgresChannelMessageTableSubscriber',
+  'Medallion.Threading',
+  'AddAsyncDaemon',
+  '.aiterator(',
+  'use Ecto.Repo',
+  'adapter: postgresql',
 ];
 
 /** Literals that stand in too many files to be told by: a pattern says more. */
@@ -145,7 +178,7 @@ const CODE = /\.(?:py|[cm]?[jt]s|[jt]sx|sql|rb|rake|go|java|kts?|scala|php|cs|ex
 
 /** Settings of Rails and Spring, and what compose and env files give to a process. */
 const SETTINGS =
-  /(?:^|\/)(?:database|application|bootstrap|[\w.-]*compose)[\w.-]*\.(?:ya?ml|properties)(?:\.\w+)?$|(?:^|\/)[\w.-]*\.env(?:[._-][\w.-]+)?$/i;
+  /(?:^|\/)(?:database|cable|application|bootstrap|[\w.-]*compose)[\w.-]*\.(?:ya?ml|properties)(?:\.\w+)?$|(?:^|\/)[\w.-]*\.env(?:[._-][\w.-]+)?$/i;
 
 export const isSettingsFile = (path: string): boolean => SETTINGS.test(path) && !CODE.test(path);
 

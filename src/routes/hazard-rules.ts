@@ -4,6 +4,7 @@ import type { Event } from '../../codemods/events.ts';
 import type { Hazard, NeedKind, Severity } from '../model/index.ts';
 import { matchGlob } from '../text/glob.ts';
 import type { SqlFact } from './sql-facts.ts';
+import { isRefusedAtStart } from './startup-parameters.ts';
 
 export type PoolMode = Hazard['modes'][number];
 
@@ -20,6 +21,8 @@ export interface HazardCondition {
   /** A name around the setting: a key, a variable, the function that gets it. */
   within?: string[] | undefined;
   import?: string[] | undefined;
+  /** What is known to migrate in a program. E.g.: `golang-migrate` */
+  need?: string[] | undefined;
   /** Parameter of a connection string, as `name=value`; its scheme is `scheme=…`, and `form=ado` tells that of .NET. */
   parameter?: string[] | undefined;
   /**
@@ -27,6 +30,8 @@ export interface HazardCondition {
    * some connection string in the file.
    */
   sibling?: string[] | undefined;
+  /** `refused`: the setting, or the parameter of a connection string, is one that PgBouncer refuses when a client starts with it. */
+  startup?: string[] | undefined;
   /** Path of the file. */
   file?: string[] | undefined;
 }
@@ -95,6 +100,7 @@ export interface CompiledHazardRule extends HazardRule {
 export type Item =
   | Exclude<Event, { kind: 'sql' }>
   | { kind: 'fact'; fact: SqlFact }
+  | { kind: 'need'; name: string; at: number }
   | { kind: 'parameter'; name: string; at: number; others: readonly string[] };
 
 type Test = (item: Item, file: FileFacts) => boolean;
@@ -114,6 +120,7 @@ export function compileHazardRule(rule: HazardRule): CompiledHazardRule {
 const kindOf = ({ sql, detail, call, argument, parameter, ...rest }: HazardCondition): Item['kind'] => {
   if (sql || detail) return 'fact';
   if (call || argument) return 'call';
+  if (rest.need) return 'need';
   return parameter ? 'parameter' : rest.import ? 'import' : 'setting';
 };
 
@@ -134,7 +141,12 @@ function compile(condition: HazardCondition): Test {
   if (value) tests.push(withGlobs(value, item => (item.kind === 'setting' ? [item.value] : [])));
   if (within) tests.push(withGlobs(within, item => (item.kind === 'setting' ? item.within : [])));
   if (condition.import) tests.push(withGlobs(condition.import, item => (item.kind === 'import' ? [item.name] : [])));
+  if (condition.need) tests.push(withGlobs(condition.need, item => (item.kind === 'need' ? [item.name] : [])));
   if (parameter) tests.push(withGlobs(parameter, item => (item.kind === 'parameter' ? [item.name] : [])));
+  if (condition.startup)
+    tests.push(
+      item => (item.kind === 'setting' || item.kind === 'parameter') && isRefusedAtStart(item.name.split('=')[0] ?? ''),
+    );
   if (sibling) {
     const matches = anyOf(sibling);
     tests.push((item, file) => siblingsOf(item, file).some(matches));

@@ -1,5 +1,5 @@
 /**
- * SQL in code has holes that no grammar knows: `%s`, `%d`, `%(name)s`, `:name`, `?`, `{x}`, `${x}`. Each becomes an identifier of
+ * SQL in code has holes that no grammar knows: `%s`, `%d`, `%(name)s`, `:name`, `$name`, `?`, `{x}`, `${x}`. Each becomes an identifier of
  * the same length, which stands where a value, a name or a column can, so that offsets hold.
  */
 import { readExpansion } from '../text/expansion.ts';
@@ -42,7 +42,9 @@ function skipLiteral(sql: string, at: number): number {
 
 function placeholderLength(sql: string, at: number): number {
   const rest = sql.slice(at, at + 200);
-  const plain = /^(?:%(?:\[\d+\])?[sdqvxufgtLI]\b|%\(\w+\)s|:'?[A-Za-z_]\w*'?|\$\d+|\?\d*)/.exec(rest)?.[0];
+  const plain = /^(?:%(?:\[\d+\])?[sdqvxufgtLI]\b|%\(\w+\)s|:'?[A-Za-z_]\w*'?|\$(?:\d+|[A-Za-z_]\w*)|\?\d*)/.exec(
+    rest,
+  )?.[0];
   if (plain) {
     // `a::int`, `arr[1:n]` and the operators of jsonb are no placeholders.
     if (plain[0] === ':' && (sql[at - 1] === ':' || /[\w\]]/.test(sql[at - 1] ?? ''))) return 0;

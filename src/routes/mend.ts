@@ -1,6 +1,7 @@
 /** The edits that mend a finding, where a rule says how and the place can be seen. None: a person has to do it. */
 import type { Mend, RawSite } from '../model/index.ts';
 import type { HazardEdit, Item } from './hazard-rules.ts';
+import { isRefusedAtStart } from './startup-parameters.ts';
 
 /** `sites`: the connection string that a parameter belongs to; for all else those of the file. */
 export function mend(edit: HazardEdit, item: Item, sites: readonly RawSite[], text: string): Mend | null {
@@ -86,7 +87,7 @@ function replaceValue(site: RawSite, parameter: string, value: string, text: str
 const PLAIN = /^[\w., -]+$/;
 /** Names that drivers have for it. */
 const SEARCH_PATH = new Set(['search_path', 'searchpath', 'currentschema']);
-const STARTUP = new Set(['options', ...SEARCH_PATH, 'statement_timeout', 'lock_timeout']);
+const isMoved = (name: string): boolean => name === 'options' || SEARCH_PATH.has(name) || isRefusedAtStart(name);
 
 /**
  * `?options=-c search_path=app` → nothing, and `SELECT set_config('search_path', 'app', false)` when the pooler connects:
@@ -94,7 +95,7 @@ const STARTUP = new Set(['options', ...SEARCH_PATH, 'statement_timeout', 'lock_t
  */
 function moveOptions(site: RawSite, text: string): Mend | null {
   const all = parametersOf(site, text);
-  const moved = all.filter(({ name }) => STARTUP.has(name));
+  const moved = all.filter(({ name }) => isMoved(name));
   const settings: [string, string][] = [];
   for (const { name, value } of moved) {
     const plain = decode(value);

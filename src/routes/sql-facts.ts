@@ -77,7 +77,9 @@ export function readSqlFacts(sql: string): SqlFact[] | null {
         inTransaction,
       });
     readStatement(kind, node, inTransaction, add);
-    walk(node, (name, child) => readExpression(name, child, add));
+    // What is only compared or shown is gone with the statement.
+    const keeps = /^(?:Insert|Update|Delete|Create)Stmt$/.test(kind);
+    walk(node, (name, child) => readExpression(name, child, keeps, add));
     if (kind === 'DoStmt' || kind === 'CreateFunctionStmt') {
       const from = toIndex(start);
       const text = masked.slice(from, length === undefined ? undefined : toIndex(start + length));
@@ -120,8 +122,10 @@ function readStatement(kind: string, node: Ast, inTransaction: boolean, add: Add
     case 'VariableSetStmt':
       readSet(node, inTransaction, add);
       return;
+    // UNLISTEN meets another server connection than the LISTEN before it.
     case 'ListenStmt':
-      add('listen', text(node.conditionname), undefined);
+    case 'UnlistenStmt':
+      if (node.conditionname) add('listen', text(node.conditionname), undefined);
       return;
     case 'PrepareStmt':
     case 'ExecuteStmt':
@@ -132,6 +136,15 @@ function readStatement(kind: string, node: Ast, inTransaction: boolean, add: Add
       return;
     case 'CreateStmt':
       readTemporary(node.relation, node.oncommit, add);
+      return;
+    case 'CreateFunctionStmt':
+      if (isTemporarySchema(node.funcname)) add('temp-table', lastName(node.funcname), undefined);
+      return;
+    case 'CompositeTypeStmt':
+      readTemporary(node.typevar, undefined, add);
+      return;
+    case 'CreateEnumStmt':
+      if (isTemporarySchema(node.typeName)) add('temp-table', lastName(node.typeName), undefined);
       return;
     case 'CreateTableAsStmt': {
       const into = (node.into ?? {}) as Ast;
@@ -188,11 +201,12 @@ const isReadWrite = (element: Ast | undefined): boolean =>
   !((constant(element.arg as Ast)?.ival as Ast | undefined)?.ival as number);
 
 function readTemporary(relation: unknown, onCommit: unknown, add: Add): void {
-  const { relpersistence, relname } = (relation ?? {}) as Ast;
-  if (relpersistence === 't' && onCommit !== 'ONCOMMIT_DROP') add('temp-table', String(relname ?? ''), undefined);
+  const { relpersistence, relname, schemaname } = (relation ?? {}) as Ast;
+  if ((relpersistence === 't' || schemaname === 'pg_temp') && onCommit !== 'ONCOMMIT_DROP')
+    add('temp-table', String(relname ?? ''), undefined);
 }
 
-function readExpression(kind: string, node: Ast, add: Add): void {
+function readExpression(kind: string, node: Ast, keeps: boolean, add: Add): void {
   if (kind !== 'FuncCall') return;
   const name = lastName(node.funcname);
   const args = (node.args ?? []) as Ast[];
@@ -208,9 +222,12 @@ function readExpression(kind: string, node: Ast, add: Add): void {
   } else if (/^pg_(?:try_)?advisory_(?:un)?lock(?:_shared|_all)?$/.test(name)) {
     add('session-advisory-lock', name, node.location);
   } else if (name === 'currval' || name === 'lastval') add('currval-lastval', name, node.location);
-  else if (name === 'pg_backend_pid') add('backend-pid', name, node.location);
+  else if (name === 'pg_backend_pid' && keeps) add('backend-pid', name, node.location);
   else if (/^dblink_connect/.test(name)) add('foreign-server', name, node.location);
 }
+
+const isTemporarySchema = (names: unknown): boolean =>
+  Array.isArray(names) && names.length > 1 && lastName(names.slice(0, 1)) === 'pg_temp';
 
 const lastName = (names: unknown): string => {
   const last = (Array.isArray(names) ? names.at(-1) : null) as { String?: { sval?: string } } | null;

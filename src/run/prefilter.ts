@@ -16,6 +16,7 @@ const LITERALS = [
   'asyncpg',
   'pgsql',
   'PGHOST',
+  'PGOPTIONS',
   'ecto://',
   'create_engine',
   'create_async_engine',
@@ -67,7 +68,7 @@ export function candidateFilter(topology: Topology, config: Config): RegExp {
     [
       '(?:postg(?:res|resql|is)|pgsql|ecto|psql|timescale\\w*)(?:\\+\\w+)?:(?://|host=)',
       `\\b(?:${serverPorts(topology, config).join('|')})\\b`,
-      '\\b(?:PGHOST|PGPORT|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
+      '\\b(?:PGHOST|PGPORT|PGOPTIONS|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
       'create_(?:async_)?engine\\(',
       '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
       '(?:Host|Server)\\s*=[^;\\n]*;',

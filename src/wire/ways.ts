@@ -72,7 +72,9 @@ function isApart({ key, entry }: Site, { words, assigns }: Process, input: WayIn
     entry === null ||
     entry.siblings.includes(name) ||
     [...processes.received.keys()].some(id => id.endsWith(`\0${name}`));
-  return names.some(name => text.includes(name) && isGiven(name)) || (tool.endsWith('.prisma') && /\bdirectUrl\b/.test(text));
+  return (
+    names.some(name => text.includes(name) && isGiven(name)) || (tool.endsWith('.prisma') && /\bdirectUrl\b/.test(text))
+  );
 }
 
 /** 1. A setting that the program itself has. */

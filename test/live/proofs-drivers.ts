@@ -72,6 +72,11 @@ export const driverProofs: Record<string, Proof[]> = {
     },
   ],
   'worker-listens': [{ by: notRun('these libraries'), ...listen }],
+  'pool-of-listeners': [{ by: notRun('PgListener of sqlx, skunk and pg-listen'), ...listen }],
+  'adapter-listens': [{ by: notRun('good_job and libcluster_postgres'), ...listen }],
+  'cable-listens': [{ by: notRun('Action Cable'), ...listen }],
+  'session-lock-by-library': [{ by: notRun('sqlx and Marten'), ...sessionLock }],
+  'migration-lock': [{ by: notRun('these libraries'), ...sessionLock }],
   'session-lock-library': [{ by: notRun('these libraries'), ...sessionLock }],
   'psycopg2-set-session': [
     {
@@ -127,6 +132,28 @@ export const driverProofs: Record<string, Proof[]> = {
     good: python('startup-name'),
     ...REFUSED_STARTUP,
   })),
+  'startup-beside-url': [
+    {
+      by: 'node-postgres',
+      bad: startNode({ statement_timeout: 5000 }),
+      good: startNode({ query_timeout: 5000 }),
+      ...REFUSED_STARTUP,
+    },
+  ],
+  'startup-by-library': [
+    {
+      by: 'postgres.js with the startup parameter of skunk, which was not run itself',
+      bad: cell =>
+        withPostgresJs(cell, { prepare: false, connection: { client_min_messages: 'warning' } }, async sql =>
+          String((await sql`SHOW client_min_messages`)[0]?.client_min_messages),
+        ),
+      good: cell =>
+        withPostgresJs(cell, { prepare: false, connection: { application_name: 'x' } }, async sql =>
+          String((await sql`SHOW application_name`)[0]?.application_name),
+        ),
+      ...REFUSED_STARTUP,
+    },
+  ],
   'startup-search-path': [
     { by: 'asyncpg', bad: python('startup-search-path'), good: python('startup-name'), ...REFUSED_PATH },
   ],

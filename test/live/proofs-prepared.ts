@@ -95,6 +95,22 @@ export const preparedProofs: Record<string, Proof[]> = {
       shows: MIXED_UP,
     },
   ],
+  'prepared-at-connect': [
+    {
+      by: 'node-postgres with names, as these drivers give them',
+      bad: preparedByNode('S_1'),
+      good: preparedByNode(undefined),
+      shows: MIXED_UP,
+    },
+  ],
+  'database-sql-prepared': [
+    {
+      by: 'node-postgres with names, as database/sql over pgx gives them',
+      bad: preparedByNode('S_1'),
+      good: preparedByNode(undefined),
+      shows: MIXED_UP,
+    },
+  ],
   'pdo-prepared': [
     {
       by: 'PDO of PHP 8.2',

@@ -112,6 +112,25 @@ export async function makeSerial(cell: Cell): Promise<void> {
 export const sqlProofs: Record<string, Proof[]> = {
   'listen-notify': [{ by, ...listen }],
   'session-advisory-lock': [{ by, ...sessionLock }],
+  'session-lock-function': [{ by, ...sessionLock }],
+  'backend-pid': [
+    {
+      by,
+      bad: async cell => {
+        const [A, B] = await pair(cell);
+        const mine = await ask(A, 'SELECT pg_backend_pid()');
+        const others = await repeat(4, () => ask(B, 'SELECT pg_backend_pid()'));
+        return `another client has the same: ${others.includes(String(mine))}`;
+      },
+      good: async cell => {
+        const [A, B] = await pair(cell);
+        const mine = await ask(A, "SELECT 'worker-1'");
+        const others = await repeat(4, () => ask(B, "SELECT 'worker-2'"));
+        return `another client has the same: ${others.includes(String(mine))}`;
+      },
+      shows: /has the same: true/,
+    },
+  ],
   'sql-prepare': [
     {
       by,

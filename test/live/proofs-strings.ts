@@ -62,12 +62,18 @@ export const stringProofs: Record<string, Proof[]> = {
       ...REFUSED_PATH,
     },
   ],
-  'dsn-timeout': [
+  'dsn-setting': [
     { by: 'asyncpg, statement_timeout', bad: python('url-timeout'), good: python('url-name'), shows },
     { by: 'asyncpg, lock_timeout', bad: python('url-lock-timeout'), good: python('url-name'), shows },
     {
       by: 'node-postgres, statement_timeout',
       bad: node('statement_timeout=5000', 'SHOW statement_timeout'),
+      good: node('application_name=app', 'SHOW application_name'),
+      shows,
+    },
+    {
+      by: 'node-postgres, idle_in_transaction_session_timeout',
+      bad: node('idle_in_transaction_session_timeout=5000', 'SHOW idle_in_transaction_session_timeout'),
       good: node('application_name=app', 'SHOW application_name'),
       shows,
     },
