@@ -129,7 +129,8 @@ test('a variable that only a program which migrates reads is direct, and the oth
   const entries = 'PG_URL: postgres://owner:pw@pg:5432/app\nDATABASE_URL: postgres://owner:pw@pg:5432/app';
   const { decided } = await plan({
     'docker-compose.yml': SERVER + service('api', entries, 'build: .'),
-    'migrate.go': 'import "github.com/golang-migrate/migrate/v4"\nvar u = os.Getenv("PG_URL")\nvar m, _ = migrate.New("file://x", u)\n',
+    'migrate.go':
+      'import "github.com/golang-migrate/migrate/v4"\nvar u = os.Getenv("PG_URL")\nvar m, _ = migrate.New("file://x", u)\n',
     'main.go': 'var u = os.Getenv("DATABASE_URL") // postgres\n',
   });
   expect(decided).toContain('docker-compose.yml PG_URL pg:5432 direct safe');

@@ -64,13 +64,22 @@ function renderText(hazards: readonly Hazard[]): string {
     .join('');
 }
 
+/** E.g.: `PgBouncer 1.18 (docker-compose.yml:6)`. What is assumed is said. */
+function describePooler({ topology: { poolers }, config, pgbouncer }: Plan): string {
+  if (poolers.length === 0) return `PgBouncer ${pgbouncer}`;
+  const places = poolers.flatMap(({ definitions: [first] }) => (first ? [`${first.file}:${first.line}`] : []));
+  const isKnown = poolers.some(({ pooler }) => pooler?.version || pooler?.isGenerated);
+  return isKnown
+    ? `PgBouncer ${pgbouncer} (${places.join(', ')})`
+    : `PgBouncer ${config.pool.version} assumed, since nothing tells the version of ${places.join(', ')}`;
+}
+
 function summarise(plan: Plan, fresh: readonly Finding[], hasBaseline: boolean, gone: readonly string[]): string {
   const count = (severity: Severity) => fresh.filter(hazard => hazard.severity === severity).length;
-  const { mode, config } = plan;
-  const { version } = config.pool;
+  const { mode } = plan;
   const mendable = fresh.filter(({ severity, mend }) => severity !== 'note' && mend).length;
   const lines = [
-    `${plan.filesScanned} files, ${mode} pooling, PgBouncer ${version}: ${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes${hasBaseline ? ` beyond the baseline (${plan.hazards.length - fresh.length} known)` : ''}.`,
+    `${plan.filesScanned} files, ${mode} pooling, ${describePooler(plan)}: ${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes${hasBaseline ? ` beyond the baseline (${plan.hazards.length - fresh.length} known)` : ''}.`,
     ...describeReadiness(plan).map((line, i) => (i === 0 ? line : `  ${line}`)),
     ...plan.suppressions.map(({ file, line, problem }) =>
       problem === 'unused'

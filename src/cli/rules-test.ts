@@ -94,7 +94,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
   const topology = buildTopology({
     composeFiles,
     environments: new Map(),
-    readDockerfile: () => null,
+    readFile: () => null,
     manifests: readManifests(
       [...files].map(([path, content]) => ({ path, text: content, newline: '\n' as const, mode: 0, digest: '' })),
     ),

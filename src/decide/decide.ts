@@ -130,7 +130,7 @@ function stillPooled(site: Site, outcome: Outcome, { poolers }: Topology): Outco
   if (outcome.action !== 'direct' || site.resolution.kind !== 'pooler' || site.resolution.server === null)
     return outcome;
   const { server } = site.resolution;
-  if (poolers.find(one => one === server)?.mode === 'session')
+  if (poolers.find(one => one === server)?.pooler?.mode === 'session')
     return {
       action: 'leave',
       rule: 'already-pooled',

@@ -44,7 +44,7 @@ export function decidePools(
       config.pool.mode !== 'auto'
         ? config.pool.mode
         : existing
-          ? (existing.mode ?? 'transaction')
+          ? (existing.pooler?.mode ?? 'transaction')
           : isSession
             ? 'session'
             : 'transaction';

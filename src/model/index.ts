@@ -318,12 +318,28 @@ export interface Server {
   database: string | null;
   major: number | null;
   profiles: string[];
-  /** Of a pooler, where its settings say it. */
-  mode?: 'session' | 'transaction' | 'statement';
+  /** Of a pooler. */
+  pooler?: PoolerSettings;
   /** Kubernetes: what runs it, where it is no plain workload. */
   operator?: 'cloudnative-pg';
   /** Kubernetes: the Service that a pooler leads to, where that can be seen. */
   leadsTo?: string;
+}
+
+/** What can be seen of a pooler that is there; null: nothing tells. */
+export interface PoolerSettings {
+  mode: 'session' | 'transaction' | 'statement' | null;
+  /** PgBouncer's, e.g. `1.21.0`. */
+  version: string | null;
+  /** It is the one that this tool generates, of the configured version. */
+  isGenerated: boolean;
+  /** 0: prepared statements of clients are not kept apart. */
+  maxPreparedStatements: number | null;
+  /** Startup parameters that it takes and drops. */
+  ignored: readonly string[];
+  /** Settings by PgBouncer's names, and where each is said. */
+  values: Readonly<Record<string, string>>;
+  places: Readonly<Record<string, Place>>;
 }
 
 /** A port on the host: the text as written, the variable that can change it, and its value without one. */

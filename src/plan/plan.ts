@@ -49,6 +49,8 @@ export interface Plan {
   config: Config;
   /** For which hazards are weighed: the configured one, that of a pooler that is there, else transaction. */
   mode: PoolDecision['mode'];
+  /** The version of PgBouncer for which they are weighed: that of a pooler that is there, else the configured one. */
+  pgbouncer: string;
   topology: Topology;
   filesScanned: number;
   filesSkipped: number;
@@ -187,6 +189,7 @@ export async function planOnce(
     root,
     config,
     mode: input.mode,
+    pgbouncer: input.version,
     topology,
     filesScanned: world.filesScanned,
     filesSkipped: world.filesSkipped,

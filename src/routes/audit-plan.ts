@@ -8,7 +8,7 @@ import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
 import { AUDIT_FILTER } from './candidates.ts';
-import { type CompiledHazardRule, compileHazardRule } from './hazard-rules.ts';
+import { type CompiledHazardRule, compileHazardRule, isBefore } from './hazard-rules.ts';
 import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
 
 let compiled: CompiledHazardRule[] | null = null;
@@ -20,14 +20,20 @@ export function auditInput(
   environments: readonly Source[],
 ): AuditInput {
   compiled ??= hazards.map(compileHazardRule);
+  const settings = poolers.flatMap(({ pooler }) => pooler ?? []);
+  const version = oldest(settings.flatMap(one => one.version ?? [])) ?? pool.version;
   const isNamed = environments.some(({ text }) => /^DB_CONNECTION=["']?pgsql/m.test(text));
   return {
     rules: compiled,
-    mode: pool.mode !== 'auto' ? pool.mode : (poolers.find(({ mode }) => mode)?.mode ?? 'transaction'),
-    version: pool.version,
+    mode: pool.mode !== 'auto' ? pool.mode : (settings.find(({ mode }) => mode)?.mode ?? 'transaction'),
+    version,
+    keepsPrepared: !settings.some(({ maxPreparedStatements }) => maxPreparedStatements === 0),
     hasServer: servers.length + poolers.length > 0 || isNamed,
   };
 }
+
+const oldest = (versions: readonly string[]): string | null =>
+  versions.toSorted((a, b) => (isBefore(a, b) ? -1 : 1))[0] ?? null;
 
 /** By path. Sources are told apart by their digest, so that the edited ones of a second look are read again. */
 export async function auditCode(

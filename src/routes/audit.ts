@@ -15,6 +15,8 @@ export interface AuditInput {
   mode: PoolMode;
   /** PgBouncer's, e.g. `1.24.1`. */
   version: string;
+  /** It keeps prepared statements of its clients apart: `max_prepared_statements` is not 0. */
+  keepsPrepared: boolean;
   /** The repository has a Postgres server of its own. */
   hasServer: boolean;
 }
@@ -144,6 +146,9 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
 
 const active = new WeakMap<AuditInput, Map<Item['kind'], CompiledHazardRule[]>>();
 
+/** The last version that could not keep prepared statements apart. */
+const WITHOUT_PREPARED = '1.20';
+
 /** The rules that can match an item of that kind, in that mode and version. */
 function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazardRule[] {
   const known = active.get(input) ?? new Map<Item['kind'], CompiledHazardRule[]>();
@@ -154,7 +159,7 @@ function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazar
     rule =>
       rule.kind === kind &&
       rule.severity[input.mode] &&
-      concernsVersion(rule, input.version) &&
+      concernsVersion(rule, input.keepsPrepared || rule.need !== 'prepared' ? input.version : WITHOUT_PREPARED) &&
       (!rule.needsServer || input.hasServer),
   );
   known.set(kind, rules);
@@ -178,7 +183,9 @@ async function readEvents({ path, text }: Source): Promise<Event[]> {
   if (isSettingsFile(path)) {
     const settings = await import('../../codemods/setting-events.ts');
     if (/\.ya?ml/i.test(path)) return settings.readYamlEvents(text);
-    return /\.properties$/i.test(path) ? settings.readPropertiesEvents(text) : settings.readEnvironmentEvents(text);
+    return /\.(?:properties|ini)$/i.test(path)
+      ? settings.readPropertiesEvents(text)
+      : settings.readEnvironmentEvents(text);
   }
   if (setsVariables({ path, text })) {
     const settings = await import('../../codemods/setting-events.ts');

@@ -141,14 +141,14 @@ const CODE_LITERALS = [
   '.aiterator(',
   'use Ecto.Repo',
   'adapter: postgresql',
+  'ignore_startup_parameters',
+  'IGNORE_STARTUP_PARAMETERS',
 ];
 
 /** Literals that stand in too many files to be told by: a pattern says more. */
 const CODE_PATTERNS: [literal: string, pattern: string][] = [
-  ['import asyncpg', '\\bimport asyncpg\\b'],
-  ['from asyncpg', '\\bfrom asyncpg\\b'],
-  ['import psycopg', '\\bimport psycopg(?:_pool)?\\b'],
-  ['from psycopg', '\\bfrom psycopg(?:_pool)?\\b'],
+  ['asyncpg', '^\\s*(?:import|from)\\b[^\\n]*\\basyncpg\\b'],
+  ['psycopg', '^\\s*(?:import|from)\\b[^\\n]*\\bpsycopg(?:_pool)?\\b'],
   ["'postgres'", "(?:from|require\\()\\s*'postgres'"],
   ['"postgres"', '(?:from|require\\()\\s*"postgres"'],
   ['.query(', '\\.query\\(\\s*\\{'],
@@ -178,7 +178,7 @@ const CODE = /\.(?:py|[cm]?[jt]s|[jt]sx|sql|rb|rake|go|java|kts?|scala|php|cs|ex
 
 /** Settings of Rails and Spring, and what compose and env files give to a process. */
 const SETTINGS =
-  /(?:^|\/)(?:database|cable|application|bootstrap|[\w.-]*compose)[\w.-]*\.(?:ya?ml|properties)(?:\.\w+)?$|(?:^|\/)[\w.-]*\.env(?:[._-][\w.-]+)?$/i;
+  /(?:^|\/)(?:database|cable|application|bootstrap|[\w.-]*compose)[\w.-]*\.(?:ya?ml|properties)(?:\.\w+)?$|(?:^|\/)pgbouncer[\w.-]*\.ini$|(?:^|\/)[\w.-]*\.env(?:[._-][\w.-]+)?$/i;
 
 export const isSettingsFile = (path: string): boolean => SETTINGS.test(path) && !CODE.test(path);
 

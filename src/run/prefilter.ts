@@ -103,4 +103,5 @@ const serverNames = (topology: Topology): string[] => [
 export const isAlwaysRead = (path: string): boolean =>
   /^(?:readme(?:\.(?:md|markdown|rst))?|CLAUDE\.md|AGENTS\.md|CONTRIBUTING\.md)$/i.test(path) ||
   /(?:^|\/)(?:[\w.-]*\.)?Dockerfile(?:\.[\w-]+)?$/i.test(path) ||
+  /(?:^|\/)pgbouncer[\w.-]*\.ini$/.test(path) ||
   /(?:^|\/)(?:alembic\.ini|[Kk]ustomization(?:\.ya?ml)?|schema\.prisma|(?:prisma|drizzle)\.config\.\w+)$/.test(path);

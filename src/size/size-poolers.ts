@@ -205,6 +205,9 @@ function readSettings(existing: Server | null, runner: Runner | null): Record<ke
       const value = wholeNumber(given?.text);
       if (given && value !== null) return seen(value, given.place, variable);
     }
+    const told = existing?.pooler;
+    const written = wholeNumber(told?.values[name]);
+    if (told && written !== null) return seen(written, told.places[name] as Place, name);
     const knob = wholeNumber(knobs.find(known => known.name === VARIABLES[name][0])?.value);
     if (existing === null) return byDefault(knob ?? 0, 'the generated pooler');
     const isOurs = runner !== null && runner.lookup('PGBOUNCER_UPSTREAM_HOST') !== null;

@@ -5,4 +5,5 @@ export { isManifest, readManifests } from './manifests.ts';
 export { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkload } from './postgres-workload.ts';
 export { readTopology } from './read-topology.ts';
 export { type Endpoint, resolveEndpoint } from './resolve.ts';
-export { buildTopology, isManifestServer, resolveText, type Topology } from './topology.ts';
+export { resolveText } from './resolve-text.ts';
+export { buildTopology, isManifestServer, type Topology } from './topology.ts';

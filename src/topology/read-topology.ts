@@ -41,7 +41,7 @@ export function readTopology(
   const topology = buildTopology({
     composeFiles,
     environments,
-    readDockerfile: path => sources.get(path)?.text ?? null,
+    readFile: path => sources.get(path)?.text ?? null,
     manifests: readManifests(sources.values()),
     named: config.services,
     poolHost: config.pool.host,

@@ -4,6 +4,8 @@ import { holdsData, imageName, isPoolerImage, isServerImage } from '../images/na
 import type { Published, Server } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { baseFileOf, withBase } from './extends.ts';
+import { readPoolerSettings } from './pooler-settings.ts';
+import { resolveText } from './resolve-text.ts';
 
 export interface Topology {
   servers: Server[];
@@ -26,8 +28,8 @@ export interface TopologyInput {
   composeFiles: ComposeFile[];
   /** Variables of env files and templates, by directory. */
   environments: Map<string, Map<string, string>>;
-  /** Text of a Dockerfile that a service builds, or null. */
-  readDockerfile(path: string): string | null;
+  /** Text of a file of the repository, as a Dockerfile or a pooler's settings, or null. */
+  readFile(path: string): string | null;
   /** Servers of other manifests (Kubernetes). */
   manifests: Server[];
   /** Configured service names that are this repository's Postgres; empty where topology decides. */
@@ -48,7 +50,7 @@ export function buildTopology(input: TopologyInput): Topology {
         const value = portValue(port.published ?? '', environment);
         if (value !== null) takenPorts.add(value);
       }
-      const recognised = recognise(service, file, input);
+      const recognised = recognise(service, file, input, environment);
       if (recognised) mergeServer(found, stack, service, file, recognised, environment);
     }
   }
@@ -88,23 +90,28 @@ interface Recognition {
   kind: Server['kind'];
   port: number;
   evidence: string;
-  mode?: NonNullable<Server['mode']>;
+  pooler?: NonNullable<Server['pooler']>;
 }
 
 /** Defined by Kubernetes manifests only. */
 export const isManifestServer = (server: Server, { composeFiles }: Pick<Topology, 'composeFiles'>): boolean =>
   !server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
 
-function recognise(service: ComposeService, file: ComposeFile, input: TopologyInput): Recognition | null {
+function recognise(
+  service: ComposeService,
+  file: ComposeFile,
+  input: TopologyInput,
+  environment: ReadonlyMap<string, string>,
+): Recognition | null {
   const image = imageName(service.image);
   const build = service.build === null ? '' : `${service.build}/${service.dockerfile ?? ''}`.toLowerCase();
   if (isPoolerImage(image) || isPoolerImage(build) || (service.build !== null && isPoolerImage(service.name))) {
-    const mode = poolerMode(service);
+    const pooler = readPoolerSettings(service, file, input.readFile, environment);
     return {
       kind: 'pooler',
       port: poolerPort(service, image),
       evidence: `image or build of ${service.name}`,
-      ...(mode ? { mode } : {}),
+      pooler,
     };
   }
   if (/cockroach|yugabyte/.test(image)) {
@@ -154,7 +161,7 @@ const runsSomethingElse = (service: ComposeService): boolean =>
 
 function dockerfileBase(service: ComposeService, file: ComposeFile, input: TopologyInput): string | null {
   const context = joinPath(dirOf(file.path), service.build ?? '.');
-  const text = input.readDockerfile(joinPath(context, service.dockerfile ?? 'Dockerfile'));
+  const text = input.readFile(joinPath(context, service.dockerfile ?? 'Dockerfile'));
   const stages = [...(text ?? '').matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/gim)];
   const last = stages.at(-1)?.[1];
   if (!last) return null;
@@ -175,13 +182,6 @@ function poolerPort(service: ComposeService, image: string): number {
   const target = Number(service.ports[0]?.target);
   if (target > 0) return target;
   return /pgpool/.test(image) ? 5432 : service.image?.includes('edoburu') ? 5432 : 6432;
-}
-
-/** As its environment says; what its own files say is not read. */
-function poolerMode({ environment }: ComposeService): Server['mode'] {
-  const entry = environment.find(({ key }) => /^(?:PGBOUNCER_)?POOL_MODE$/.test(key));
-  const value = resolveText(entry?.value ?? '', new Map());
-  return value === 'session' || value === 'transaction' || value === 'statement' ? value : undefined;
 }
 
 function mergeServer(
@@ -265,20 +265,6 @@ function extendDefined(
       addNames(server, service, input.environments.get(stack) ?? new Map(), server.port);
     }
   }
-}
-
-/** Replaces `${VAR:-default}` by the variable's value or its default; null where a variable has neither. */
-export function resolveText(text: string, environment: ReadonlyMap<string, string>): string | null {
-  let missing = false;
-  let value = text;
-  for (let round = 0; round < 5 && value.includes('$'); round++) {
-    value = value.replace(/\$\{(\w+)(?::?[-=]([^${}]*))?(?::?\?[^{}]*)?\}|\$(\w+)/g, (_, name, fallback, bare) => {
-      const known = environment.get(name ?? bare) || fallback;
-      if (known === undefined) missing = true;
-      return known ?? '';
-    });
-  }
-  return missing || value.includes('${') ? null : value;
 }
 
 function portValue(text: string, environment: ReadonlyMap<string, string>): number | null {

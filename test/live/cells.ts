@@ -192,6 +192,7 @@ const startTls = (postgres: Postgres, version: Version, directory: string): Prom
       PGBOUNCER_CLIENT_TLS_SSLMODE: 'allow',
       PGBOUNCER_CLIENT_TLS_CERT_FILE: join(directory, 'server.pem'),
       PGBOUNCER_CLIENT_TLS_KEY_FILE: join(directory, 'server.key'),
+      PGBOUNCER_IGNORE_STARTUP_PARAMETERS: 'extra_float_digits, options, statement_timeout',
     },
   });
 

@@ -1,8 +1,10 @@
 <?php
 // Two clients of PDO, whose statements have the same names; then one of them inside a transaction.
-// Arguments: DSN, user, password, pool mode, `emulate` or `prepare`, and `laravel` where Laravel makes them. Prints what was seen.
+// Last whether a boolean can be bound as the number that PHP makes of it.
+// Arguments: DSN, user, password, pool mode, `emulate`, `disable` or `prepare`, and `laravel` where Laravel makes them. Prints what was seen.
 [, $dsn, $user, $password, $mode, $how] = $argv;
 $options = [PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION, PDO::ATTR_EMULATE_PREPARES => $how === 'emulate'];
+if ($how === 'disable') $options[PDO::PGSQL_ATTR_DISABLE_PREPARES] = true;
 function make(string $dsn, string $user, string $password, array $options): PDO {
     global $argv;
     if (($argv[6] ?? '') !== 'laravel') return new PDO($dsn, $user, $password, $options);
@@ -46,4 +48,13 @@ try {
 } catch (PDOException $error) {
     note($inside, '× ' . preg_replace('/\n.*/s', '', $error->getMessage()));
 }
-echo '; inside: ', $print($inside), "\n";
+echo '; inside: ', $print($inside);
+if ($how === 'prepare') exit("\n");
+try {
+    $statement = $clients[0]->prepare('SELECT count(*) FROM (VALUES (true)) AS t (b) WHERE b = ?');
+    $statement->bindValue(1, 1, PDO::PARAM_INT);
+    $statement->execute();
+    echo '; a boolean as a number: ', $statement->fetchColumn(), "\n";
+} catch (PDOException $error) {
+    echo '; a boolean as a number: × ', preg_replace('/\n.*/s', '', $error->getMessage()), "\n";
+}

@@ -61,7 +61,7 @@ export const frameworkProofs: Record<string, Proof[]> = {
     {
       by: 'Illuminate 8 with PDO of PHP 8.2',
       bad: pdo('prepare', 'laravel'),
-      good: pdo('emulate', 'laravel'),
+      good: pdo('disable', 'laravel'),
       shows: /current transaction is aborted|prepared statement .* does not exist|another client's answer/,
       refusedInStatement: true,
       // Since 1.21 only its transactions fail, and there are none.

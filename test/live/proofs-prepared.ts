@@ -115,7 +115,7 @@ export const preparedProofs: Record<string, Proof[]> = {
     {
       by: 'PDO of PHP 8.2',
       bad: pdo('prepare'),
-      good: pdo('emulate'),
+      good: pdo('disable'),
       shows: /current transaction is aborted|prepared statement .* does not exist|another client's answer/,
       refusedInStatement: true,
       // Since 1.21 only its transactions fail, and there are none.
@@ -145,7 +145,7 @@ function preparedByPostgresJs(prepare: boolean): Scenario {
     });
 }
 
-export function pdo(how: 'prepare' | 'emulate', by = ''): Scenario {
+export function pdo(how: 'prepare' | 'disable' | 'emulate', by = ''): Scenario {
   return ({ host, port, user, password, database, mode, program }) =>
     program('php', [
       new URL('./pdo.php', import.meta.url).pathname,

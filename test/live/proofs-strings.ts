@@ -78,6 +78,14 @@ export const stringProofs: Record<string, Proof[]> = {
       shows,
     },
   ],
+  'ignored-startup-parameter': [
+    {
+      by: 'libpq, by a pooler that ignores options and statement_timeout',
+      bad: psql('options=-c%20statement_timeout%3D5s', 'SHOW statement_timeout', cell => cell.tlsPort),
+      good: psql('application_name=app', 'SHOW application_name', cell => cell.tlsPort),
+      shows: /^0$/,
+    },
+  ],
   'dsn-channel-binding': [
     {
       by: 'libpq, over TLS',
