@@ -60,7 +60,8 @@ for (const file of readdirSync(labels).sort()) {
     (ONCE.has(rule) && languageOf(file) === languageOf(path) && /^(?:prepared-statements|library)$/.test(kind)) ||
     (ONCE.has(rule) && file === path && kind === 'listen') ||
     (file === path &&
-      /\bdump\b/.test(why) && /^(?:set-session|search-path-session)$/.test(rule) &&
+      /\bdump\b/.test(why) &&
+      /^(?:set-session|search-path-session)$/.test(rule) &&
       /^(?:session-setting|search-path)$/.test(kind));
   for (const row of rows) {
     if (row.label === 'harmless') continue;

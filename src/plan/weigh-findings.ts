@@ -24,7 +24,9 @@ export function weightOf(
     if (apart.length > 0 && (need !== null || apart.length === own.length)) return 'own-variable';
     const loaders = [...processes.loaded].flatMap(([id, files]) => (files?.has(file) ? [id] : []));
     const read = own.flatMap(name => variables.get(name) ?? []);
-    if (read.length > 0 && read.every(({ action }) => action === 'direct')) return 'direct';
+    // What is direct only since no pool takes it is what stands in the way.
+    const isInTheWay = need === 'startup-parameter' && read.some(({ rule }) => rule === 'code-with-session');
+    if (read.length > 0 && read.every(({ action }) => action === 'direct')) return isInTheWay ? 'pooled' : 'direct';
     if (loaders.length === 0) return read.some(isThrough) ? 'pooled' : 'unknown';
     // By the services that load it: those that get a value of their own go past the pool.
     const gets = (site: Site, id: string) =>

@@ -80,10 +80,23 @@ function imageNeeds(known: KnownImage, { words }: Process, service: ComposeServi
 /** `RUN_MIGRATIONS: "true"`: variables that tell an application to migrate when it starts. */
 const ASKS_TO_MIGRATE = /(?:^|_)(?:AUTO_?)?MIGRAT(?:E|ION|IONS)(?:$|_)|^_AIRFLOW_DB_UPGRADE$/i;
 
-export const flags = ({ environment, line }: ComposeService, file: ComposeFile): Need[] =>
-  environment
+/** libpq sends what PGOPTIONS holds when it connects. */
+const isOptions = (name: string, value: string): boolean => name === 'PGOPTIONS' && /-c|--\w/.test(value);
+
+const asksAtStart = (place: Place): Need => ({ kind: 'startup-parameter', what: 'PGOPTIONS', place, reads: [] });
+
+/** What is exported before a program starts. */
+export const sentAtStart = ({ assigns, place }: Pick<Process, 'assigns' | 'place'>): Need[] =>
+  assigns.some(({ name, raw }) => isOptions(name, raw)) ? [asksAtStart(place)] : [];
+
+export const flags = ({ environment, line }: ComposeService, file: ComposeFile): Need[] => [
+  ...environment
+    .filter(({ key, value }) => isOptions(key, value ?? ''))
+    .map(() => asksAtStart({ file: file.path, line })),
+  ...environment
     .filter(({ key, value }) => /^(?:true|1|yes|on)$/i.test(value ?? '') && ASKS_TO_MIGRATE.test(key))
-    .map(({ key }): Need => ({ kind: 'migrate', what: key, place: { file: file.path, line }, reads: [] }));
+    .map(({ key }): Need => ({ kind: 'migrate', what: key, place: { file: file.path, line }, reads: [] })),
+];
 
 /** The same in an env file that the service gets. */
 export function askedByFile(

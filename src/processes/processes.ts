@@ -10,7 +10,7 @@ import { ASIDE, homeOf } from './areas.ts';
 import { listConfigs, readers } from './code-readers.ts';
 import type { Start } from './follow.ts';
 import { imageContexts } from './image-contexts.ts';
-import { addNeeds, askedByFile, asRun, flags, withImage, withValues } from './image-needs.ts';
+import { addNeeds, askedByFile, asRun, flags, sentAtStart, withImage, withValues } from './image-needs.ts';
 import type { Layout } from './layout.ts';
 import { configuredTools } from './migration-tools.ts';
 import { loadedFiles, projectFiles } from './modules.ts';
@@ -53,13 +53,23 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       const files = set?.files ?? [];
       const isProject = set?.program.language === 'project';
       const needs = telling
-        .filter(path => (files as ReadonlySet<string>).has?.(path) && !(isProject && isOnlyAside(path)))
+        .filter(
+          path =>
+            path === one.dockerfile ||
+            ((files as ReadonlySet<string>).has?.(path) && !(isProject && isOnlyAside(path))),
+        )
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
       const process = toProcess(start, one.service.name, image, 'start');
       const isPublished = !one.isRebuilt;
       const isReached = !isPublished || start.step?.file === one.file.path;
-      return { ...process, step: isReached ? process.step : null, needs, program: entry, isPublished };
+      return {
+        ...process,
+        step: isReached ? process.step : null,
+        needs: [...needs, ...sentAtStart(start)],
+        program: entry,
+        isPublished,
+      };
     });
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }

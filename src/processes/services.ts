@@ -17,6 +17,8 @@ export interface ServiceStarts {
   starts: Start[];
   /** Folder that the image is built from; null: it is built elsewhere. */
   context: string | null;
+  /** From which its image is built. */
+  dockerfile: string | null;
   /** False: it runs what was published before, in which no edit of its files is. */
   isRebuilt: boolean;
   /** Image that the last stage is made from, or that compose names. */
@@ -73,6 +75,7 @@ export function startsOf(
       chain: [place],
     }),
     context,
+    dockerfile,
     isRebuilt: found?.isRebuilt ?? true,
     image: stages.at(-1)?.from ?? service.image,
   };

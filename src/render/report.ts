@@ -102,12 +102,23 @@ export function toReport(plan: Plan, version: string): Report {
       edits,
       mode: mode.toString(8).padStart(4, '0'),
     })),
-    hazards: plan.hazards.map(({ need: _, mend: __, grave: ___, isAside: ____, ...hazard }) => hazard),
+    hazards: plan.hazards.map(toHazard),
     localEnv: plan.localEnv,
     refused: plan.refused,
     errors: plan.errors,
   };
 }
+
+const toHazard = ({ file, line, column, rule, severity, modes, message, fix }: Hazard): Hazard => ({
+  file,
+  line,
+  column,
+  rule,
+  severity,
+  modes,
+  message,
+  fix,
+});
 
 function toServer(server: Plan['topology']['servers'][number]): ReportServer {
   const { service, definitions, names, port, published, evidence } = server;

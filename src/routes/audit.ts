@@ -24,6 +24,8 @@ export interface AuditInput {
 /** A hazard with what the rule that found it says of its process, and how it is mended where that is certain. */
 export interface Finding extends Hazard {
   need: NeedKind | null;
+  /** What the program needs is known without it. */
+  isTold: boolean;
   mend: Mend | null;
   /** How grave it is in each mode where it is not aside. */
   grave: CompiledHazardRule['severity'];
@@ -131,7 +133,8 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
         modes: (Object.keys(rule.severity) as PoolMode[]).filter(mode => rule.severity[mode]),
         message: rule.message,
         fix: rule.fix,
-        need: rule.need ?? null,
+        need: rule.need ?? (item.kind === 'need' ? 'migrate' : null),
+        isTold: item.kind === 'need',
         grave: rule.severity,
         isAside: isQuiet,
         mend: rule.edit ? mend(rule.edit, item, sites, source.text) : null,

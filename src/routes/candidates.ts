@@ -141,6 +141,8 @@ const CODE_LITERALS = [
   '.aiterator(',
   'use Ecto.Repo',
   'adapter: postgresql',
+  'good_job start',
+  '.prepare(',
   'ignore_startup_parameters',
   'IGNORE_STARTUP_PARAMETERS',
 ];

@@ -6,6 +6,7 @@ import { isTooDeep } from '../text/depth-guard.ts';
 import { isInside } from '../text/paths.ts';
 import { type ClientPool, settle } from './client-pools.ts';
 import { readJavaScriptPools } from './javascript-pools.ts';
+import { readKnownPool } from './known-settings.ts';
 import { readPythonPools } from './python-pools.ts';
 import { assumed, byDefault, type Place, type Quantity, seen, wholeNumber } from './quantity.ts';
 import type { Runner } from './runners.ts';
@@ -145,6 +146,8 @@ function poolsOf(
     const size = limitOf(limit.param, limit.site, plan);
     if (size) return [{ library: 'URL', place: size.place ?? runner.place, size, overflow: null, perThread: false }];
   }
+  const known = readKnownPool(runner.image, runner.place, runner.lookup);
+  if (known) return [{ ...known, place: known.size.place ?? runner.place, perThread: false }];
   const threads = workers?.threads ?? null;
   const size = threads
     ? assumed(1, 'no pool is seen in its code: one connection for each thread is taken', runner.place)

@@ -13,6 +13,7 @@ export function readSettingsPools(path: string, text: string): ClientPool[] {
   if (/^database\.ya?ml$/.test(name)) return readYamlPools(path, text, readRails);
   if (/^application[\w.-]*\.ya?ml$/.test(name)) return readYamlPools(path, text, readSpring);
   if (/^application[\w.-]*\.properties$/.test(name)) return readProperties(path, text);
+  if (/\.conf$/.test(name)) return readOdoo(path, text);
   return /\.go$/.test(name) ? readGo(path, text) : [];
 }
 
@@ -98,13 +99,24 @@ function readProperties(path: string, text: string): ClientPool[] {
 
 /** There is no parser of Go here; the call means nothing else. Source: pkg.go.dev/database/sql#DB.SetMaxOpenConns */
 function readGo(path: string, text: string): ClientPool[] {
-  return [...text.matchAll(/\.SetMaxOpenConns\(\s*(\w+)\s*\)/g)].flatMap(match => {
-    const place = { file: path, line: lineAt(text, match.index) };
-    const value = wholeNumber(match[1]);
+  const found = [...text.matchAll(/\.SetMaxOpenConns\(\s*(\w+)\s*\)|\.MaxConns\s*=\s*(?:int32\()?(\w+)/g)];
+  return found.flatMap(([, open, most], i) => {
+    const place = { file: path, line: lineAt(text, found[i]?.index ?? 0) };
+    const [library, setting] = open === undefined ? ['pgxpool', 'MaxConns'] : ['database/sql', 'SetMaxOpenConns'];
+    const value = wholeNumber(open ?? most);
     const size =
-      value === null
-        ? unseen(10, place, `SetMaxOpenConns(${match[1]}) is computed; 10 is taken`)
-        : literal(value, place, 'SetMaxOpenConns');
-    return value === 0 ? [] : [{ ...base, library: 'database/sql', place, size }];
+      value === null ? unseen(10, place, `${setting} is computed; 10 is taken`) : literal(value, place, setting);
+    return value === 0 ? [] : [{ ...base, library, place, size }];
   });
+}
+
+/** Odoo: each worker has a pool of its own. Source: odoo.com/documentation, "db_maxconn". */
+function readOdoo(path: string, text: string): ClientPool[] {
+  const line = (key: string) => new RegExp(`^[ \\t]*${key}[ \\t]*=[ \\t]*(\\d+)`, 'm').exec(text);
+  const workers = line('workers');
+  const most = line('db_maxconn');
+  if (!workers || !most) return [];
+  const place = { file: path, line: lineAt(text, most.index) };
+  const value = Number(most[1]) * Math.max(1, Number(workers[1]));
+  return [{ ...base, library: 'Odoo', place, size: literal(value, place, 'workers × db_maxconn') }];
 }

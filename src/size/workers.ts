@@ -174,6 +174,7 @@ function readCelery(reading: Reading): Omit<Workers, 'program'> {
     scale && most !== null
       ? seen(most, place, `celery ${scale.shown}, its maximum`)
       : (count(reading, ['-c', '--concurrency'], 'celery') ??
+        fromVariable('AIRFLOW__CELERY__WORKER_CONCURRENCY', reading) ??
         assumed(CORES, `celery starts as many as the machine has cores, taken to be ${CORES}`, place));
   if (pool === 'solo') return { processes: seen(1, place, 'celery --pool=solo'), threads: one };
   return /^(?:threads|gevent|eventlet)$/.test(pool)
