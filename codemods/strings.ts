@@ -98,7 +98,7 @@ function driverOf({ name, end }: TokenValue, text: string, tokens: readonly Toke
 
 /** Functions that read a variable of the environment with a default. */
 const READS =
-  /(?:^|\.)(?:(?:get|lookup|read|must)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?)$/i;
+  /(?:^|\.)(?:(?:get|lookup|read|must)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?|Env\.\w+)$/i;
 /** What stands between such a read and its default: `ENV["X"] || "…"`, `GetEnvironmentVariable("X") ?? "…"`. */
 const OTHERWISE = /^[\])\s]*(?:\|\||\?\?|\?:|\bor\b|\.unwrap_or(?:_else)?\(\s*(?:\|_?\|\s*)?)\s*$/;
 /** What stands between two literals that have nothing to do with one another: a line's end, or the next statement or call. */

@@ -2,6 +2,7 @@
  * Sites that live or die together: host and port of one block, a value and the definitions of the variables in it, a
  * host without a port and the code that reads it with one.
  */
+import { isCiPath } from '../../codemods/paths.ts';
 import type { Part, RawSite } from '../model/index.ts';
 
 export interface FileSite {
@@ -95,7 +96,9 @@ export function indexLocals(sites: readonly FileSite[]): Map<string, number[]> {
 /** Definitions of split hosts and ports by their key. */
 export function indexDefinitions(sites: readonly FileSite[]): Map<string, number[]> {
   const index = new Map<string, number[]>();
-  sites.forEach(({ site }, i) => {
+  sites.forEach(({ file, site }, i) => {
+    // A job has servers of its own: what it sets says nothing of what others get.
+    if (isCiPath(file)) return;
     if (site.key === null || site.role !== 'environment' || (site.form !== 'host' && site.form !== 'port')) return;
     index.set(site.key, [...(index.get(site.key) ?? []), i]);
   });
@@ -118,7 +121,8 @@ function joinLoneHosts(
     if (site.section.some(name => OTHER_ENGINE.test(name))) return;
     readers.set(site.key, [...(readers.get(site.key) ?? []), i]);
   });
-  sites.forEach(({ site }, i) => {
+  sites.forEach(({ file, site }, i) => {
+    if (isCiPath(file)) return;
     if (site.role !== 'environment' || site.form !== 'host' || site.key === null || withPort.has(find(i))) return;
     for (const reader of readers.get(site.key) ?? []) join(i, reader);
   });

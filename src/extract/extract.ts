@@ -40,7 +40,7 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
     if (/"?connector\.class"?\s*[:=]\s*"?io\.debezium/.test(text))
       for (const { facts } of sites) facts.push('replication-connector');
     if (GENERATED.test(text.slice(0, 1000))) for (const { facts } of sites) facts.push('generated-file');
-    if (/^(?:python|javascript)$/.test(codemod.id) && DUMPS.test(text))
+    if (/^(?:python|javascript|strings)$/.test(codemod.id) && DUMPS.test(text))
       for (const { facts } of sites) facts.push('runs-dump');
     const marked = markedSections(text);
     const kept = sites
