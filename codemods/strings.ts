@@ -8,6 +8,7 @@ import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-
 import { type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
+import type { Event } from './events.ts';
 import { languageOf, type Token, tokenize } from './lexer.ts';
 import { readTokenEvents } from './token-events.ts';
 import { readTokenValues, type TokenValue } from './token-values.ts';
@@ -18,8 +19,9 @@ export function extract(text: string, context: ExtractContext): Extraction {
   const language = languageOf(context.path);
   const tokens = language ? tokenize(text, language) : [];
   const values = language ? readTokenValues(text, tokens, language) : readLiterals(text);
-  const sections = readSections(text, context.path);
-  const callees = readCallees(text, context.path);
+  const events = language ? readTokenEvents(text, context.path) : [];
+  const sections = readSections(events, context.path);
+  const callees = readCallees(events);
   const blocks = new Map<number, Setting[]>();
   const reads = new Map<Setting, TokenValue>();
   const sites: RawSite[] = [];
@@ -108,13 +110,12 @@ const CONNECTS =
   /(?:^|\.)(?:(?:sql|sqlx|otelsql)\.(?:Open|Connect|MustConnect|MustOpen)|pgx(?:pool)?\.(?:Connect|New|ParseConfig)|postgres\.Open|pgdriver\.WithDSN|pg\.ParseURL|DriverManager\.getConnection|UseNpgsql|NpgsqlConnection|NpgsqlDataSource\.Create|NpgsqlDataSourceBuilder|PDO|PG\.connect|PG::Connection\.new|Sequel\.connect|PgPool(?:Options)?\.connect(?:_lazy)?|PgPoolOptions\.new\(\)\.connect|tokio_postgres\.connect|Client\.connect|PgConnection\.(?:connect|establish)|setJdbcUrl|setUrl|jdbcUrl)$/;
 
 /** The function that gets each literal, by the start of its value. */
-function readCallees(text: string, path: string): Map<number, string> {
-  return new Map(
-    readTokenEvents(text, path).flatMap(event =>
+const readCallees = (events: readonly Event[]): Map<number, string> =>
+  new Map(
+    events.flatMap(event =>
       event.kind === 'sql' && event.callee ? [[event.value.runs[0]?.from ?? -1, event.callee] as const] : [],
     ),
   );
-}
 
 /** Literals of languages whose tokens are not known. */
 const readLiterals = (text: string): TokenValue[] =>
@@ -134,11 +135,9 @@ const readLiterals = (text: string): TokenValue[] =>
   });
 
 /** Names around the settings of PHP, Ruby and Elixir, by the place of the key: `mysql` of `'mysql' => ['host' => …]`. */
-function readSections(text: string, path: string): Map<number, readonly string[]> {
+function readSections(events: readonly Event[], path: string): Map<number, readonly string[]> {
   if (!/\.(?:php|rb|exs?)$/i.test(path)) return new Map();
-  return new Map(
-    readTokenEvents(text, path).flatMap(event => (event.kind === 'setting' ? [[event.at, event.within] as const] : [])),
-  );
+  return new Map(events.flatMap(event => (event.kind === 'setting' ? [[event.at, event.within] as const] : [])));
 }
 
 /** The section of the setting that a literal belongs to: that of the nearest key before it on its line. */

@@ -27,6 +27,15 @@ export interface TokenValue {
  * stand behind a literal in a call.
  */
 export function readTokenValues(text: string, tokens: readonly Token[], language: Language): TokenValue[] {
+  // Sites and events of a file both ask for them, one right after the other.
+  if (last?.text !== text || last.language !== language)
+    last = { text, language, values: evaluate(text, tokens, language) };
+  return last.values;
+}
+
+let last: { text: string; language: Language; values: TokenValue[] } | null = null;
+
+function evaluate(text: string, tokens: readonly Token[], language: Language): TokenValue[] {
   const source: Source = { text, tokens, language, ...matchBrackets(text, tokens), constants: new Map() };
   source.constants = readConstants(source);
   const found: (Omit<TokenValue, 'isShared'> & { constants: string[] })[] = [];

@@ -3,7 +3,7 @@ import { isCiPath } from '../../codemods/paths.ts';
 import { type CompiledRule, describeCommand, describeNeeds, fillReason } from '../config/rules.ts';
 import type { Need, NeedKind, Process, Site, Way } from '../model/index.ts';
 import { definesVariables, isToolFile } from '../processes/index.ts';
-import { hasWord } from '../text/words.ts';
+import { filesWithWord } from '../text/words.ts';
 import type { FileSite } from './group-sites.ts';
 import type { DecideInput } from './input.ts';
 import { type RoutedUse, routeFor, type Verdict } from './routes.ts';
@@ -104,20 +104,14 @@ function isOwnVariable(
   const isBeside = ({ file: path, site }: FileSite) =>
     path === file && site.entry?.block === entry?.block && site.key !== key && site.form === form;
   if (!sites.some(isBeside)) return false;
-  return ![...texts].some(
-    ([path, text]) => !definesVariables(path) && !isCiPath(path) && !paths.has(path) && hasWord(text, key),
-  );
+  return !filesWithWord(texts, key).some(path => !definesVariables(path) && !isCiPath(path) && !paths.has(path));
 }
 
 /** All that names the variable are settings of migration tools, beside the files that define it. */
 function isToolVariable({ key, file, role }: Site, { texts }: DecideInput): boolean {
   if (key === null || !/^[A-Z][A-Z0-9_]+$/.test(key) || /^(?:docs|prose|comment|fallback)$/.test(role)) return false;
-  const named = [...texts].filter(
-    ([path, text]) => path !== file && !definesVariables(path) && !isCiPath(path) && hasWord(text, key),
-  );
-  return (
-    named.length > 0 && named.every(([path]) => isToolFile(path)) && !named.some(([path]) => path.endsWith('.prisma'))
-  );
+  const named = filesWithWord(texts, key).filter(path => path !== file && !definesVariables(path) && !isCiPath(path));
+  return named.length > 0 && named.every(isToolFile) && !named.some(path => path.endsWith('.prisma'));
 }
 
 function applyRules(site: Site, use: Process | null, rules: readonly CompiledRule[]): Verdict {
