@@ -1,5 +1,6 @@
 /** A pooler that is there: what its image, its environment and its own file say of it. */
 import { describe, expect, test } from 'vitest';
+import { describeReadiness } from '../src/render/readiness.ts';
 import { planMigration } from '../src/run/plan-migration.ts';
 import { sizePoolers } from '../src/size/size-poolers.ts';
 import { PG } from './planned.ts';
@@ -38,6 +39,12 @@ describe('its version decides what its clients may do', () => {
     ['1.24.1-p0', 'MAX_PREPARED_STATEMENTS: "0"', ['asyncpg-statement-cache']],
   ])('%s with %s', async (tag, environment, expected) => {
     expect(await rules(files(edoburu(tag, environment)))).toEqual(expected);
+  });
+
+  test('who breaks behind it is said to go through it', async () => {
+    expect(describeReadiness(await plan(files(edoburu('1.18.0'))))).toContain(
+      'api: asyncpg-statement-cache at api.py:4; it goes through the pooler that is there.',
+    );
   });
 
   test('by a variable of the project’s env file', async () => {

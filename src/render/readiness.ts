@@ -28,6 +28,9 @@ export function readinessOf(plan: Plan): Readiness {
   };
 }
 
+const isPooledAlready = (service: string, plan: Plan): boolean =>
+  plan.sites.some(site => site.resolution.kind === 'pooler' && uses(site, service, plan));
+
 const isThrough = ({ action, resolution }: Site): boolean => action === 'pooled' || resolution.kind === 'pooler';
 
 const uses = (site: Site, name: string, { processes }: Plan): boolean =>
@@ -49,7 +52,7 @@ export function describeReadiness(plan: Plan): string[] {
     parts.join('; ') + (others.length > 0 ? ':' : '.'),
     ...others.map(
       ({ service, needs, goes }) =>
-        `${service}: ${describeNeeds(needs)}; ${goes === 'direct' ? 'it goes direct' : 'a pool in session mode bears it'}.`,
+        `${service}: ${describeNeeds(needs)}; ${goes === 'session' ? 'a pool in session mode bears it' : isPooledAlready(service, plan) ? 'it goes through the pooler that is there' : 'it goes direct'}.`,
     ),
     ...lines,
   ];
