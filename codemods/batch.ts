@@ -47,6 +47,8 @@ const blockTarget = (text: string, from: number): string | undefined =>
 export const commandsAfter = (text: string, lines: readonly [number, number][], end: number): Use[] =>
   lines
     .filter(([start]) => start > end)
+    .slice(0, 300)
     .map(([from, to]) => text.slice(from, to).trim())
+    .filter((line, i, all) => all.indexOf(line) === i && !/^\$env:/i.test(line))
     .filter(line => !/^@?(?:set|echo|rem|cd|if|goto|pause|exit|endlocal|setlocal|call :|:)\b|^::|^$/i.test(line))
     .map(line => ({ words: line.replace(/^@/, '').split(/\s+/), service: null, image: null }));
