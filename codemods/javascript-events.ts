@@ -7,19 +7,19 @@ import { readValue } from './javascript-values.ts';
 export function readJavaScriptEvents(text: string, path: string): Event[] {
   const dialect = /\.[cm]?ts$/i.test(path) ? 'ts' : /\.tsx$/i.test(path) ? 'ts jsx' : 'jsx';
   const events: Event[] = [];
-  const aliases = new Map(
-    [...text.matchAll(/^import\s+([\w$]+)(?:\s*,\s*\{[^}]*\})?\s+from\s+['"]([\w-]+)['"]/gm)].map(
-      ([, local = '', module = '']) => [local, module] as const,
-    ),
-  );
+  const aliases = new Map<string, string>();
   parser
     .configure({ dialect })
     .parse(text)
     .iterate({
       enter({ node }) {
         if (node.name === 'CallExpression' || node.name === 'NewExpression') events.push(readCall(node, text, aliases));
-        else if (node.name === 'ImportDeclaration') events.push(...readImport(node, text));
-        else if (node.name === 'Property') events.push(...readProperty(node, text));
+        else if (node.name === 'ImportDeclaration') {
+          const local = node.firstChild?.nextSibling;
+          const module = moduleOf(node, text);
+          if (local?.name === 'VariableDefinition' && /^[\w-]+$/.test(module)) aliases.set(slice(local, text), module);
+          events.push(...readImport(node, text));
+        } else if (node.name === 'Property') events.push(...readProperty(node, text));
         else if (node.name === 'String' || node.name === 'TemplateString') {
           const read = readValue(node, text);
           const value = read ? asFragment(read.mapped, placeOf(node, text)) : null;
@@ -65,12 +65,14 @@ function readCall(node: SyntaxNode, text: string, aliases: ReadonlyMap<string, s
   return { kind: 'call', name, at: node.from, arguments: namedArguments(found), slot };
 }
 
+const moduleOf = (node: SyntaxNode, text: string): string => slice(node.getChild('String'), text).slice(1, -1);
+
 /** The module, and each name that is taken from it: `pg-listen`, `pg-listen.default`. Types do nothing. */
 function readImport(node: SyntaxNode, text: string): Event[] {
   const source = node.getChild('String');
   const clause = source ? text.slice(node.from, source.from) : '';
   if (!source || /^import\s+type\b/.test(clause)) return [];
-  const module = slice(source, text).slice(1, -1);
+  const module = moduleOf(node, text);
   const [, names = ''] = /\{([\s\S]*)\}/.exec(clause) ?? [];
   const taken = names.split(',').map(name => name.trim().split(/\s+as\s+/)[0] ?? '');
   const own = taken.filter(name => name !== '' && !/^type\s/.test(name));

@@ -35,8 +35,8 @@ export function extract(text: string, context: ExtractContext): Extraction & { e
         const ending = ENDINGS[language];
         if (ending && lines.some(({ from, to }) => isCandidate(text.slice(from, to), context))) {
           const shown = { role: 'docs' as const, facts: ['code-block', `language:${language}`] };
-          const code = concatMapped(lines.map(({ from, to }) => mapSlice(text, from, to)));
-          embedded.push({ path: `snippet.${ending}`, text: code, shown });
+          const body = concatMapped(lines.map(({ from, to }) => mapSlice(text, from, to)));
+          embedded.push({ path: `snippet.${ending}`, text: body, shown });
         } else if (first && last) {
           sites.push(...scanCode(text, first.from, last.to, language, context));
           if (SHELL.test(language)) facts.commands.push(...tellingCommands(text.slice(first.from, last.to)));

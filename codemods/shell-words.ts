@@ -30,43 +30,39 @@ export interface ShellCommand {
 /** Every simple command of the text, in order, those in substitutions and compound commands too. */
 export function readShell(text: string): ShellCommand[] {
   const found: ShellCommand[] = [];
-  visit(parse(text), null, (node, output) => {
+  visit(text, parse(text), null, (node, output) => {
     const command = readCommand(text, node);
-    found.push({ ...command, output: command.output ?? output?.(text) ?? null });
+    found.push({ ...command, output: command.output ?? output });
   });
   return found.sort((a, b) => a.start - b.start);
 }
 
-type Output = (text: string) => string | null;
-
 /** Walks every node, because commands hide in substitutions inside words, and those in default values of expansions. */
 function visit(
+  text: string,
   node: unknown,
-  output: Output | null,
-  onCommand: (node: CommandNode, output: Output | null) => void,
+  output: string | null,
+  onCommand: (node: CommandNode, output: string | null) => void,
 ): void {
   if (Array.isArray(node)) {
-    for (const item of node) visit(item, output, onCommand);
+    for (const item of node) visit(text, item, output, onCommand);
   } else if (node !== null && typeof node === 'object') {
     if ((node as { type?: string }).type === 'Command') onCommand(node as CommandNode, output);
-    const inner = outputOf(node as { type?: string }) ?? output;
-    for (const value of Object.values(node)) if (typeof value === 'object') visit(value, inner, onCommand);
+    const inner = outputOf(text, node as { type?: string }) ?? output;
+    for (const value of Object.values(node)) if (typeof value === 'object') visit(text, value, inner, onCommand);
   }
 }
 
 /** Where the output of what is inside goes: `{ …; } > file`, `… | tee file`. */
-function outputOf(node: { type?: string }): Output | null {
+function outputOf(text: string, node: { type?: string }): string | null {
   if (node.type === 'Redirected')
-    return text =>
-      (node as Redirected).redirects.map(item => writtenFile(item, text)).find(file => file !== null) ?? null;
+    return (node as Redirected).redirects.map(item => writtenFile(item, text)).find(file => file !== null) ?? null;
   const last = node.type === 'Pipeline' ? (node as Pipeline).commands.at(-1) : null;
   if (last?.type !== 'Command') return null;
-  return text => {
-    const words = readCommand(text, last).words.map(({ value }) => value.text);
-    return words.includes('tee')
-      ? (words.slice(words.indexOf('tee') + 1).find(word => !word.startsWith('-')) ?? null)
-      : null;
-  };
+  const words = readCommand(text, last).words.map(({ value }) => value.text);
+  return words.includes('tee')
+    ? (words.slice(words.indexOf('tee') + 1).find(word => !word.startsWith('-')) ?? null)
+    : null;
 }
 
 const writtenFile = (item: Redirected['redirects'][number], text: string): string | null =>

@@ -10,7 +10,7 @@ import { type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.t
 import type { ExtractContext } from './codemod.ts';
 import type { Event } from './events.ts';
 import { languageOf, type Token, tokenize } from './lexer.ts';
-import { readTokenEvents } from './token-events.ts';
+import { tokenEvents } from './token-events.ts';
 import { readTokenValues, type TokenValue } from './token-values.ts';
 
 const LITERAL = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/g;
@@ -19,9 +19,10 @@ export function extract(text: string, context: ExtractContext): Extraction {
   const language = languageOf(context.path);
   const tokens = language ? tokenize(text, language) : [];
   const values = language ? readTokenValues(text, tokens, language) : readLiterals(text);
-  const events = language ? readTokenEvents(text, context.path) : [];
+  const events = language ? tokenEvents(text, tokens, language, values) : [];
   const sections = readSections(events, context.path);
   const callees = readCallees(events);
+  const drivers = readDrivers(text, tokens);
   const blocks = new Map<number, Setting[]>();
   const reads = new Map<Setting, TokenValue>();
   const sites: RawSite[] = [];
@@ -39,7 +40,8 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const section = sectionOf(values, i, text, sections);
     // A number belongs to the call of the literal before it.
     const first = /^\d+$/.test(value.text) && before ? before.value.runs[0] : value.runs[0];
-    const callee = callees.get(first?.from ?? -1) ?? driverOf(one, text, tokens);
+    const driver = drivers.get(one.name ?? '')?.find(use => use.at >= one.end);
+    const callee = callees.get(first?.from ?? -1) ?? driver?.callee ?? '';
     const isRead = given !== '' && /^[A-Z][A-Z0-9_]*$/.test(key) && (READS.test(callee) || OTHERWISE.test(between));
     const facts = () => (isShared() ? ['shared-constant'] : []);
     // `get_env("DB_HOST", "db")`: the default of a read of the environment; `Host: "db"`: a setting.
@@ -57,7 +59,20 @@ export function extract(text: string, context: ExtractContext): Extraction {
       sites.push(...scan(value, { role: 'setting', key, local: key, section, facts: facts() }));
     else sites.push(...scan(value, { role: 'literal', facts: ['not-parsed'], section }));
   });
-  // `hostname: get_env("DB_HOST", "db"), port: 5432` belong together by their names; other reads by those of the variables.
+  sites.push(...scanSettings(blocks, reads, sites, context));
+  return { sites, facts: noFacts() };
+}
+
+/**
+ * Hosts and ports in pairs. `hostname: get_env("DB_HOST", "db"), port: 5432` belong together by their names; other reads of the
+ * environment by those of the variables.
+ */
+function scanSettings(
+  blocks: Map<number, Setting[]>,
+  reads: ReadonlyMap<Setting, TokenValue>,
+  found: readonly RawSite[],
+  context: ExtractContext,
+): RawSite[] {
   const alone: Setting[] = [];
   const keys = new Map<number, string>();
   for (const [setting, { block, callName }] of reads) {
@@ -68,34 +83,39 @@ export function extract(text: string, context: ExtractContext): Extraction {
       beside.push({ ...setting, key: callName });
     }
   }
-  sites.push(...scanBlock(alone, 'file', context));
+  const sites = scanBlock(alone, 'file', context);
   // A constant that went into a connection string is no setting of its own.
-  const taken = new Set(sites.map(({ span }) => span.start));
-  for (const [block, settings] of blocks) {
-    const own = settings.filter(({ value }) => !taken.has(value.runs[0]?.from ?? -1));
-    const found = scanBlock(own, `block@${block}`, context);
-    sites.push(...found.map(site => ({ ...site, key: keys.get(site.span.start) ?? site.key })));
-  }
-  return { sites, facts: noFacts() };
+  const taken = new Set([...found, ...sites].map(({ span }) => span.start));
+  const paired = [...blocks].flatMap(([block, settings]) =>
+    scanBlock(
+      settings.filter(({ value }) => !taken.has(value.runs[0]?.from ?? -1)),
+      `block@${block}`,
+      context,
+    ),
+  );
+  return [...sites, ...paired.map(site => ({ ...site, key: keys.get(site.span.start) ?? site.key }))];
 }
 
 /** Names of what holds a whole connection string. */
 const CONNECTION =
   /(?:^|_|\b|[a-z](?=[A-Z]))(?:ur[li]|dsn|conn(?:ection)?_?(?:str(?:ing)?|ur[li])?|database_?ur[li]|jdbc_?url)$/i;
 
-/** The driver's function that gets the variable to which the value is given; '': none is seen. */
-function driverOf({ name, end }: TokenValue, text: string, tokens: readonly Token[]): string {
-  if (name === null) return '';
-  for (const [i, { from, to, kind }] of tokens.entries()) {
-    if (kind !== 'word' || from < end || text.slice(from, to).replace(/^\$/, '') !== name) continue;
-    let open = i - 1;
-    while (open > 0 && /^[,&*]$|^"|^\w/.test(text.slice(tokens[open]?.from, tokens[open]?.to))) open--;
-    const callee = /[\w.:>-]+$/.exec(
-      text.slice(Math.max(0, (tokens[open]?.from ?? 0) - 80), tokens[open]?.from ?? 0),
-    )?.[0];
-    if (text[tokens[open]?.from ?? 0] === '(' && callee && CONNECTS.test(callee.replace(/->|::/g, '.'))) return callee;
+/** Of each variable the drivers' functions that get it, by their places. */
+function readDrivers(text: string, tokens: readonly Token[]): Map<string, { at: number; callee: string }[]> {
+  const drivers = new Map<string, { at: number; callee: string }[]>();
+  // The last token before that is neither a name, a literal nor a comma.
+  let open = 0;
+  for (const { from, to, kind } of tokens) {
+    const word = text.slice(from, to);
+    if (kind === 'word' && text[open] === '(') {
+      const callee = /[\w.:>-]+$/.exec(text.slice(Math.max(0, open - 80), open))?.[0] ?? '';
+      const name = word.replace(/^\$/, '');
+      if (CONNECTS.test(callee.replace(/->|::/g, '.')))
+        drivers.set(name, [...(drivers.get(name) ?? []), { at: from, callee }]);
+    }
+    if (!/^[,&*]$|^"|^\w/.test(word)) open = from;
   }
-  return '';
+  return drivers;
 }
 
 /** Functions that read a variable of the environment with a default. */

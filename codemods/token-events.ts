@@ -6,14 +6,24 @@
 import type { MappedText } from '../src/text/mapped-text.ts';
 import { type Event, namedArguments, slotAfter } from './events.ts';
 import { type Language, languageOf, type Token, tokenize } from './lexer.ts';
-import { readTokenValues } from './token-values.ts';
+import { readTokenValues, type TokenValue } from './token-values.ts';
 
 export function readTokenEvents(text: string, path: string): Event[] {
   const language = languageOf(path);
   if (!language) return [];
   const tokens = tokenize(text, language);
+  return tokenEvents(text, tokens, language, readTokenValues(text, tokens, language));
+}
+
+/** The same where tokens and values are known. */
+export function tokenEvents(
+  text: string,
+  tokens: readonly Token[],
+  language: Language,
+  values: readonly TokenValue[],
+): Event[] {
   const imports = language === 'go' ? readGoImports(text, tokens) : readImports(text, tokens);
-  return [...imports, ...readStructure(text, tokens, language)];
+  return [...imports, ...readStructure(text, tokens, values)];
 }
 
 /** What is inside a pair of brackets, or in a statement without any. */
@@ -34,13 +44,13 @@ const CLOSING = /^[)\]}]$/;
 const CONTINUES = /^(?:[,=|.+>\\&?:(<[{-]|=>|::|->|\|>)$/;
 const CONTINUED = /^(?:[.|&?:+]|::|->|\|>)$/;
 
-function readStructure(text: string, tokens: readonly Token[], language: Language): Event[] {
+function readStructure(text: string, tokens: readonly Token[], composed: readonly TokenValue[]): Event[] {
   const events: Event[] = [];
   /** Variables by the text that was last assigned to them. */
   const locals = new Map<string, string>();
   const slice = (token: Token | undefined) => (token ? text.slice(token.from, token.to) : '');
   const values = new Map<number, MappedText | null>();
-  for (const { value, pieces } of readTokenValues(text, tokens, language))
+  for (const { value, pieces } of composed)
     for (const [k, at] of pieces.entries()) values.set(at, k === 0 ? value : null);
   const frames: Frame[] = [];
   const top = () => frames.at(-1) as Frame;

@@ -4,6 +4,17 @@
  */
 import { concatMapped, type MappedText, mapSlice, sliceMapped } from '../src/text/mapped-text.ts';
 import type { Language, Token } from './lexer.ts';
+import {
+  bareName,
+  chainEnd,
+  followsDot,
+  nameBefore,
+  outermostCall,
+  readTokenSource,
+  type Source,
+  usesOf,
+  wordAt,
+} from './token-source.ts';
 
 export interface TokenValue {
   /** Where the expression stands. */
@@ -27,17 +38,7 @@ export interface TokenValue {
  * stand behind a literal in a call.
  */
 export function readTokenValues(text: string, tokens: readonly Token[], language: Language): TokenValue[] {
-  // Sites and events of a file both ask for them, one right after the other.
-  if (last?.text !== text || last.language !== language)
-    last = { text, language, values: evaluate(text, tokens, language) };
-  return last.values;
-}
-
-let last: { text: string; language: Language; values: TokenValue[] } | null = null;
-
-function evaluate(text: string, tokens: readonly Token[], language: Language): TokenValue[] {
-  const source: Source = { text, tokens, language, ...matchBrackets(text, tokens), constants: new Map() };
-  source.constants = readConstants(source);
+  const source: Evaluated = { ...readTokenSource(text, tokens, language), known: new Map() };
   const found: (Omit<TokenValue, 'isShared'> & { constants: string[] })[] = [];
   const folded = new Set<number>();
   for (const [i, token] of tokens.entries()) {
@@ -60,16 +61,9 @@ function evaluate(text: string, tokens: readonly Token[], language: Language): T
   return found.map(({ constants, ...one }) => ({ ...one, isShared: () => constants.some(isShared) }));
 }
 
-interface Source {
-  text: string;
-  tokens: readonly Token[];
-  language: Language;
-  /** The closing bracket of each opening one, by their indices. */
-  closing: ReadonlyMap<number, number>;
-  /** Of each token the innermost opening bracket around it; -1: none. */
-  around: readonly number[];
-  /** Names that are given one value in the whole file: the tokens where the name and the value start. */
-  constants: ReadonlyMap<string, { at: number; value: number }>;
+/** The source, and the values of its constants as far as they were asked for. */
+interface Evaluated extends Source {
+  known: Map<string, MappedText | null>;
 }
 
 interface Composed {
@@ -91,109 +85,10 @@ const placeOf = (
   value,
 });
 
-const wordAt = ({ text, tokens }: Source, i: number): string => {
-  const token = tokens[i];
-  return token ? text.slice(token.from, token.to) : '';
-};
-
-function matchBrackets(text: string, tokens: readonly Token[]): Pick<Source, 'closing' | 'around'> {
-  const closing = new Map<number, number>();
-  const around: number[] = [];
-  const open: number[] = [];
-  tokens.forEach(({ kind, from }, i) => {
-    const sign = kind === 'sign' ? (text[from] ?? '') : '';
-    const start = /[)\]}]/.test(sign) ? open.pop() : undefined;
-    if (start !== undefined) closing.set(start, i);
-    around.push(open.at(-1) ?? -1);
-    if (/[([{]/.test(sign)) open.push(i);
-  });
-  return { closing, around };
-}
-
-// --- names ---
-
-/** `=` and `:=` of an assignment, or the sign between a key and its value. */
-const GIVES = /^(?:=|:|=>)$/;
-
-/**
- * The name before `name = `, `name := `, `name: Type = `, `"name" => `. In Go the type stands behind the name, in languages like Java
- * before it.
- */
-function nameBefore(source: Source, i: number): { name: string; at: number; isMember: boolean } | null {
-  const { tokens, language } = source;
-  let at = i - 1;
-  if (!GIVES.test(wordAt(source, at)) || tokens[at]?.kind !== 'sign') return null;
-  // `:=`
-  if (wordAt(source, at) === '=' && wordAt(source, at - 1) === ':' && tokens[at - 1]?.to === tokens[at]?.from) at--;
-  if (/^[=!<>+\-*/%]$/.test(wordAt(source, at - 1)) && tokens[at - 1]?.to === tokens[at]?.from) return null;
-  let name = at - 1;
-  if (wordAt(source, at) === '=' && language !== 'php') {
-    const start = lineStart(source, at);
-    const words = Array.from({ length: at - start }, (_, k) => start + k);
-    const colon = words.find(k => wordAt(source, k) === ':' && tokens[k]?.kind === 'sign');
-    if (colon !== undefined && colon > start) name = colon - 1;
-    else if (language === 'go') name = words.find(k => !/^(?:const|var)$/.test(wordAt(source, k))) ?? name;
-  }
-  const token = tokens[name];
-  if (!token || token.kind === 'sign') return null;
-  const isMember = /^(?:\.|->|::)$/.test(wordAt(source, name - 1));
-  return { name: token.value?.text ?? bareName(source, name), at: name, isMember };
-}
-
-/** Where the calls begin that it is an argument of, up to the one whose result is given to a name. */
-function outermostCall(source: Source, i: number): number {
-  let at = i;
-  while (nameBefore(source, at) === null) {
-    const open = source.around[at] ?? -1;
-    let start = open - 1;
-    if (wordAt(source, open) !== '(' || source.tokens[start]?.kind !== 'word') break;
-    while (/^(?:\.|->|::)$/.test(wordAt(source, start - 1)) && source.tokens[start - 2]?.kind === 'word') start -= 2;
-    at = start;
-  }
-  return at;
-}
-
-/** The first token of the line, or behind the last bracket or comma on it. */
-function lineStart(source: Source, i: number): number {
-  let at = i;
-  while (at > 0 && !source.tokens[at]?.startsLine && !/^[,;({[]$/.test(wordAt(source, at - 1))) at--;
-  return at;
-}
-
-/** `$name`, `@name` and `:name` without their marks. */
-const bareName = (source: Source, i: number): string => wordAt(source, i).replace(/^[$@:]+/, '');
-
-function readConstants(source: Source): Source['constants'] {
-  const given = new Map<string, { at: number; value: number } | null>();
-  source.tokens.forEach((_, i) => {
-    if (wordAt(source, i) !== '=') return;
-    const target = nameBefore(source, i + 1);
-    if (!target || target.isMember) return;
-    given.set(target.name, given.has(target.name) ? null : { at: target.at, value: i + 1 });
-  });
-  return new Map([...given].flatMap(([name, place]) => (place === null ? [] : [[name, place] as const])));
-}
-
-/** How often a constant is used; what is only logged does not count. */
-const usesOf = (source: Source, name: string): number =>
-  source.tokens.filter(
-    ({ kind }, i) =>
-      kind === 'word' && bareName(source, i) === name && source.constants.get(name)?.at !== i && !isLogged(source, i),
-  ).length;
-
-function isLogged(source: Source, i: number): boolean {
-  for (let open = source.around[i] ?? -1; open !== -1; open = source.around[open] ?? -1)
-    if (/^(?:print\w*|log\w*|info\w*|debug\w*|warn\w*|fatal\w*|puts|echo)$/i.test(wordAt(source, open - 1)))
-      return true;
-  return false;
-}
-
-// --- expressions ---
-
 /** How strings are joined. */
 const JOINS: Partial<Record<Language, RegExp>> = { php: /^\.$/, elixir: /^<$/ };
 
-function compose(source: Source, start: number, depth = 0): Composed | null {
+function compose(source: Evaluated, start: number, depth = 0): Composed | null {
   const pieces: MappedText[] = [];
   const folded: number[] = [];
   const constants: string[] = [];
@@ -214,7 +109,7 @@ function compose(source: Source, start: number, depth = 0): Composed | null {
 
 const HOLE: MappedText = { text: '{}', runs: [] };
 
-function readOperand(source: Source, i: number, depth: number): Composed | null {
+function readOperand(source: Evaluated, i: number, depth: number): Composed | null {
   const token = source.tokens[i];
   if (!token || depth > 5) return null;
   if (token.value) {
@@ -235,9 +130,8 @@ function readOperand(source: Source, i: number, depth: number): Composed | null 
 }
 
 /** A constant, or a hole for what is no constant: `c.Host`, `os.Getenv("X")`, `env["X"]`. */
-function readName(source: Source, i: number, depth: number): Composed {
-  let last = i;
-  while (/^(?:\.|->|::)$/.test(wordAt(source, last + 1)) && source.tokens[last + 2]?.kind === 'word') last += 2;
+function readName(source: Evaluated, i: number, depth: number): Composed {
+  const last = chainEnd(source, i);
   let next = last + 1;
   const isPlain = last === i && !/^[([]$/.test(wordAt(source, next));
   while (/^[([]$/.test(wordAt(source, next)) || wordAt(source, next) === '!')
@@ -256,9 +150,16 @@ function environmentRead(source: Source, from: number, to: number): string | nul
   return literals.length === 1 && name && /^[A-Z][A-Z0-9_]*$/.test(name) ? name : null;
 }
 
-function constantValue(source: Source, name: string, depth: number): MappedText | null {
+function constantValue(source: Evaluated, name: string, depth: number): MappedText | null {
   const place = source.constants.get(name);
-  return place ? (compose(source, place.value, depth + 1)?.value ?? null) : null;
+  if (!place) return null;
+  // How deep it is used decides how much of it is followed.
+  const id = `${depth} ${name}`;
+  const before = source.known.get(id);
+  if (before !== undefined) return before;
+  const value = compose(source, place.value, depth + 1)?.value ?? null;
+  source.known.set(id, value);
+  return value;
 }
 
 /** Text between `#{…}`, `${…}`, `{…}` or `$name` of languages that put values into literals. */
@@ -271,7 +172,7 @@ const INSERTS: Partial<Record<Language, RegExp>> = {
   rust: /\{(\w+)\}/g,
 };
 
-function interpolate(source: Source, value: MappedText, depth: number): { value: MappedText; constants: string[] } {
+function interpolate(source: Evaluated, value: MappedText, depth: number): { value: MappedText; constants: string[] } {
   const insert = INSERTS[source.language];
   const constants: string[] = [];
   const pieces: MappedText[] = [];
@@ -287,15 +188,12 @@ function interpolate(source: Source, value: MappedText, depth: number): { value:
   return { value: concatMapped([...pieces, sliceMapped(value, done, value.text.length)]), constants };
 }
 
-// --- formats ---
-
 const FORMATS = /^(?:Sprintf|sprintf|format|Format|formatted)$/;
 
 /** `fmt.Sprintf(`, `String.format(`, `string.Format(`, `format!(` with a literal as its first argument, seen from its first word. */
 function formatAt(source: Source, i: number): { open: number; close: number } | null {
-  if (source.tokens[i]?.kind !== 'word' || /^(?:\.|->|::)$/.test(wordAt(source, i - 1))) return null;
-  let last = i;
-  while (/^(?:\.|->|::)$/.test(wordAt(source, last + 1)) && source.tokens[last + 2]?.kind === 'word') last += 2;
+  if (source.tokens[i]?.kind !== 'word' || followsDot(source, i)) return null;
+  const last = chainEnd(source, i);
   const open = wordAt(source, last + 1) === '!' ? last + 2 : last + 1;
   const close = source.closing.get(open);
   const isFormat = FORMATS.test(wordAt(source, last).replace(/!$/, '')) && wordAt(source, open) === '(';
@@ -305,7 +203,7 @@ function formatAt(source: Source, i: number): { open: number; close: number } | 
 /** A place for an argument: `%s`, `%[1]d`, `{}`, `{0}`, `{:?}`. */
 const VERB = /%(?:\[(\d+)\]|(\d+)\$)?[-+# 0]*\d*(?:\.\d+)?[sdvq]|\{(\d*)(?::[^{}]*)?\}/g;
 
-function readFormat(source: Source, open: number, close: number, depth: number): Composed | null {
+function readFormat(source: Evaluated, open: number, close: number, depth: number): Composed | null {
   const format = compose(source, open + 1, depth + 1);
   if (!format) return null;
   const args: Composed[] = [];

@@ -49,7 +49,7 @@ describe('its version decides what its clients may do', () => {
 
   test('by a variable of the project’s env file', async () => {
     const found = await plan(files(edoburu('${BOUNCER}'), { '.env': 'BOUNCER=1.18.0\n' }));
-    expect(found.pgbouncer).toBe('1.18.0');
+    expect(found.poolerVersion).toBe('1.18.0');
   });
 });
 

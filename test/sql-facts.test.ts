@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { maskPlaceholders } from '../src/routes/mask-placeholders.ts';
-import { loadGrammar, readSqlFacts } from '../src/routes/sql-facts.ts';
+import { readSqlFacts } from '../src/routes/sql-facts.ts';
+import { loadGrammar } from '../src/routes/sql-tree.ts';
 
 beforeAll(loadGrammar);
 

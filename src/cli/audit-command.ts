@@ -65,12 +65,12 @@ function renderText(hazards: readonly Hazard[]): string {
 }
 
 /** E.g.: `PgBouncer 1.18 (docker-compose.yml:6)`. What is assumed is said. */
-function describePooler({ topology: { poolers }, config, pgbouncer }: Plan): string {
-  if (poolers.length === 0) return `PgBouncer ${pgbouncer}`;
+function describePooler({ topology: { poolers }, config, poolerVersion }: Plan): string {
+  if (poolers.length === 0) return `PgBouncer ${poolerVersion}`;
   const places = poolers.flatMap(({ definitions: [first] }) => (first ? [`${first.file}:${first.line}`] : []));
   const isKnown = poolers.some(({ pooler }) => pooler?.version || pooler?.isGenerated);
   return isKnown
-    ? `PgBouncer ${pgbouncer} (${places.join(', ')})`
+    ? `PgBouncer ${poolerVersion} (${places.join(', ')})`
     : `PgBouncer ${config.pool.version} assumed, since nothing tells the version of ${places.join(', ')}`;
 }
 

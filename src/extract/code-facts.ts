@@ -3,7 +3,6 @@ import { isCiPath } from '../../codemods/paths.ts';
 import type { Facts, Need } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 
-/** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
 interface Call {
   need: 'migrate' | 'listen' | 'session-lock';
   what: string;
@@ -13,6 +12,7 @@ interface Call {
   requires?: RegExp;
 }
 
+/** Literals for the candidate search, and the calls themselves. Sources: the documentation of each library. */
 const CALLS: Call[] = [
   {
     ...migrates('golang-migrate', 'golang-migrate/migrate', /\bmigrate\.New\w*\(/),

@@ -50,7 +50,7 @@ export interface Plan {
   /** For which hazards are weighed: the configured one, that of a pooler that is there, else transaction. */
   mode: PoolDecision['mode'];
   /** The version of PgBouncer for which they are weighed: that of a pooler that is there, else the configured one. */
-  pgbouncer: string;
+  poolerVersion: string;
   topology: Topology;
   filesScanned: number;
   filesSkipped: number;
@@ -189,7 +189,7 @@ export async function planOnce(
     root,
     config,
     mode: input.mode,
-    pgbouncer: input.version,
+    poolerVersion: input.version,
     topology,
     filesScanned: world.filesScanned,
     filesSkipped: world.filesSkipped,

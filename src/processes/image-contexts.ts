@@ -104,12 +104,15 @@ function readBuilds(commands: readonly PlacedCommand[]): Build[] {
     if (texts.length === 0) for (const { name, raw } of assignments) values.set(name, raw.replace(/^["']|["']$/g, ''));
     const at = texts.indexOf('build');
     if (at === -1 || !texts.slice(0, at).some(word => /(?:^|\/)(?:docker|podman|buildah)$/.test(word))) return [];
-    const option = (pattern: RegExp) => texts[texts.findIndex(word => pattern.test(word)) + 1] ?? '';
+    const optionValue = (...names: string[]) => {
+      const option = texts.findIndex(word => names.includes(word));
+      return option === -1 ? null : (texts[option + 1] ?? '');
+    };
     const given = texts.filter((word, i) => i > at && !word.startsWith('-') && !VALUED.test(texts[i - 1] ?? '')).at(-1);
     const folder = given?.replace(/(.)\/+$/, '$1');
-    const tag = texts.some(word => /^(?:-t|--tag)$/.test(word)) ? option(/^(?:-t|--tag)$/) : '';
+    const tag = optionValue('-t', '--tag') ?? '';
     const name = imageName(tag);
-    const file = texts.some(word => /^(?:-f|--file)$/.test(word)) ? option(/^(?:-f|--file)$/) : null;
+    const file = optionValue('-f', '--file');
     return name !== '' && folder !== undefined && /^[\w./-]+$/.test(folder)
       ? [{ name, repository: repositoryOf(tag), folder, dockerfile: file ?? joinPath(folder, 'Dockerfile') }]
       : [];

@@ -46,12 +46,17 @@ export function asRun(process: Process, service: ComposeService, images: ImageLo
   const known = service.build === null ? images(service.image) : null;
   const command = known ? commandOf(known, process.words) : undefined;
   if (!known || !command) return process;
-  const kinds = command.needs.filter(kind => kind !== 'plain' && kind !== 'prepared');
-  const needs = kinds.map(
-    (kind): Need => ({ kind: kind as Need['kind'], what: known.name, place: process.place, reads: [] }),
-  );
-  return { ...process, needs: [...process.needs, ...needs] };
+  return { ...process, needs: [...process.needs, ...needsOf(known, hardOf(command.needs), process.place)] };
 }
+
+type KnownNeed = KnownImage['needs'][number];
+
+/** What transaction pooling does not bear. */
+const hardOf = (needs: readonly KnownNeed[]): Need['kind'][] =>
+  needs.filter((kind): kind is Need['kind'] => kind !== 'plain' && kind !== 'prepared');
+
+const needsOf = ({ name }: KnownImage, kinds: readonly Need['kind'][], place: Place): Need[] =>
+  kinds.map(kind => ({ kind, what: name, place, reads: [] }));
 
 const commandOf = (known: KnownImage, words: readonly string[]) =>
   known.commands?.find(one => one.words.some(phrase => ` ${words.join(' ')} `.includes(` ${phrase} `)));
@@ -65,16 +70,13 @@ function imageNeeds(known: KnownImage, { words }: Process, service: ComposeServi
     asks !== undefined &&
     !ASKS_TO_MIGRATE.test(asks) &&
     service.environment.some(({ key, value }) => key === asks && /^(?:true|1|yes|on)$/i.test(value ?? ''));
-  const kinds = [
+  const hard = hardOf([
     ...(command ? command.needs : known.route === 'session' && asks === undefined ? known.needs : []),
     ...(isAsked ? (['migrate'] as const) : []),
-  ];
-  const hard = kinds.filter(kind => kind !== 'plain' && kind !== 'prepared');
+  ]);
   // Upstream says no more than that.
   const isOnlySession = known.route === 'session' && hard.length === 0 && !known.commands && asks === undefined;
-  return (isOnlySession ? ['session-state' as const] : hard).map(
-    (kind): Need => ({ kind: kind as Need['kind'], what: known.name, place, reads: [] }),
-  );
+  return needsOf(known, isOnlySession ? ['session-state'] : hard, place);
 }
 
 /** `RUN_MIGRATIONS: "true"`: variables that tell an application to migrate when it starts. */

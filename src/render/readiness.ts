@@ -3,14 +3,20 @@ import { describeNeeds } from '../config/rules.ts';
 import type { Need, PoolDecision, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 
-export interface Readiness {
+interface Readiness {
   ready: string[];
-  /** `goes`: past the pooler by a value of its own, or through the pool, which is in session mode. */
-  others: { service: string; goes: 'direct' | 'session'; needs: readonly Need[] }[];
+  others: { service: string; goes: keyof typeof GOES; needs: readonly Need[] }[];
 }
 
+/** Past the pooler by a value of its own, through a pool in session mode, or as it did before. */
+const GOES = {
+  direct: 'it goes direct',
+  session: 'a pool in session mode bears it',
+  pooler: 'it goes through the pooler that is there',
+};
+
 /** Services that go through the pool, or would, were it not for what they need. */
-export function readinessOf(plan: Plan): Readiness {
+function readinessOf(plan: Plan): Readiness {
   const through = (service: string) => plan.sites.some(site => isThrough(site) && uses(site, service, plan));
   const pools = plan.pools.filter(pool => pool.mode !== 'statement');
   const once = (names: string[]) => [...new Set(names)];
@@ -18,7 +24,7 @@ export function readinessOf(plan: Plan): Readiness {
     pool.others.map(({ service, needs }) => ({
       service,
       needs,
-      goes: pool.mode === 'session' ? ('session' as const) : ('direct' as const),
+      goes: goesOf(service, pool, plan),
     })),
   );
   const blocked = new Set(others.map(({ service }) => service));
@@ -28,8 +34,11 @@ export function readinessOf(plan: Plan): Readiness {
   };
 }
 
-const isPooledAlready = (service: string, plan: Plan): boolean =>
-  plan.sites.some(site => site.resolution.kind === 'pooler' && uses(site, service, plan));
+function goesOf(service: string, { mode }: PoolDecision, plan: Plan): keyof typeof GOES {
+  if (mode === 'session') return 'session';
+  const isPooled = plan.sites.some(site => site.resolution.kind === 'pooler' && uses(site, service, plan));
+  return isPooled ? 'pooler' : 'direct';
+}
 
 const isThrough = ({ action, resolution }: Site): boolean => action === 'pooled' || resolution.kind === 'pooler';
 
@@ -50,10 +59,7 @@ export function describeReadiness(plan: Plan): string[] {
   ];
   return [
     parts.join('; ') + (others.length > 0 ? ':' : '.'),
-    ...others.map(
-      ({ service, needs, goes }) =>
-        `${service}: ${describeNeeds(needs)}; ${goes === 'session' ? 'a pool in session mode bears it' : isPooledAlready(service, plan) ? 'it goes through the pooler that is there' : 'it goes direct'}.`,
-    ),
+    ...others.map(({ service, needs, goes }) => `${service}: ${describeNeeds(needs)}; ${GOES[goes]}.`),
     ...lines,
   ];
 }

@@ -60,7 +60,7 @@ export async function auditCode(
 /** What the processes that run this need: told at each place, whatever its file is called. */
 export const needsOf = (findings: readonly Finding[], text: string): Need[] => {
   const telling = findings.filter(
-    ({ need, isTold, grave }) => need !== null && !isTold && grave.transaction === 'error',
+    ({ need, isNeedKnown, grave }) => need !== null && !isNeedKnown && grave.transaction === 'error',
   );
   const reads = telling.length > 0 ? environmentReads(text) : [];
   return telling.map(({ need, rule, file, line }) => ({
@@ -114,7 +114,7 @@ function throughPooler({ rule, span, reason, file }: Site, { text }: Source): Fi
       message: reason,
       fix: 'Give it the address of the server itself, in a variable of its own.',
       need: null,
-      isTold: false,
+      isNeedKnown: false,
       grave: { transaction: 'error', statement: 'error' },
       isAside: false,
       mend: null,

@@ -25,7 +25,7 @@ export interface AuditInput {
 export interface Finding extends Hazard {
   need: NeedKind | null;
   /** What the program needs is known without it. */
-  isTold: boolean;
+  isNeedKnown: boolean;
   mend: Mend | null;
   /** How grave it is in each mode where it is not aside. */
   grave: CompiledHazardRule['severity'];
@@ -134,7 +134,7 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
         message: rule.message,
         fix: rule.fix,
         need: rule.need ?? (item.kind === 'need' ? 'migrate' : null),
-        isTold: item.kind === 'need',
+        isNeedKnown: item.kind === 'need',
         grave: rule.severity,
         isAside: isQuiet,
         mend: rule.edit ? mend(rule.edit, item, sites, source.text) : null,

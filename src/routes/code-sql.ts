@@ -2,7 +2,8 @@
 
 import type { Event } from '../../codemods/events.ts';
 import { toSource } from '../text/mapped-text.ts';
-import { loadGrammar, readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
+import { readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
+import { loadGrammar } from './sql-tree.ts';
 
 /** Functions that run what they get. */
 const RUNS =

@@ -1,6 +1,18 @@
-/** What SQL does to the session that runs it, from the AST of PostgreSQL's own grammar (libpg-query). */
-import { maskPlaceholders } from './mask-placeholders.ts';
+/** What SQL does to the session that runs it. */
 import { isPostgresSetting } from './postgres-settings.ts';
+import {
+  type Ast,
+  constant,
+  indexOfBytes,
+  isFalse,
+  lastName,
+  parseMasked,
+  queriesOf,
+  skipBlank,
+  stringOf,
+  walk,
+} from './sql-tree.ts';
+import { TRACKED } from './startup-parameters.ts';
 
 export type SqlFactName =
   | 'set-session'
@@ -35,30 +47,8 @@ export interface SqlFact {
 export const SQL_WORDS =
   /_advisory_|\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
 
-/** Kept for each client by PgBouncer. Source: pgbouncer.org/config.html#track_extra_parameters */
-const TRACKED = new Set([
-  'timezone',
-  'datestyle',
-  'client_encoding',
-  'standard_conforming_strings',
-  'application_name',
-]);
-
-type Ast = Record<string, unknown>;
-type Library = typeof import('libpg-query');
-
-let library: Library | null = null;
-
-/** Loads the grammar once; it costs some 25 ms. */
-export async function loadGrammar(): Promise<void> {
-  if (library) return;
-  library = await import('libpg-query');
-  await library.loadModule();
-}
-
 /** Null where the text is no SQL. Call `loadGrammar` before. */
 export function readSqlFacts(sql: string): SqlFact[] | null {
-  if (!library) throw new Error('loadGrammar has not been called');
   const [masked, statements] = parseMasked(sql);
   if (!statements) return null;
   const facts: SqlFact[] = [];
@@ -89,28 +79,6 @@ export function readSqlFacts(sql: string): SqlFact[] | null {
     }
   }
   return facts;
-}
-
-interface Statement {
-  stmt?: Ast;
-  stmt_location?: number;
-  stmt_len?: number;
-}
-
-function parseMasked(sql: string): [masked: string, statements: Statement[] | null] {
-  const masked = maskPlaceholders(sql);
-  const statements = parse(masked);
-  if (statements || !sql.includes('?')) return [masked, statements];
-  const other = maskPlaceholders(sql, false);
-  return [other, parse(other)];
-}
-
-function parse(sql: string): Statement[] | null {
-  try {
-    return (library as Library).parseSync(sql).stmts as Statement[];
-  } catch {
-    return null;
-  }
 }
 
 type Add = (name: SqlFactName, detail: string, location: unknown) => void;
@@ -229,35 +197,6 @@ function readExpression(kind: string, node: Ast, keeps: boolean, add: Add): void
 const isTemporarySchema = (names: unknown): boolean =>
   Array.isArray(names) && names.length > 1 && lastName(names.slice(0, 1)) === 'pg_temp';
 
-const lastName = (names: unknown): string => {
-  const last = (Array.isArray(names) ? names.at(-1) : null) as { String?: { sval?: string } } | null;
-  return last?.String?.sval?.toLowerCase() ?? '';
-};
-
-const constant = (node: Ast | undefined): Ast | null => (node?.A_Const as Ast | undefined) ?? null;
-const stringOf = (node: Ast | undefined): string | null => ((constant(node)?.sval as Ast)?.sval as string) ?? null;
-
-/** `false`, `'f'` or `false::boolean`. */
-function isFalse(node: Ast | undefined): boolean {
-  const cast = (node?.TypeCast as Ast | undefined)?.arg as Ast | undefined;
-  if (cast) return isFalse(cast);
-  const value = constant(node);
-  if (value?.boolval) return (value.boolval as Ast).boolval !== true;
-  return /^(?:f|false|off|0)$/i.test(stringOf(node) ?? '');
-}
-
-/** Every node of the tree, by name. */
-function walk(node: unknown, visit: (name: string, node: Ast) => void): void {
-  if (Array.isArray(node)) {
-    for (const item of node) walk(item, visit);
-  } else if (node !== null && typeof node === 'object') {
-    for (const [name, child] of Object.entries(node)) {
-      if (child !== null && typeof child === 'object' && !Array.isArray(child)) visit(name, child as Ast);
-      walk(child, visit);
-    }
-  }
-}
-
 /** SQL inside DO blocks and function bodies, with offsets in the statement; -1 where the place is not known. */
 function readBody(kind: string, node: Ast, text: string): SqlFact[] {
   const options = ((kind === 'DoStmt' ? node.args : node.options) ?? []) as { DefElem?: Ast }[];
@@ -287,25 +226,3 @@ const asFunction = (body: string): string => {
   const tag = '$pool_migrate_body$';
   return `CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS ${tag}${body}${tag}`;
 };
-
-function queriesOf(statement: string): string[] {
-  const found: string[] = [];
-  try {
-    walk((library as Library).parsePlPgSQLSync(statement), (name, node) => {
-      if (name === 'PLpgSQL_expr' && typeof node.query === 'string') found.push(node.query);
-    });
-  } catch {
-    return [];
-  }
-  return found;
-}
-
-const skipBlank = (sql: string, byte: number): number =>
-  byte + (/^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(sql.slice(byte))?.[0].length ?? 0);
-
-/** The parser counts bytes of UTF-8. */
-function indexOfBytes(text: string): (byte: number) => number {
-  if (/^[\x00-\x7f]*$/.test(text)) return byte => byte;
-  const bytes = Buffer.from(text);
-  return byte => bytes.subarray(0, byte).toString('utf8').length;
-}

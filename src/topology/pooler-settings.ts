@@ -1,6 +1,6 @@
 /** What a pooler that is there is set up as: from its image, its environment, and the pgbouncer.ini that is mounted or copied into it. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import type { PoolerSettings } from '../model/index.ts';
+import type { Place, PoolerSettings } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { resolveText } from './resolve-text.ts';
 
@@ -11,7 +11,7 @@ export function readPoolerSettings(
   read: (path: string) => string | null,
   environment: ReadonlyMap<string, string>,
 ): PoolerSettings {
-  const settings = new Map<string, { value: string; place: PoolerSettings['places'][string] }>();
+  const settings = new Map<string, { value: string; place: Place }>();
   for (const path of iniFiles(service, file)) {
     for (const [key, value, line] of readIni(read(path) ?? ''))
       settings.set(key, { value, place: { file: path, line } });

@@ -72,7 +72,7 @@ export const driverProofs: Record<string, Proof[]> = {
     },
   ],
   'worker-listens': [{ by: notRun('these libraries'), ...listen }],
-  'pool-of-listeners': [{ by: notRun('PgListener of sqlx, skunk and pg-listen'), ...listen }],
+  'listen-call': [{ by: notRun('PgListener of sqlx, skunk and pg-listen'), ...listen }],
   'adapter-listens': [{ by: notRun('good_job and libcluster_postgres'), ...listen }],
   'worker-command-listens': [{ by: notRun('good_job, procrastinate and graphile-worker'), ...listen }],
   'cable-listens': [{ by: notRun('Action Cable'), ...listen }],
