@@ -43,7 +43,7 @@ function readBinary(node: SyntaxNode, text: string): JavaScriptValue | null {
   const sign = text.slice(operator.from, operator.to);
   if (sign === '??' || sign === '||') {
     const fallback = readValue(right, text);
-    const key = environmentName(text.slice(left.from, left.to));
+    const key = environmentName(text.slice(...rangeOf(lastChoice(left, text))));
     return fallback && key !== null ? { ...fallback, key } : null;
   }
   if (sign !== '+') return null;
@@ -57,6 +57,17 @@ function readBinary(node: SyntaxNode, text: string): JavaScriptValue | null {
     nodes: [...first.nodes, ...second.nodes],
   };
 }
+
+/** Of `(process.env.A ?? process.env.B)`, the one whose default comes next. */
+function lastChoice(node: SyntaxNode, text: string): SyntaxNode {
+  if (node.name === 'ParenthesizedExpression' && node.firstChild?.nextSibling)
+    return lastChoice(node.firstChild.nextSibling, text);
+  const operator = node.name === 'BinaryExpression' ? node.firstChild?.nextSibling : null;
+  const isChoice = operator && /^(?:\?\?|\|\|)$/.test(text.slice(...rangeOf(operator)));
+  return isChoice && node.lastChild ? node.lastChild : node;
+}
+
+const rangeOf = ({ from, to }: SyntaxNode): [number, number] => [from, to];
 
 /** `process.env.DB_PORT ? Number(process.env.DB_PORT) : 5432`. */
 function readConditional(node: SyntaxNode, text: string): JavaScriptValue | null {

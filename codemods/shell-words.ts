@@ -1,5 +1,14 @@
 /** Shell text as commands whose words know where their characters stand. The parser is unbash. */
-import { type Command as CommandNode, type Pipeline, parse, type Redirected, type Word, type WordPart } from 'unbash';
+import {
+  type AndOr,
+  type Command as CommandNode,
+  type If,
+  type Pipeline,
+  parse,
+  type Redirected,
+  type Word,
+  type WordPart,
+} from 'unbash';
 import { concatMapped, type MappedText, mapEscaped, mapSlice } from '../src/text/mapped-text.ts';
 
 export interface ShellWord {
@@ -25,14 +34,22 @@ export interface ShellCommand {
   input: boolean;
   /** The file that its output goes to. */
   output: string | null;
+  /** Variables without which alone it runs: `if [ -z "$NAME" ]; then …`. */
+  unset: readonly string[];
+}
+
+/** What holds for all that is inside of a node. */
+interface Around {
+  output: string | null;
+  unset: readonly string[];
 }
 
 /** Every simple command of the text, in order, those in substitutions and compound commands too. */
 export function readShell(text: string): ShellCommand[] {
   const found: ShellCommand[] = [];
-  visit(text, parse(text), null, (node, output) => {
+  visit(text, parse(text), { output: null, unset: [] }, (node, { output, unset }) => {
     const command = readCommand(text, node);
-    found.push({ ...command, output: command.output ?? output });
+    found.push({ ...command, output: command.output ?? output, unset });
   });
   return found.sort((a, b) => a.start - b.start);
 }
@@ -41,17 +58,42 @@ export function readShell(text: string): ShellCommand[] {
 function visit(
   text: string,
   node: unknown,
-  output: string | null,
-  onCommand: (node: CommandNode, output: string | null) => void,
+  around: Around,
+  onCommand: (node: CommandNode, around: Around) => void,
 ): void {
   if (Array.isArray(node)) {
-    for (const item of node) visit(text, item, output, onCommand);
+    for (const item of node) visit(text, item, around, onCommand);
   } else if (node !== null && typeof node === 'object') {
-    if ((node as { type?: string }).type === 'Command') onCommand(node as CommandNode, output);
-    const inner = outputOf(text, node as { type?: string }) ?? output;
-    for (const value of Object.values(node)) if (typeof value === 'object') visit(text, value, inner, onCommand);
+    const typed = node as { type?: string };
+    if (typed.type === 'Command') onCommand(node as CommandNode, around);
+    const output = outputOf(text, typed) ?? around.output;
+    const [name, branch] = ifUnset(text, typed);
+    for (const value of Object.values(node)) {
+      if (typeof value !== 'object') continue;
+      const unset = name !== null && value === branch ? [...around.unset, name] : around.unset;
+      visit(text, value, { output, unset }, onCommand);
+    }
   }
 }
+
+/** The variable, and the part of the node that runs where it is not set: `if [ -z "$X" ]`, `[ -z "$X" ] && …`, `[ -n "$X" ] || …`. */
+function ifUnset(text: string, node: { type?: string }): [string | null, unknown] {
+  if (node.type === 'If') {
+    const { clause, then } = node as If;
+    return [testedName(text.slice(clause.pos, clause.end), '-z'), then];
+  }
+  if (node.type !== 'AndOr') return [null, null];
+  const { commands, operators } = node as AndOr;
+  const [test] = commands;
+  const name = test && testedName(text.slice(test.pos, test.end), operators[0] === '&&' ? '-z' : '-n');
+  return [name ?? null, commands];
+}
+
+const testedName = (test: string, flag: '-z' | '-n'): string | null => {
+  const [, found, name = null] =
+    /^\s*(?:\[\[?|test)\s+(?:(-[zn])\s+)?"?\$\{?(\w+)(?::?-)?\}?"?\s*(?:\]\]?)?\s*;?\s*$/.exec(test) ?? [];
+  return (found ?? '-n') === flag ? name : null;
+};
 
 /** Where the output of what is inside goes: `{ …; } > file`, `… | tee file`. */
 function outputOf(text: string, node: { type?: string }): string | null {
@@ -79,6 +121,7 @@ function readCommand(text: string, node: CommandNode): ShellCommand {
     heredocs: [],
     input: false,
     output: null,
+    unset: [],
   };
   if (node.name) command.words.push(readWord(text, node.name));
   for (const item of [...node.prefix, ...node.suffix]) {

@@ -5,7 +5,7 @@ import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { composeMapped, type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
 import { classifyPart } from '../src/text/part.ts';
-import { readShell, type ShellCommand, type ShellWord } from './shell-words.ts';
+import { readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
 
 /** Programs of PostgreSQL that take `-h HOST` and `-p PORT`. Source: postgresql.org/docs/current/reference-client.html */
 const CLIENTS = new Set(
@@ -52,13 +52,18 @@ export function scanShell(mapped: MappedText, scope: Scope, context: ScanContext
 
 /** `"${DB_HOST:-db}"` and `"${DB_PORT:-5432}"` of one text are one endpoint, wherever they go. */
 function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope, context: ScanContext): RawSite[] {
+  const setting = (key: string, { value }: ShellWord, own: Scope): Setting => ({
+    key,
+    value: composeMapped(outer, value),
+    scope: own,
+  });
   const settings = commands.flatMap(command => {
     const words = plainWords(command);
     const own = words.length > 0 ? [useOf(words, scope)] : (scope.uses ?? []);
-    const read = ({ value }: ShellWord, uses: Use[]): Setting[] => {
-      const [whole, key = ''] = /^\$\{(\w+):?[-=][^${}\s]+\}$/.exec(value.text) ?? [];
+    const read = (word: ShellWord, uses: Use[]): Setting[] => {
+      const [whole, key = ''] = /^\$\{(\w+):?[-=][^${}\s]+\}$/.exec(word.value.text) ?? [];
       return whole && (isHostKey(key) || isPortKey(key))
-        ? [{ key, value: composeMapped(outer, value), scope: { ...scope, role: 'fallback', uses } }]
+        ? [setting(key, word, { ...scope, role: 'fallback', uses })]
         : [];
     };
     const usesOf = (name: string) => commandsOf(outer.text, commands, name, command).map(item => useOf(item, scope));
@@ -68,7 +73,11 @@ function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope,
         const [, name] = words[0] === ':' ? (/^\$\{(\w+):?=/.exec(word.value.text) ?? []) : [];
         return read(word, name ? usesOf(name) : own);
       }),
-      ...command.assignments.flatMap(one => read(one, isDeclaration(words) ? usesOf(one.name) : own)),
+      ...command.assignments.flatMap(one =>
+        isDefault(one, command)
+          ? [setting(one.name, one, { ...scope, role: 'fallback', uses: usesOf(one.name) })]
+          : read(one, isDeclaration(words) ? usesOf(one.name) : own),
+      ),
     ];
   });
   return scanBlock(settings, 'defaults', context);
@@ -78,7 +87,7 @@ function scanDefaults(outer: MappedText, commands: ShellCommand[], scope: Scope,
 function scanPairs(outer: MappedText, commands: ShellCommand[], scope: Scope, context: ScanContext): RawSite[] {
   const read = (command: ShellCommand, usesOf: (name: string) => Use[]): Setting[] =>
     command.assignments
-      .filter(({ name, value }) => (isHostKey(name) || isPortKey(name)) && /^[\w.-]+$/.test(value.text))
+      .filter(one => isEndpoint(one) && !isDefault(one, command))
       .map(({ name, value }) => ({
         key: name,
         value: composeMapped(outer, value),
@@ -97,6 +106,13 @@ function scanPairs(outer: MappedText, commands: ShellCommand[], scope: Scope, co
   );
   return [...prefixed, ...scanBlock(assigned, 'assigned', context)];
 }
+
+const isEndpoint = ({ name, value }: ShellAssignment): boolean =>
+  (isHostKey(name) || isPortKey(name)) && /^[\w.-]+$/.test(value.text);
+
+/** `if [ -z "$DB_PORT" ]; then DB_PORT=5432; fi`. */
+const isDefault = (one: ShellAssignment, { unset }: ShellCommand): boolean =>
+  isEndpoint(one) && unset.includes(one.name);
 
 /** Assignments that hold for the commands after them: `NAME=value` alone, `export NAME=value`. */
 const isDeclaration = ([first]: readonly string[]): boolean =>
@@ -264,6 +280,7 @@ export function scanArgv(words: MappedText[], scope: Scope, context: ScanContext
     heredocs: [],
     input: false,
     output: null,
+    unset: [],
   };
   const result: ShellResult = { sites: [], commands: [texts], reads: [] };
   // The words map into the source already.

@@ -1,6 +1,7 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
 import type { RawSite, Server, Site } from '../model/index.ts';
+import type { Receiver } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { type Endpoint, resolveEndpoint, type Topology } from '../topology/index.ts';
@@ -19,7 +20,7 @@ export function decide(input: DecideInput): Decisions {
   const groups = groupSites(input.sites, ({ file, site }) => imagePort(file, site, input));
   const endpoints = endpointsOf(input.sites, groups);
   const first = decideSites(input, groups, endpoints, new Map());
-  const ports = input.config.pool.port === 'auto' ? portsWanted(first.sites, input) : new Map<Server, string>();
+  const ports = input.config.pool.port === 'auto' ? portsWanted(first.sites) : new Map<Server, string>();
   return ports.size === 0 ? first : decideSites(input, groups, endpoints, ports);
 }
 
@@ -36,7 +37,7 @@ function decideSites(
   const sites = input.sites.map((fileSite, i): Site => {
     const site = toSite(fileSite, input.texts);
     const endpoint = endpoints[i] as Endpoint;
-    site.resolution = resolveEndpoint(endpoint, site.file, isInContainer(site, topology), topology);
+    site.resolution = resolveEndpoint(endpoint, homeOf(site, endpoint, input), isInContainer(site, topology), topology);
     if (site.facts.includes('kubernetes') && isComposeOnly(site, topology)) site.resolution = { kind: 'other-network' };
     return site;
   });
@@ -50,7 +51,12 @@ function decideSites(
     return judgeUses(site, input);
   });
   const serverOfSite = serversByGroup(sites, groups, topology.servers);
-  const pools = decidePools(sites, uses, serverOfSite, portOf, ports, input);
+  sites.forEach((site, i) => {
+    site.twins = twinsOf(site, serverOfSite(i), input);
+  });
+  const isFor = (i: number, server: Server): boolean =>
+    serverOfSite(i) === server || (sites[i]?.twins.includes(server) ?? false);
+  const pools = decidePools(sites, uses, isFor, portOf, ports, input);
   sites.forEach((site, i) => {
     const server = serverOfSite(i);
     const pool = server ? pools.find(one => one.server === server) : undefined;
@@ -68,6 +74,26 @@ function decideSites(
   });
   settleGroups(sites, groups, server => portOf(server) === server.port, input.wayOf);
   return { sites, pools };
+}
+
+/** The file in whose stack the names of a site mean something: for an env file, the first of those that get it and know the host. */
+function homeOf(site: Site, { host }: Endpoint, { processes, topology }: DecideInput): string {
+  const files = receiversOf(site, processes).map(({ file }) => file);
+  const knows = (file: string) =>
+    topology.servers.some(
+      ({ stack, names }) => stack === topology.stacks.get(file) && names.includes(host?.toLowerCase() ?? ''),
+    );
+  return files.find(knows) ?? site.file;
+}
+
+const receiversOf = ({ file, key }: Site, { receivers }: DecideInput['processes']): readonly Receiver[] =>
+  receivers.get(`${file}\0${key}`) ?? [];
+
+function twinsOf(site: Site, own: Server | null, { processes, topology }: DecideInput): Server[] {
+  const stacks = receiversOf(site, processes).map(({ file }) => topology.stacks.get(file));
+  return topology.servers.filter(
+    ({ service, stack }) => own !== null && service === own.service && stack !== own.stack && stacks.includes(stack),
+  );
 }
 
 /** The server behind each site; members of a group without a literal host take that of the others. */
@@ -99,6 +125,7 @@ function toSite({ file, format, site }: FileSite, texts: ReadonlyMap<string, str
     text: (texts.get(file) ?? '').slice(site.span.start, site.span.end),
     decision: '',
     resolution: { kind: 'none' },
+    twins: [],
     action: 'review',
     rule: '',
     reason: '',

@@ -2,8 +2,10 @@
 
 import { isCiPath } from '../../codemods/paths.ts';
 import type { Server, Site } from '../model/index.ts';
+import { definesVariables } from '../processes/index.ts';
 import { matchGlob } from '../text/glob.ts';
 import { baseOf } from '../text/paths.ts';
+import { filesWithWord } from '../text/words.ts';
 import { type Endpoint, initMounts, type Topology } from '../topology/index.ts';
 import type { DecideInput } from './input.ts';
 /** The port on which the pooler of a server will listen, inside. */
@@ -42,7 +44,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
         server.published.some(({ value }) => String(value) === port && value !== server.port),
     )
   )
-    facts.push('lone-port');
+    facts.push(isNowhereRead(site, input) ? 'unread-port' : 'lone-port');
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
@@ -82,6 +84,15 @@ function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput, portOf: P
   const isAlone = endpoint.port === null && site.form !== 'url' && site.portSlot === null;
   return needsPort && (isAlone || isUnread(site, input));
 }
+
+/** A variable of an env file that no service gets and no file names, but for documents and what compose has commented out. */
+const isNowhereRead = ({ format, key, file, uses }: Site, { texts, topology }: DecideInput): boolean =>
+  format === 'env' &&
+  key !== null &&
+  uses.length === 0 &&
+  filesWithWord(texts, key).every(
+    path => path === file || definesVariables(path) || topology.stacks.has(path) || /\.(?:mdx?|rst|txt)$/i.test(path),
+  );
 
 /** The variable also publishes Postgres, or is the port on which the server itself listens. */
 function hasSecondJob({ form, role, format, port, key }: Site, { servers }: Topology): boolean {

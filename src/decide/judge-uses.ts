@@ -4,16 +4,18 @@ import { type CompiledRule, describeCommand, describeNeeds, fillReason } from '.
 import type { Need, NeedKind, Process, Site, Way } from '../model/index.ts';
 import { definesVariables, isToolFile } from '../processes/index.ts';
 import { filesWithWord } from '../text/words.ts';
+import { serviceNames } from './derive-facts.ts';
 import type { FileSite } from './group-sites.ts';
 import type { DecideInput } from './input.ts';
 import { type RoutedUse, routeFor, type Verdict } from './routes.ts';
 import { isSetApart } from './set-apart.ts';
-import { reader } from './uses.ts';
+import { isServersTool, reader } from './uses.ts';
 
 /** What the rules say of each use, and the way that it has to go. */
 export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
   const { rules } = input;
   const uses: (Process | null)[] = site.uses.length > 0 ? site.uses : [null];
+  const kinds = serviceNames(input.topology, site.file);
   return uses.map((use): RoutedUse => {
     const process = use ?? reader(site.file);
     const needs = process.needs.filter(need => appliesTo(need, site, input));
@@ -33,6 +35,8 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
       way: null,
     });
     if (verdict.action === 'direct') return direct(verdict.rule, verdict.reason, own);
+    if (site.uses.length > 1 && isServersTool(site, process, kinds))
+      return direct('server-tools', `psql, pg_isready and dumps inside ${process.service} read ${site.key}.`, own);
     const isPooled = verdict.action === 'pooled';
     if (isPooled && site.key !== null && input.directSettings.has(site.key))
       return direct(

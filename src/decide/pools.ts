@@ -9,7 +9,7 @@ const isValue = ({ role }: Site): boolean => !/^(?:docs|prose|comment|healthchec
 export function decidePools(
   sites: readonly Site[],
   uses: readonly (readonly RoutedUse[])[],
-  serverOf: (i: number) => Server | null,
+  isFor: (i: number, server: Server) => boolean,
   portOf: (server: Server) => number,
   portReasons: ReadonlyMap<Server, string>,
   input: DecideInput,
@@ -17,7 +17,7 @@ export function decidePools(
   const { config, topology } = input;
   return topology.servers.map((server): PoolDecision => {
     const own = sites.flatMap((site, i) =>
-      isValue(site) && serverOf(i) === server ? [{ site, uses: tellingUses(uses[i] ?? []) }] : [],
+      isValue(site) && isFor(i, server) ? [{ site, uses: tellingUses(uses[i] ?? []) }] : [],
     );
     const services = new Map<string, { needs: Need[] }>();
     for (const { uses: list } of own) {

@@ -1,6 +1,5 @@
 /** Where a pooler listens. */
 import type { Server, Site } from '../model/index.ts';
-import type { DecideInput } from './input.ts';
 import { isGate, isOtherDefault } from './settle-groups.ts';
 
 export const DEFAULT_PORT = 6432;
@@ -9,12 +8,11 @@ export const DEFAULT_PORT = 6432;
  * Servers whose pooler has to listen on the server's own port: a host for which nothing can bring another one, or whose port variable
  * has a second job.
  */
-export function portsWanted(sites: readonly Site[], input: DecideInput): Map<Server, string> {
+export function portsWanted(sites: readonly Site[]): Map<Server, string> {
   const wanted = new Map<Server, string>();
   const add = (site: Site, why: string) => {
     const { resolution } = site;
-    if (resolution.kind === 'server' && !isManifest(resolution.server, input) && !wanted.has(resolution.server))
-      wanted.set(resolution.server, why);
+    if (resolution.kind === 'server' && !wanted.has(resolution.server)) wanted.set(resolution.server, why);
   };
   for (const site of sites) {
     const place = `${site.key ?? site.text} (${site.file})`;
@@ -34,6 +32,3 @@ export function portsWanted(sites: readonly Site[], input: DecideInput): Map<Ser
   }
   return wanted;
 }
-
-const isManifest = (server: Server, { topology }: DecideInput): boolean =>
-  !server.definitions.some(({ file }) => topology.composeFiles.some(compose => compose.path === file));

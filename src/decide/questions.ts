@@ -10,6 +10,8 @@ const ASIDE =
 export function questionFor(site: Site, { servers }: Topology): Question | null {
   if (site.action !== 'review' || /^(?:docs|prose|comment|healthcheck)$/.test(site.role) || ASIDE.test(site.rule))
     return null;
+  // On the machine itself the application goes to Postgres as before; only CI, which brings its own, stands against the pooler.
+  if (site.rule === 'read-by-ci' && site.resolution.kind !== 'server') return null;
   if (site.question) return site.question;
   const what = site.key ?? site.text;
   if (site.rule === 'several-servers')

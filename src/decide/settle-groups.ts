@@ -7,6 +7,9 @@ import { reader } from './uses.ts';
 export const isOtherDefault = ({ action, role, rule }: Site): boolean =>
   action === 'review' && role === 'fallback' && (rule === 'local-not-published' || rule === 'other-port');
 
+/** `DB_PORT=${DB_PORT:-3306}` beside the one of Postgres: another driver's. */
+const isOtherEngineDefault = ({ rule, role }: Site): boolean => rule === 'other-engine' && role === 'fallback';
+
 /** A gate waits for the pooler as well, where it finds it; a document that means nothing here follows nobody. */
 const isOnlooker = (site: Site, isSamePort: boolean): boolean =>
   (isGate(site) && (isSamePort || site.port !== null)) ||
@@ -30,23 +33,28 @@ function readsBoth({ action, rule, file, group }: Site, all: readonly Site[]): b
 }
 
 /**
- * Another environment's value of the same variable: a template for production with a host of its own. What is pooled here changes
- * nothing there, if its port comes from there too, or no default in code is changed.
+ * Another environment's value of the same variable: a template for production with a host of its own, or one for the machine itself.
+ * What is pooled here changes nothing there, if its port comes from there too, or no default in code is changed.
  */
 function isElsewhere(
-  { rule, action, role, file, group }: Site,
+  { rule, action, role, file, group, resolution }: Site,
   all: readonly Site[],
   pooled: readonly Site[],
+  isSamePort: boolean,
 ): boolean {
-  if (
-    (action !== 'leave' && action !== 'review') ||
-    role !== 'environment' ||
-    !/^(?:unknown-host|placeholder|other-engine|local-not-published|container-localhost|unit-test|test-\w+)$/.test(rule)
-  )
-    return false;
-  if (pooled.some(site => site.file === file)) return false;
-  const hasPort = all.some(site => site.file === file && site.group === group && site.port?.value);
-  return hasPort || pooled.every(site => site.role === 'environment');
+  const isOther =
+    (action !== 'direct' &&
+      /^(?:unknown-host|placeholder|other-engine|local-not-published|container-localhost|unit-test|test-\w+)$/.test(
+        rule,
+      )) ||
+    (action === 'direct' && resolution.kind === 'published');
+  if (!isOther || role !== 'environment' || pooled.some(site => site.file === file)) return false;
+  const hasPort = all.some(
+    site =>
+      site.port?.value &&
+      ((site.file === file && site.group === group) || (rule === 'other-engine' && isOtherEngineDefault(site))),
+  );
+  return hasPort || isSamePort || pooled.every(site => site.role === 'environment');
 }
 
 /** A group is pooled as a whole or not at all. Members without a literal follow the others. */
@@ -84,11 +92,12 @@ export function settleGroups(
       site.rule === 'machine-port' ||
       isOtherWorld(site, pooled) ||
       (isOtherDefault(site) && isSamePort) ||
+      isOtherEngineDefault(site) ||
       isSplit(site) ||
       isKept(site) ||
       readsBoth(site, group) ||
       isOnlooker(site, isSamePort) ||
-      isElsewhere(site, group, pooled);
+      isElsewhere(site, group, pooled, isSamePort);
     const all = group.filter(site => site.action !== 'pooled' && !isBystander(site));
     const [against] = all;
     // A program that has to be direct reads what the applications get: it takes the direct variable first.

@@ -20,7 +20,10 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] 
   const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
   // A server or a pooler that shares an anchor with the application is no use of the value.
   const uses = all
-    .filter(use => use.service === null || !servers.has(use.service) || raw.uses.length === 1)
+    .filter(
+      use =>
+        use.service === null || !servers.has(use.service) || raw.uses.length === 1 || isServersTool(site, use, servers),
+    )
     // What is assigned anew for the command is another value, unless it is this one.
     .filter(
       use =>
@@ -42,6 +45,13 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] 
   if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
   return site.role === 'fallback' ? ofDefault(site, uses, input) : uses;
 }
+
+/** psql, pg_isready and pg_dump inside the server's own container read libpq's variables: what they get there has to stay the server. */
+export const isServersTool = (
+  { key }: Pick<Site, 'key'>,
+  { service }: Pick<Process, 'service'>,
+  kinds: ReturnType<typeof serviceNames>,
+): boolean => /^PG(?:HOST|HOSTADDR|PORT)$/.test(key ?? '') && kinds.get(service ?? '') === 'postgres';
 
 /** A default is nothing to a service that is given the variable; where all are, what the file itself does is left to be asked. */
 function ofDefault({ key, file }: Site, uses: readonly Process[], { sites, processes }: DecideInput): Process[] {

@@ -265,6 +265,8 @@ export interface Site extends Omit<RawSite, 'uses'> {
   text: string;
   decision: string;
   resolution: Resolution;
+  /** Servers of the same name in other stacks, whose services get the value too. */
+  twins: Server[];
   action: Action;
   rule: string;
   reason: string;

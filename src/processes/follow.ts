@@ -195,6 +195,7 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
     const names = flagless(texts.slice(1)).filter(word => !/^(?:start|run|s)$/.test(word));
     return followNamed(['Procfile', 'Procfile.dev'], readProcfile, names, command, context, true);
   }
+  if (texts.some(text => SEPARATOR.test(text))) return followAll(takeApart(dropWords(command, 1)), context);
   if (name === 'supervisord') return followSupervisor(texts, command, context);
   if (/^(?:pm2|pm2-runtime|pm2-docker)$/.test(name)) return followPm2(command, context);
   if (name === 'init' && texts.length === 1) return followServices(command, context);
@@ -203,6 +204,23 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
     if (script) return script;
   }
   return null;
+}
+
+/** In the arguments of a program that runs several (monofy): no shell has read these. */
+const SEPARATOR = /^(?:&&|\|\|\|?|;)$/;
+
+function takeApart(command: PlacedCommand): PlacedCommand[] {
+  const parts: PlacedCommand[] = [];
+  let words: PlacedWord[] = [];
+  for (const word of [...command.words, null]) {
+    if (word !== null && !SEPARATOR.test(word.text)) words.push(word);
+    else {
+      // There is no room for an assignment before one of them.
+      if (words.length > 0) parts.push({ ...command, words, assignments: [], span: null });
+      words = [];
+    }
+  }
+  return parts;
 }
 
 const flagless = (texts: readonly string[]): string[] =>

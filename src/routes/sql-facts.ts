@@ -45,7 +45,7 @@ export interface SqlFact {
 
 /** A cheap look before the parser is loaded: words of which every hazard has one. */
 export const SQL_WORDS =
-  /_advisory_|\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
+  /_advisory_|\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_temp|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
 
 /** Null where the text is no SQL. Call `loadGrammar` before. */
 export function readSqlFacts(sql: string): SqlFact[] | null {
@@ -62,7 +62,7 @@ export function readSqlFacts(sql: string): SqlFact[] | null {
     const add = (name: SqlFactName, detail: string, location: unknown) =>
       facts.push({
         name,
-        at: toIndex(typeof location === 'number' ? location : skipBlank(masked, start)),
+        at: typeof location === 'number' ? toIndex(location) : skipBlank(masked, toIndex(start)),
         detail,
         inTransaction,
       });
@@ -73,7 +73,7 @@ export function readSqlFacts(sql: string): SqlFact[] | null {
     if (kind === 'DoStmt' || kind === 'CreateFunctionStmt') {
       const from = toIndex(start);
       const text = masked.slice(from, length === undefined ? undefined : toIndex(start + length));
-      const first = toIndex(skipBlank(masked, start));
+      const first = skipBlank(masked, from);
       for (const fact of readBody(kind, node, text))
         facts.push({ ...fact, at: fact.at === -1 ? first : from + fact.at });
     }

@@ -1,7 +1,7 @@
 /** Where an endpoint leads. Only topology is evidence: a name that looks like a server's is none. */
 import type { Resolution, Server } from '../model/index.ts';
 import { isLocalName } from '../scan/scan-value.ts';
-import { dirOf, isInside } from '../text/paths.ts';
+import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import type { Topology } from './topology.ts';
 
 export interface Endpoint {
@@ -13,6 +13,9 @@ export interface Endpoint {
 
 const PLACEHOLDER =
   /^(?:host|hostname|db_?host|server|address|ip|ip_address|your[-_.]?[\w.-]*|my[-_]?(?:host|server|db)|some[-_]?host|x+|\.+|(?:[\w-]+\.)*example\.(?:com|org|net)|change-?me|todo|remote[-_]?host|ep-[\w.-]*|[\w-]*placeholder[\w-]*)$/i;
+
+/** Where MySQL, SQL Server, Oracle and MongoDB listen: one of these beside a host that depends on the driver. */
+const OTHER_ENGINES: ReadonlySet<string> = new Set(['3306', '1433', '1521', '27017']);
 
 /** `inContainer`: the value is used inside a container, where localhost is the container itself. */
 export function resolveEndpoint(
@@ -31,7 +34,8 @@ export function resolveEndpoint(
   if (name === topology.poolHost || name.startsWith(`${topology.poolHost}.`)) return { kind: 'pooler', server: null };
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
-    if (port !== null && port !== String(server.port)) return { kind: 'other-port', server };
+    if (port !== null && port !== String(server.port))
+      return OTHER_ENGINES.has(port) ? { kind: 'other-engine' } : { kind: 'other-port', server };
     return isElsewhere(server, file, topology) || isAmbiguous(server, name, file, topology)
       ? { kind: 'several' }
       : { kind: 'server', server };
@@ -91,10 +95,36 @@ function isOtherService(name: string, file: string, topology: Topology): boolean
   );
 }
 
-/** The file lies with a stack of its own that has another server: the name then leads out of that stack. */
+/**
+ * The file lies with a stack of its own that has another server: the name then leads out of that stack, unless the server's own builds
+ * or mounts the folder.
+ */
 function isElsewhere(server: Server, file: string, topology: Topology): boolean {
   const own = topology.servers.filter(other => other.stack !== '' && isInside(other.stack, file));
-  return own.length > 0 && !own.includes(server);
+  return own.length > 0 && !own.includes(server) && !isGiven(file, server, topology);
+}
+
+/** A service of the server's stack is built from the file's folder, or works in it. */
+function isGiven(file: string, { stack }: Server, { composeFiles, stacks }: Topology): boolean {
+  const holds = (compose: string, path: string): boolean => {
+    const folder = joinPath(dirOf(compose), path);
+    return folder !== '' && isInside(folder, file);
+  };
+  return composeFiles.some(
+    ({ path, services }) =>
+      stacks.get(path) === stack &&
+      services.some(
+        ({ build, volumes, workingDir }) =>
+          (build !== null && holds(path, build)) || volumes.some(volume => holds(path, mounted(volume, workingDir))),
+      ),
+  );
+}
+
+/** What of a mount is seen at the working directory: `.:/srv` at `/srv/app` is `./app`. */
+function mounted(volume: string, workingDir: string | null): string {
+  const [source = '', target = ''] = volume.split(':');
+  if (!/^\.{1,2}(?:\/|$)/.test(source)) return '';
+  return workingDir?.startsWith(`${target}/`) ? `${source}/${workingDir.slice(target.length + 1)}` : source;
 }
 
 const isForTests = (server: Server): boolean =>

@@ -73,9 +73,19 @@ function choosePools(state: EditState): void {
       toReview(site, 'undecided', 'The server behind this place could not be told.');
       continue;
     }
-    const pool = state.pools.get(server) ?? poolFor(neighboursOf(server, state), topology, config, state.decisions);
-    for (const one of pool.servers) state.pools.set(one, pool);
-    found.push({ site, server, pool });
+    const [pool, ...others] = [server, ...site.twins].map(one => {
+      const known = state.pools.get(one) ?? poolFor(neighboursOf(one, state), topology, config, state.decisions);
+      for (const own of known.servers) state.pools.set(own, known);
+      return known;
+    }) as [Pool, ...Pool[]];
+    const other = others.find(({ host, port }) => host !== pool.host || port !== pool.port);
+    if (other)
+      toReview(
+        site,
+        'several-poolers',
+        `Services of several stacks get this value, and their poolers would be ${pool.host}:${pool.port} and ${other.host}:${other.port}.`,
+      );
+    else found.push({ site, server, pool });
   }
   const places = new Map(
     [...state.pools].map(([server, pool]) => [server, pool.existing ? null : problemOf(server, state)]),
@@ -83,7 +93,7 @@ function choosePools(state: EditState): void {
   // All are asked before any changes, because the databases of one server speak against those of another.
   const routes = found.map(({ site, pool }) => routingProblem(site, pool, state));
   for (const [i, { site, server, pool }] of found.entries()) {
-    const problem = places.get(server) ?? routes[i];
+    const problem = [server, ...site.twins].map(one => places.get(one)).find(Boolean) ?? routes[i];
     if (isManifestServer(server, state.topology)) {
       chooseManifestPool(site, server, pool);
     } else if (problem) {

@@ -57,10 +57,10 @@ export const generatedPools = (state: EditState): Pool[] =>
       state.pooled.some(site => leadsTo(pool, site, state)),
   );
 
-/** True for a place whose server is behind the pooler. */
+/** True for a place whose server is behind the pooler, or that of another stack which gets the value too. */
 export function leadsTo({ servers }: Pool, site: Site, { sites }: EditState): boolean {
   const server = serverOf(site, sites);
-  return server !== null && servers.includes(server);
+  return server !== null && [server, ...site.twins].some(one => servers.includes(one));
 }
 
 export function toReview(site: Site, rule: string, reason: string): void {
