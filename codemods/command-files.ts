@@ -87,6 +87,20 @@ export function readSupervisor(file: string, text: string): NamedCommand[] {
   });
 }
 
+/** `hook-pre-app = exec:…`, `exec-asap = …` and `attach-daemon = …` of uWSGI's ini. Source: uwsgi-docs.readthedocs.io, Hooks */
+export function readUwsgi(file: string, text: string): NamedCommand[] {
+  return logicalLines(text).flatMap(([start, end]) => {
+    const lead = /^\s*(hook-[\w-]+\s*=\s*exec:|(?:exec-[\w-]+|(?:smart-)?attach-daemon2?)\s*=\s*(?:cmd=)?)\s*/.exec(
+      text.slice(start, end),
+    );
+    if (!lead) return [];
+    const [whole, name = ''] = lead;
+    // Hooks are run by a shell; a daemon's command is only split at blanks.
+    const script: Script = { file, text, syntax: name.includes('daemon') ? 'other' : 'shell' };
+    return [{ name, text: mapSlice(text, start + whole.length, end), script, needs: [] }];
+  });
+}
+
 /** Recipes of a justfile: indented lines below `name args: needs`. */
 export function readJustfile(file: string, text: string): NamedCommand[] {
   const script: Script = { file, text, syntax: 'shell' };

@@ -6,7 +6,7 @@ import { isComposeFile } from './paths.ts';
 
 const ENV_FILE =
   /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[._-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
-const PROSE = /\.(?:md|mdx|markdown)$/i;
+const PROSE = /\.(?:mdx?|mdc|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
 const STRINGS =

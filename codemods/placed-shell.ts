@@ -35,6 +35,8 @@ export interface PlacedCommand {
   span: Span | null;
   /** `NAME=value` before the command, or alone; `raw` as it is written, quotes included. */
   assignments: { name: string; raw: string }[];
+  /** Variables without which alone it runs. */
+  unset: readonly string[];
   script: Script;
 }
 
@@ -50,6 +52,7 @@ export function placeShell(mapped: MappedText, script: Script): PlacedCommand[] 
         name,
         raw: mapped.text.slice(start, end).replace(new RegExp(`^${name}\\+?=`), ''),
       })),
+      unset: command.unset,
       script,
     };
   });
@@ -60,6 +63,7 @@ export const placeArgv = (words: readonly MappedText[], script: Script): PlacedC
   words: words.map(mapped => ({ text: mapped.text, mapped, script })),
   span: null,
   assignments: [],
+  unset: [],
   script,
 });
 

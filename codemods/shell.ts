@@ -15,6 +15,8 @@ const CLIENTS = new Set(
   ).split(' '),
 );
 const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
+/** `-c`, alone or among others: `-ecx`. */
+export const isScriptFlag = (word: string): boolean => /^-[a-z]*c[a-z]*$/.test(word);
 
 /** A setting whose value is a command line: what it does with an endpoint depends on the program. */
 export const isCommandLine = (text: string): boolean =>
@@ -174,7 +176,7 @@ function scanWords(
   const { words } = command;
   const found: RawSite[] = [];
   const client = words.findIndex(word => CLIENTS.has(baseName(word.value.text)));
-  const isNested = (i: number) => words[i - 1]?.value.text === '-c' && isShellBefore(words, i - 1);
+  const isNested = (i: number) => isScriptFlag(words[i - 1]?.value.text ?? '') && isShellBefore(words, i - 1);
   if (client !== -1) found.push(...clientFlags(outer, words, client, scope, `command@${command.start}`));
   else found.push(...hostFlags(outer, words, scope, context, `command@${command.start}`));
   words.forEach((word, i) => {
@@ -268,7 +270,7 @@ function argumentSite(outer: MappedText, value: MappedText, isHost: boolean, sco
 /** The words of an exec-form command (`["sh", "-c", "…"]`), as one command or as the script that the shell gets. */
 export function scanArgv(words: MappedText[], scope: Scope, context: ScanContext): ShellResult {
   const texts = words.map(word => word.text);
-  const script = texts.indexOf('-c');
+  const script = texts.findIndex(isScriptFlag);
   if (script > 0 && SHELLS.test(baseName(texts[script - 1] ?? '')) && words[script + 1]) {
     return scanShell(words[script + 1] as MappedText, scope, context);
   }

@@ -1,6 +1,6 @@
 /** Compiles the rules (validated), then TypeScript, then copies the asset templates beside the compiled code. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -52,12 +52,16 @@ writeFileSync(
   `/** Made by scripts/build.mjs from pgbouncer/templates. */\nexport const templates: Record<string, string> = ${JSON.stringify(templates, null, 2)};\n`,
 );
 
-rmSync('dist', { recursive: true, force: true });
-execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+// Built aside: whoever runs the program meanwhile has the old one.
+const next = 'dist.next';
+rmSync(next, { recursive: true, force: true });
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', next], {
+  stdio: 'inherit',
+});
 // The program starts in a third of the time as a few files, loaded when they are needed; the API stays one file a module.
 await build({
   entryPoints: ['src/cli/cli.ts'],
-  outdir: 'dist/bin',
+  outdir: `${next}/bin`,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -71,12 +75,13 @@ await build({
   },
   logLevel: 'error',
 });
-const bin = readFileSync('dist/bin/cli.js', 'utf8');
-writeFileSync('dist/bin/cli.js', `#!/usr/bin/env node\n${bin.replace('#!/usr/bin/env node\n', '')}`);
-chmodSync('dist/bin/cli.js', 0o755);
+const program = `${next}/bin/cli.js`;
+const bin = readFileSync(program, 'utf8');
+writeFileSync(program, `#!/usr/bin/env node\n${bin.replace('#!/usr/bin/env node\n', '')}`);
+chmodSync(program, 0o755);
 
 // The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
-const { hazardRulesSchema, imagesSchema, rulesSchema } = await import('../dist/src/config/rule-schema.js');
+const { hazardRulesSchema, imagesSchema, rulesSchema } = await import(`../${next}/src/config/rule-schema.js`);
 for (const [schema, list] of [
   [rulesSchema, rules],
   [hazardRulesSchema, hazards],
@@ -89,6 +94,8 @@ for (const [schema, list] of [
     `rules: ${list[issue.path[0]]?.id ?? list[issue.path[0]]?.name}: ${issue.path.slice(1).join('.')}: ${issue.message}`,
   );
 }
+rmSync('dist', { recursive: true, force: true });
+renameSync(next, 'dist');
 
 /** Rules of a folder, its files in the order of their names. */
 function readRules(folder) {

@@ -133,7 +133,7 @@ test('the summary names services that can go to transaction mode, and why others
   });
   for (const args of [[], ['audit', '--fail-on', 'never']]) {
     const { stderr } = runCli(args, { cwd: root });
-    expect(stderr).toContain('1 service can go to transaction mode today: app; 2 services cannot:');
+    expect(stderr).toContain('1 service is ready for transaction mode: app; 2 services are not:');
     expect(stderr).toContain('worker: listen-notify at worker.py:1; it goes direct.');
     expect(stderr).toContain('tenants: set-session at tenants.py:1; it goes direct.');
   }

@@ -117,7 +117,8 @@ test('a settings file of .NET and the variable that overrides it share their fat
       SERVER.replace('    env', '    ports: ["5432:5432"]\n    env') +
       service('api', 'ConnectionStrings__Db: Host=pg;Port=5432;Database=app', 'build: ./src'),
     'src/Program.cs': 'x.Database.MigrateAsync();\n',
-    'samples/appsettings.json': '{ "ConnectionStrings": { "Db": "Host=localhost;Port=5432;Database=app" } }\n',
+    'samples/appsettings.json':
+      '{ "ConnectionStrings": { "Db": "Host=localhost;Port=5432;Database=app;Username=owner" } }\n',
   });
   expect(decided.filter(line => line.includes('appsettings'))).toEqual([
     'samples/appsettings.json Db localhost pooled safe',
@@ -182,7 +183,12 @@ test.each([
   ['SETUP.md', `\`\`\`bash\nexport DATABASE_URL=${URL}\nalembic upgrade head\n\`\`\`\n`, 'direct safe'],
   ['SETUP.md', `\`\`\`bash\nDATABASE_URL="${URL}"\nNAME=a\n\`\`\`\n`, 'pooled safe'],
 ])('%s: what follows an exported variable has it: %j', async (file, text, expected) => {
-  const { decided } = await plan({ 'docker-compose.yml': PUBLISHED + service('app', PAIR), [file]: text });
+  const { decided } = await plan({
+    'docker-compose.yml': PUBLISHED + service('app', PAIR),
+    [file]: text,
+    // Documents follow what runs on the machine.
+    'app.py': `psycopg2.connect("${URL}")\n`,
+  });
   expect(decided.filter(line => line.startsWith(file))).toEqual([`${file} DATABASE_URL localhost:5432 ${expected}`]);
 });
 

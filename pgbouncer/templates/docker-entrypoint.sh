@@ -151,7 +151,7 @@ double() { # character, text: every such character doubled (it has no special me
 }
 
 userlist=
-pgpass=
+rows=
 
 # One more line for each file. A doubled quote is the only escape that PgBouncer knows there.
 add_user() { # name, password, variable of the password
@@ -170,7 +170,7 @@ add_user() { # name, password, variable of the password
     *"$newline$quoted \""*) refuse "$3: user $1 is there already" 'Name each user once.' ;;
   esac
   userlist="$userlist$quoted \"$(double '"' "$2")\"$newline"
-  pgpass="$pgpass*:*:*:$(printf '%s:%s' "$(escape_pgpass "$1")" "$(escape_pgpass "$2")")$newline"
+  rows="$rows*:*:*:$(printf '%s:%s' "$(escape_pgpass "$1")" "$(escape_pgpass "$2")")$newline"
 }
 
 escape_pgpass() { printf %s "$1" | LC_ALL=C sed 's/[\\:]/\\&/g'; }
@@ -460,7 +460,7 @@ while [ -d "$directory/$number" ]; do
   number=$((number + 1))
 done
 printf %s "$userlist" >"$directory/userlist.txt"
-printf %s "$pgpass" >"$directory/pgpass"
+printf %s "$rows" >"$directory/pgpass"
 inis=
 if [ "$processes" -eq 1 ]; then
   inis=$directory/pgbouncer.ini

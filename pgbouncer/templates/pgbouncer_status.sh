@@ -13,7 +13,7 @@ Usage: pgbouncer_status.sh [--direct] [--service NAME] [--help]
 Runs SHOW POOLS, SHOW STATS and SHOW CLIENTS on PgBouncer's console and prints a summary.
 
   (default)       inside the PgBouncer container: docker compose exec -T @@POOL_SERVICE@@ psql …
-  --direct        with the psql of this machine; also chosen when PGBOUNCER_HOST is set
+  --direct        with the psql of this machine; also chosen when PGBOUNCER_HOST is another one
   --service NAME  another compose service than @@POOL_SERVICE@@
 
 With --direct: PGBOUNCER_HOST (127.0.0.1), @@HOST_PORT_VARIABLE@@ (@@HOST_PORT@@), POSTGRES_USER, and the
@@ -32,7 +32,8 @@ wrong_usage() {
 }
 
 direct=no
-if [ -n "${PGBOUNCER_HOST:-}" ]; then direct=yes; fi
+# The env template has the service's own name, which means something to containers only.
+if [ "${PGBOUNCER_HOST:-@@POOL_SERVICE@@}" != '@@POOL_SERVICE@@' ]; then direct=yes; fi
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage && exit 0 ;;

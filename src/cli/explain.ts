@@ -34,20 +34,31 @@ const OVER_SITES: Record<string, string> = {
   'file-refused': 'A file with a part of this decision could not be changed safely, so none of it is.',
 };
 
+/** Some ids name a decision and a hazard: both are shown. */
 export async function runExplain({ arguments: [id], values }: CliOptions): Promise<number> {
-  if (id === undefined) throw new UsageError('Which rule? The id stands in the report behind each decision.');
+  if (id === undefined)
+    throw new UsageError('Which rule? The id stands in brackets behind each decision of the report.');
   const root = values.cwd ?? '.';
   const rules = await loadRules(root, await loadConfig(root, values['no-config'] ? false : values.config));
   const rule = rules.find(candidate => candidate.id === id);
   const { hazards } = await import('../../rules/hazards.generated.ts');
   const hazard = hazards.find(candidate => candidate.id === id);
-  if (rule) process.stdout.write(describe(rule));
-  else if (hazard) process.stdout.write(describeHazard(hazard));
-  else if (OVER_SITES[id]) process.stdout.write(`${id}\n\n${OVER_SITES[id]}\n`);
-  else
-    throw new UsageError(
-      `There is no rule ${id}. Rules: ${[...rules.map(known => known.id), ...hazards.map(known => known.id), ...Object.keys(OVER_SITES)].join(', ')}`,
-    );
+  const found = [
+    ...(rule ? [describe(rule)] : []),
+    ...(hazard ? [describeHazard(hazard)] : []),
+    ...(OVER_SITES[id] ? [`${id}\n\n${OVER_SITES[id]}\n`] : []),
+  ];
+  if (found.length === 0) {
+    const all = [...rules.map(known => known.id), ...hazards.map(known => known.id), ...Object.keys(OVER_SITES)];
+    const words = id.split('-').filter(word => word.length > 2);
+    const near = [...new Set(all)].filter(known => words.some(word => known.includes(word))).slice(0, 8);
+    const hint =
+      near.length > 0
+        ? `Near it: ${near.join(', ')}.`
+        : 'The id stands in brackets behind each decision of the report.';
+    throw new UsageError(`There is no rule ${id}. ${hint}`);
+  }
+  process.stdout.write(found.join('\n'));
   return 0;
 }
 

@@ -4,12 +4,12 @@ import pc from 'picocolors';
 import { applyPlan } from '../apply/index.ts';
 import { recordAnswer } from '../config/record-answer.ts';
 import { UsageError } from '../model/errors.ts';
-import type { Question, Site } from '../model/index.ts';
+import type { Question, Site, Span } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { maskSecrets, startProgress, wantsColor } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
-import { lineAt } from '../text/lines.ts';
+import { lineAt, lineStartOf } from '../text/lines.ts';
 import { mendUnit } from '../wire/index.ts';
 import type { CliOptions } from './options.ts';
 import { toPlanOptions } from './plan-options.ts';
@@ -61,6 +61,11 @@ export async function runInteractive(options: CliOptions): Promise<number> {
       ? `Wrote ${applied.files.length} files (run ${applied.run}). Take it back with: npx pool-migrate${where} undo\n`
       : nothing,
   );
+  const left = plan.sites.filter(({ action }) => action === 'review').length;
+  if (left > 0)
+    process.stderr.write(
+      `${left} places are left for you to look at: npx pool-migrate${where} names them, with the reasons.\n`,
+    );
   for (const { file, reason } of result?.refused ?? []) process.stderr.write(`Refused: ${file}: ${reason}\n`);
   return (result?.refused.length ?? 0) > 0 ? 3 : 0;
 }
@@ -126,7 +131,7 @@ function listUnits(plan: Plan): Unit[] {
     const unit = units.get(decision) ?? { id: decision, title: `${safety}: ${reason}`, lines: [] };
     units.set(decision, unit);
     if (replacement !== null && replacement !== text)
-      unit.lines.push(`${place(file, span.start)}  ${text} → ${replacement}`);
+      unit.lines.push(place(file, span.start), ...hunkOf(plan.texts.get(file) ?? '', span, replacement));
   }
   for (const finding of plan.hazards) {
     if (!finding.mend || finding.severity === 'note') continue;
@@ -138,6 +143,15 @@ function listUnits(plan: Plan): Unit[] {
   return [...units.values()].filter(({ lines }) => lines.length > 0);
 }
 
+/** The line as it is and as it will be. */
+function hunkOf(text: string, { start, end }: Span, replacement: string): string[] {
+  const from = lineStartOf(text, start);
+  const newline = text.indexOf('\n', end);
+  const to = newline === -1 ? text.length : newline;
+  const show = (sign: string, lines: string) => `${sign} ${maskSecrets(lines).trim()}`;
+  return [show('-', text.slice(from, to)), show('+', text.slice(from, start) + replacement + text.slice(end, to))];
+}
+
 /** The ids of the units to edit; null where the person stopped. */
 async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> | null> {
   const c = pc.createColors(color);
@@ -145,8 +159,10 @@ async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> 
     const chosen = new Set<string>();
     for (let i = 0; i < units.length; ) {
       const { id, title, lines } = units[i] as Unit;
+      const tint = (line: string) =>
+        line.startsWith('- ') ? c.red(line) : line.startsWith('+ ') ? c.green(line) : line;
       process.stdout.write(
-        `\n${c.bold(escapeControls(title))}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
+        `\n${c.bold(escapeControls(title))}\n${lines.map(line => `  ${tint(escapeControls(line))}\n`).join('')}`,
       );
       const answer = await prompt(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
       if (answer === 'q') return null;

@@ -28,6 +28,10 @@ const COMPOSE = `services:
 const OTHER_STACK = `services:
   everywhere:
     image: postgres:15
+  given:
+    image: acme/app
+    env_file: given.env
+    environment: { DATABASE_URL: "postgresql://app:pw@everywhere:5432/app" }
 `;
 const MANIFEST = `kind: Service
 metadata: { name: everywhere }

@@ -163,12 +163,15 @@ export function describeCommand(words: readonly string[]): string {
   const plain = words
     .flatMap(word => word.split(/\s+/))
     .map(word => word.replace(/^["']|["';]$/g, ''))
-    .filter(
-      (word, i, all) =>
-        /^(?:[A-Za-z.][\w./-]*(?::[a-z]+)?|--?[a-z][\w-]*|&&|\|\||[<|])$/.test(word) &&
-        !/^-{1,2}p/.test(all[i - 1] ?? ''),
-    );
-  return plain.slice(0, 8).join(' ');
+    .map((word, i, all) =>
+      /^(?:[A-Za-z.][\w./-]*(?::[a-z]+)?|--?[A-Za-z][\w-]*|&&|\|\||[<|])$/.test(word) &&
+      !/^-{1,2}p/.test(all[i - 1] ?? '')
+        ? word
+        : '…',
+    )
+    .filter((word, i, all) => word !== '…' || all[i - 1] !== '…');
+  const shown = plain.slice(0, 8);
+  return (shown.every(word => word === '…') ? [] : shown).join(' ');
 }
 
 /** Fills `{key}`, `{service}`, `{host}`, `{command}`, `{need}` of a reason. */

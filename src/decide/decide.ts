@@ -38,13 +38,16 @@ function decideSites(
     const site = toSite(fileSite, input.texts);
     const endpoint = endpoints[i] as Endpoint;
     site.resolution = resolveEndpoint(endpoint, homeOf(site, endpoint, input), isInContainer(site, topology), topology);
+    if (isUnproven(site, endpoint)) site.resolution = { kind: 'local' };
     if (site.facts.includes('kubernetes') && isComposeOnly(site, topology)) site.resolution = { kind: 'other-network' };
     return site;
   });
   nameSites(sites);
   const uses = sites.map((site, i): RoutedUse[] => {
     const raw = (input.sites[i] as FileSite).site;
-    site.uses = usesOf(site, raw, input);
+    const { uses: own, isOverridden } = usesOf(site, raw, input);
+    site.uses = own;
+    if (isOverridden) site.facts = [...site.facts, 'overridden'];
     const endpoint = endpoints[i] as Endpoint;
     site.portVariable = missingPort(site, endpoint, input, portOf);
     site.facts = [...site.facts, ...deriveFacts(site, endpoint, input, portOf)];
@@ -74,6 +77,16 @@ function decideSites(
   });
   settleGroups(sites, groups, server => portOf(server) === server.port, input.wayOf);
   return { sites, pools };
+}
+
+/**
+ * 5432 of localhost is what every Postgres of a machine has: in code, settings and documents it means this repository's only with
+ * the user of that server.
+ */
+function isUnproven({ resolution, format, user }: Site, { port, portVariable }: Endpoint): boolean {
+  if (resolution.kind !== 'published' || /^(?:env|compose)$/.test(format)) return false;
+  if ((port ?? '5432') !== '5432' || portVariable !== null) return false;
+  return user === null || (Boolean(resolution.server.user) && resolution.server.user !== user);
 }
 
 /** The file in whose stack the names of a site mean something: for an env file, the first of those that get it and know the host. */

@@ -86,10 +86,10 @@ function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput, portOf: P
 }
 
 /** A variable of an env file that no service gets and no file names, but for documents and what compose has commented out. */
-const isNowhereRead = ({ format, key, file, uses }: Site, { texts, topology }: DecideInput): boolean =>
+const isNowhereRead = ({ format, key, file }: Site, { texts, topology, processes }: DecideInput): boolean =>
   format === 'env' &&
   key !== null &&
-  uses.length === 0 &&
+  !processes.receivers.has(`${file}\0${key}`) &&
   filesWithWord(texts, key).every(
     path => path === file || definesVariables(path) || topology.stacks.has(path) || /\.(?:mdx?|rst|txt)$/i.test(path),
   );

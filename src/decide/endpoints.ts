@@ -1,5 +1,5 @@
 /** Host and port of each site, wherever they stand. */
-import type { Endpoint } from '../topology/index.ts';
+import { type Endpoint, OTHER_ENGINES } from '../topology/index.ts';
 import { type FileSite, indexDefinitions, indexLocals } from './group-sites.ts';
 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
@@ -24,11 +24,15 @@ export function endpointsOf(sites: readonly FileSite[], groups: readonly number[
         // A connection string has a port of its own or none, whatever others of its group have.
         ...(own || site.form === 'url' || site.form === 'keyword' ? [] : group),
       ];
+      // A script that knows the port of each driver means ours.
+      let other: string | null = null;
       for (const at of candidates) {
         const value = sites[at]?.site[part]?.value;
-        if (value) return value;
+        if (!value) continue;
+        if (!OTHER_ENGINES.has(value)) return value;
+        other ??= value;
       }
-      return null;
+      return other;
     };
     const port = site.port ?? block.map(at => sites[at]?.site.port).find(part => part) ?? null;
     return { host: find('host'), port: find('port'), portVariable: port?.variables[0] ?? null };

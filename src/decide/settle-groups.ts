@@ -90,6 +90,7 @@ export function settleGroups(
     const isBystander = (site: Site) =>
       site.rule === 'no-literal' ||
       site.rule === 'machine-port' ||
+      site.rule === 'overridden' ||
       isOtherWorld(site, pooled) ||
       (isOtherDefault(site) && isSamePort) ||
       isOtherEngineDefault(site) ||

@@ -7,8 +7,14 @@ import { serviceNames } from './derive-facts.ts';
 import type { FileSite } from './group-sites.ts';
 import type { DecideInput } from './input.ts';
 
+interface Uses {
+  uses: Process[];
+  /** A value of an env file, of which every service that gets it has another one: it is never in force. */
+  isOverridden: boolean;
+}
+
 /** Every process that uses the value, as far as can be seen. */
-export function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] {
+export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   const { file, format } = site;
   const { processes, topology } = input;
   const received = site.key === null ? undefined : processes.received.get(`${file}\0${site.key}`);
@@ -16,7 +22,12 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] 
   const followed =
     format === 'compose' && site.role === 'environment'
       ? followUses(raw.uses, file, input)
-      : raw.uses.map(use => writtenAs(use, file, processes.hand) ?? processOf(use, file, 'hand'));
+      : raw.uses.map(
+          use =>
+            writtenAs(use, file, processes.hand) ??
+            startedAs(use, file, processes.services) ??
+            processOf(use, file, 'hand'),
+        );
   const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
   // A server or a pooler that shares an anchor with the application is no use of the value.
   const uses = all
@@ -43,7 +54,11 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Process[] 
   }
   if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
   if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
-  return site.role === 'fallback' ? ofDefault(site, uses, input) : uses;
+  if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
+  return {
+    uses: site.role === 'fallback' ? ofDefault(site, uses, input) : uses,
+    isOverridden: received === undefined && processes.overridden.has(`${file}\0${site.key}`),
+  };
 }
 
 /** psql, pg_isready and pg_dump inside the server's own container read libpq's variables: what they get there has to stay the server. */
@@ -67,27 +82,37 @@ function ofDefault({ key, file }: Site, uses: readonly Process[], { sites, proce
 }
 
 /** Of those that get a settings file, the ones whose code names the key; where no code does, those of which there is none. */
-function readersOf(
-  { key, file }: Site,
-  all: readonly Process[],
-  { processes: { loaded }, texts }: DecideInput,
-): Process[] {
-  const names = (path: string) => key !== null && hasWord(texts.get(path) ?? '', key);
-  const codeOf = (process: Process) =>
-    [...loaded].flatMap(([id, files]) => (id.endsWith(`\0${process.service}`) ? [...(files ?? [])] : []));
-  const readers = all.filter(process => codeOf(process).some(names));
-  if (readers.length === 0) return all.filter(process => codeOf(process).length === 0);
+function readersOf(site: Site, all: readonly Process[], input: DecideInput): Process[] {
+  const readers = namersOf(site, all, input);
+  if (readers.length === 0) return all.filter(process => codeOf(process, input).length === 0);
   return readers.map(process => ({
     ...process,
-    needs: process.needs.filter(({ place }) => place.file === file || names(place.file)),
+    needs: process.needs.filter(({ place }) => place.file === site.file || names(place.file, site, input)),
   }));
 }
+
+const namersOf = (site: Site, all: readonly Process[], input: DecideInput): Process[] =>
+  all.filter(process => codeOf(process, input).some(path => names(path, site, input)));
+
+const names = (path: string, { key }: Site, { texts }: DecideInput): boolean =>
+  key !== null && hasWord(texts.get(path) ?? '', key);
+
+const codeOf = ({ service }: Process, { processes: { loaded } }: DecideInput): string[] =>
+  [...loaded].flatMap(([id, files]) => (id.endsWith(`\0${service}`) ? [...(files ?? [])] : []));
 
 /** The command as it was found with its place. */
 const writtenAs = ({ words }: Use, file: string, hand: DecideInput['processes']['hand']): Process | undefined =>
   words.length === 0
     ? undefined
     : hand.find(({ process }) => process.place.file === file && process.words.join('\0') === words.join('\0'))?.process;
+
+/** The command as it is written, with what the program needs that it ends in. */
+function startedAs({ words, service }: Use, file: string, services: DecideInput['processes']['services']) {
+  const all = service === null || words.length === 0 ? [] : (services.get(`${file}\0${service}`) ?? []);
+  const isEnd = (own: readonly string[]) => own.length > 0 && words.slice(-own.length).join('\0') === own.join('\0');
+  const found = all.find(process => isEnd(process.words));
+  return found && { ...found, words };
+}
 
 const reads = (value: string, name: string): boolean => new RegExp(`\\$\\{?${name}\\b`).test(value);
 

@@ -82,7 +82,7 @@ const TUNNEL =
 
 /** Headers of files that a program writes: an edit is lost with its next run. */
 const GENERATED =
-  /(?:automatically|auto-?)\s*generated|@generated\b|generated (?:by|from)\b[^\n]*\bdo not edit|do not (?:edit|commit)[^\n]*generated|should not be (?:edited|committed)/i;
+  /\b(?:this|the)\s+(?:file|code|document)\b[^\n]*\b(?:automatically|auto-?)\s*generated|^\W*(?:automatically|auto-?)\s*generated|@generated\b|generated (?:by|from)\b[^\n]*\bdo not edit|do not (?:edit|commit)[^\n]*generated|should not be (?:edited|committed)/im;
 
 /** Spans of the sections that an earlier run wrote. */
 function markedSections(text: string): [number, number][] {

@@ -124,6 +124,7 @@ export async function planOnce(
   }
   const texts = new Map([...all].map(([path, source]) => [path, source.text]));
   const written = new Map([...world.written].map(([path, { text }]) => [path, text]));
+  const readable = new Map([...texts, ...written]);
   const textOf = (path: string) => texts.get(path) ?? written.get(path) ?? world.read(path)?.text ?? null;
   const shelf = makeShelf(world.paths, textOf);
   const images = knownImages(config.images);
@@ -131,7 +132,7 @@ export async function planOnce(
     topology,
     extractions,
     sources: world.sources,
-    texts: new Map([...texts, ...written]),
+    texts: readable,
     shelf,
     images,
   });
@@ -167,6 +168,7 @@ export async function planOnce(
     sites,
     hazards: audit.found,
     sources: all,
+    texts: readable,
     extractions,
     topology,
     config,

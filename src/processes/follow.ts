@@ -8,6 +8,7 @@ import {
   readProcfile,
   readSupervisor,
   readTaskfile,
+  readUwsgi,
 } from '../../codemods/command-files.ts';
 import {
   dropWords,
@@ -17,6 +18,7 @@ import {
   placeArgv,
   placeShell,
 } from '../../codemods/placed-shell.ts';
+import { isScriptFlag } from '../../codemods/shell.ts';
 import type { Assigned, Place, Step } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
@@ -65,7 +67,8 @@ function followAll(commands: readonly PlacedCommand[], context: Context): Start[
     const [first = '', second = ''] = command.words.map(word => word.text);
     const isDeclaration = command.words.length === 0 || /^(?:export|declare|typeset|readonly|local)$/.test(first);
     if (isDeclaration) {
-      const assigned = command.assignments.filter(({ name }) => name !== '');
+      // A default for what is not set leaves what is.
+      const assigned = command.assignments.filter(({ name }) => name !== '' && !command.unset.includes(name));
       here = {
         ...here,
         assigns: [...here.assigns.filter(old => !assigned.some(one => one.name === old.name)), ...assigned],
@@ -197,6 +200,7 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
   }
   if (texts.some(text => SEPARATOR.test(text))) return followAll(takeApart(dropWords(command, 1)), context);
   if (name === 'supervisord') return followSupervisor(texts, command, context);
+  if (name === 'uwsgi') return followUwsgi(command, context);
   if (/^(?:pm2|pm2-runtime|pm2-docker)$/.test(name)) return followPm2(command, context);
   if (name === 'init' && texts.length === 1) return followServices(command, context);
   if (/\.(?:sh|bash)$/.test(name) || /^[./]/.test(texts[0] ?? '') || !/\./.test(name)) {
@@ -228,7 +232,7 @@ const flagless = (texts: readonly string[]): string[] =>
 
 function followShell(command: PlacedCommand, context: Context): Start[] | null {
   const texts = command.words.map(word => word.text);
-  const script = texts.findIndex((word, i) => i > 0 && /^-[a-z]*c$/.test(word)) + 1;
+  const script = texts.findIndex((word, i) => i > 0 && isScriptFlag(word)) + 1;
   if (script > 0) return command.words[script] ? followText(command.words[script] as PlacedWord, context) : [];
   const at = texts.findIndex((word, i) => i > 0 && !/^[-+]/.test(word) && !/^pipefail$|^errexit$/.test(word));
   return at === -1 ? [] : followScript(command.words[at], dropWords(command, at), context);
@@ -413,6 +417,31 @@ function followSupervisor(texts: readonly string[], command: PlacedCommand, cont
       seen: [...context.seen, path],
     }),
   );
+}
+
+/** What uWSGI runs before and beside the application of its ini; the application itself is that of the command. */
+function followUwsgi(command: PlacedCommand, context: Context): Start[] | null {
+  const { shelf, layout } = context;
+  const path = command.words
+    .map(({ text }) => (/\.ini$/.test(text) ? locate(text.replace(/^--ini=/, ''), context.cwd, layout, shelf) : null))
+    .find(found => found !== null);
+  if (!path || context.seen.includes(path)) return null;
+  const text = shelf.text(path) ?? '';
+  const at = placeOf(command);
+  const commands = readUwsgi(path, text).flatMap(one => placeShell(one.text, one.script));
+  const [, folder = context.cwd] = /^[ \t]*chdir[ \t]*=[ \t]*(\S+)/m.exec(text) ?? [];
+  const inner = {
+    ...context,
+    cwd: folder,
+    chain: at ? [...context.chain, at] : context.chain,
+    seen: [...context.seen, path],
+  };
+  const [, module] = /^[ \t]*(?:module|wsgi)[ \t]*=[ \t]*(\S+)/m.exec(text) ?? [];
+  const word: PlacedWord[] = module
+    ? [{ text: module, mapped: { text: module, runs: [] }, script: command.script }]
+    : [];
+  const whole = { ...command, words: [...command.words, ...word] };
+  return [...followAll(commands, inner), ...follow(whole, whole, inner)];
 }
 
 /** `pm2-runtime start ecosystem.config.js`, or a program itself. */

@@ -10,6 +10,8 @@ import type { Shelf } from './shelf.ts';
 export interface Processes {
   /** By `file\0key` of an env file: the services that get the variable. */
   receivers: Map<string, Receiver[]>;
+  /** Services that would receive it, had they no value of their own. */
+  overridden: Map<string, Receiver[]>;
   /** By `file\0key` of an env file or a ConfigMap: all that use the value. */
   received: Map<string, Process[]>;
   /** By `file\0service` of a compose file: what starts in it, and what is run in it. */
@@ -22,6 +24,8 @@ export interface Processes {
   loaded: Map<string, ReadonlySet<string> | null>;
   /** What the services do that a file is mounted into. */
   mounted(file: string): Process[];
+  /** What the services do whose images have the file. */
+  builtInto(file: string): Process[];
   /** What the services do that the file is built into, or that file itself. `isShared`: all that runs there reads it. */
   codeUses(file: string, isShared: boolean): Process[];
   /** True where the code near the file takes the host from the variable, and no port from the one beside it. */

@@ -14,6 +14,7 @@ import { addNeeds, askedByFile, asRun, flags, sentAtStart, withImage, withValues
 import type { Layout } from './layout.ts';
 import { configuredTools } from './migration-tools.ts';
 import { loadedFiles, projectFiles } from './modules.ts';
+import { definesVariables } from './port-variables.ts';
 import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess } from './process.ts';
 import { findProgram } from './programs.ts';
 import { environmentTexts, readReceivers } from './receivers.ts';
@@ -74,7 +75,16 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }
   claimTheRest(started, services, loaded, telling, needsOf, images);
-  const layoutOf = (target: string) => layouts.get(findTarget(target, all)?.id ?? '') ?? null;
+  // A file that only adds to a service says nothing of what is in its image.
+  const layoutOf = (target: string) =>
+    layouts.get(findTarget(target, all)?.id ?? '') ??
+    layouts.get(
+      findTarget(
+        target,
+        all.filter(({ id }) => layouts.has(id)),
+      )?.id ?? '',
+    ) ??
+    null;
   const runs = writtenRuns(shelf, input.texts, layoutOf);
   const hand: { folder: string; process: Process }[] = [];
   for (const { file, target, start } of runs) {
@@ -93,7 +103,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       ]);
   }
   const environments = environmentTexts(extractions);
-  const receivers = readReceivers(topology, environments);
+  const { receivers, overridden } = readReceivers(topology, environments);
   for (const { file, keys } of environments) for (const key of keys) askedByFile(file, key, input, receivers, services);
   mergeOverrides(services, topology);
   for (const { file, service, id } of all) {
@@ -115,6 +125,16 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       }
     }
   }
+  // What people run themselves with an env file: the code beside it that is in no service.
+  const unclaimed = (path: string): string[] =>
+    telling.filter(
+      other =>
+        isInside(homeOf(path), other) &&
+        !isOnlyAside(other) &&
+        !started.some(
+          ({ id, context }) => loaded.get(id)?.has(other) || (context !== null && isInside(context, other)),
+        ),
+    );
   const codeUses = (path: string, isShared: boolean): Process[] => {
     const loaders = started.filter(({ id }) => loaded.get(id)?.has(path));
     const built = started.filter(({ id, context }) => !loaded.get(id) && context !== null && isInside(context, path));
@@ -126,21 +146,29 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     // A project of .NET that people run themselves does all that its parts do.
     const project = shelf.paths.find(other => dirOf(other) === dirOf(path) && /\.(?:cs|fs|vb)proj$/.test(other));
     const parts = project ? projectFiles([project], shelf) : null;
-    const needs = parts ? telling.filter(other => parts.has(other)).flatMap(needsOf) : needsOf(path);
+    const needs = (
+      parts ? telling.filter(other => parts.has(other)) : definesVariables(path) ? unclaimed(path) : [path]
+    ).flatMap(needsOf);
     return own.length > 0 ? own : needs.length > 0 ? [processOf(NOBODY, path, 'start', needs)] : [];
   };
   const mounted = (path: string): Process[] =>
     all
       .filter(({ file, service }) => service.volumes.some(volume => isMountOf(volume, file, path)))
       .flatMap(({ id }) => (services.get(id) ?? []).filter(({ kind }) => kind === 'start'));
+  const builtInto = (path: string): Process[] =>
+    started
+      .filter(({ context }) => context !== null && isInside(context, path))
+      .flatMap(({ id }) => (services.get(id) ?? []).filter(({ kind }) => kind === 'start'));
   return {
     receivers,
+    overridden,
     received,
     services,
     hand,
     tools: configuredTools(shelf),
     loaded,
     mounted,
+    builtInto,
     codeUses,
     ...readers(input, environments),
     commands: all.map(({ service }) => service.command).filter(Boolean),
@@ -221,9 +249,10 @@ function findTarget<T extends { service: ComposeService }>(target: string, all: 
   );
 }
 
-/** A service without image and build is a part of one that another file of its stack defines: what one part does, both do. */
+/** A service without image, and without build or with a target alone, is a part of one that another file of its stack defines: what one part does, both do. */
 function mergeOverrides(services: Map<string, Process[]>, { composeFiles, stacks }: Topology): void {
-  const isPart = ({ image, build, extends: base }: ComposeService) => image === null && build === null && base === null;
+  const isPart = ({ image, build, dockerfile, target, extends: base }: ComposeService) =>
+    image === null && base === null && (build === null || (build === '.' && dockerfile === null && target !== null));
   for (const file of composeFiles) {
     for (const part of file.services.filter(isPart)) {
       for (const other of composeFiles) {

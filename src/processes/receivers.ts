@@ -24,11 +24,20 @@ export const environmentTexts = (extractions: ReadonlyMap<string, Extraction>): 
     ...facts.writes.flatMap(({ paths, defines }) => paths.map(path => ({ file, path, keys: defines }))),
   ]);
 
-/** By `file\0key` of an env file. */
-export function readReceivers(topology: Topology, environments: readonly EnvironmentText[]): Map<string, Receiver[]> {
+/** By `file\0key` of an env file. `overridden`: services that get it, and have a value of their own in place of it. */
+export function readReceivers(
+  topology: Topology,
+  environments: readonly EnvironmentText[],
+): Record<'receivers' | 'overridden', Map<string, Receiver[]>> {
   const receivers = new Map<string, Receiver[]>();
+  const overridden = new Map<string, Receiver[]>();
   const paths = environments.map(({ path }) => path);
   for (const file of topology.composeFiles) {
+    // Of the service in all files of the stack.
+    const parts = ({ name }: ComposeService) =>
+      topology.composeFiles
+        .filter(({ path }) => topology.stacks.get(path) === topology.stacks.get(file.path))
+        .flatMap(({ services }) => services.filter(one => one.name === name));
     for (const service of file.services) {
       const read = new Set(variablesRead(service));
       for (const { file: source, path, keys } of environments) {
@@ -45,17 +54,23 @@ export function readReceivers(topology: Topology, environments: readonly Environ
         const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
         const isProject = standsFor('.env');
         for (const key of keys) {
-          if (!(isGiven && takes(service, key)) && !(isProject && read.has(key))) continue;
+          const isRead = isProject && read.has(key);
+          if (!(isGiven && takes(service, key)) && !isRead) continue;
+          const all = !isRead && parts(service).some(part => hasOwn(part, key)) ? overridden : receivers;
           const id = `${source}\0${key}`;
-          const known = receivers.get(id) ?? [];
+          const known = all.get(id) ?? [];
           if (known.some(other => other.file === file.path && other.service === service.name)) continue;
-          receivers.set(id, [...known, { file: file.path, service: service.name }]);
+          all.set(id, [...known, { file: file.path, service: service.name }]);
         }
       }
     }
   }
-  return receivers;
+  return { receivers, overridden };
 }
+
+/** The service's own environment sets it, which comes before any file. */
+const hasOwn = (service: ComposeService, key: string): boolean =>
+  service.environment.some(entry => entry.key === key && entry.value !== null);
 
 /** Variables that a service's environment and command expand, and those passed on by name. */
 function variablesRead(service: ComposeService): string[] {

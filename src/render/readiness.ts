@@ -1,5 +1,5 @@
 /** Which services are right for a transaction pool, and what stands between the others and it: from the routes of the plan. */
-import { describeNeeds } from '../config/rules.ts';
+import { describeCommand, describeNeeds } from '../config/rules.ts';
 import type { Need, PoolDecision, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 
@@ -50,12 +50,12 @@ const uses = (site: Site, name: string, { processes }: Plan): boolean =>
 /** Sentences for summaries; none where no service is known to connect. */
 export function describeReadiness(plan: Plan): string[] {
   const { ready, others } = readinessOf(plan);
-  const lines = [...plan.pools.filter(pool => isUsed(pool, plan)).flatMap(pool => describePool(pool))];
+  const lines = [...new Set(plan.pools.filter(pool => isUsed(pool, plan)).flatMap(describePool))];
   if (ready.length + others.length === 0) return lines;
   const services = (count: number) => `${count} service${count === 1 ? '' : 's'}`;
   const parts = [
-    `${services(ready.length)} can go to transaction mode today${ready.length > 0 ? `: ${ready.join(', ')}` : ''}`,
-    ...(others.length > 0 ? [`${services(others.length)} cannot`] : []),
+    `${services(ready.length)} ${ready.length === 1 ? 'is' : 'are'} ready for transaction mode${ready.length > 0 ? `: ${ready.join(', ')}` : ''}`,
+    ...(others.length > 0 ? [`${services(others.length)} ${others.length === 1 ? 'is' : 'are'} not`] : []),
   ];
   return [
     parts.join('; ') + (others.length > 0 ? ':' : '.'),
@@ -74,11 +74,13 @@ const isUsed = ({ server }: PoolDecision, { sites }: Plan): boolean =>
 
 /** Why the pool is not as the plan of a new one says: mode and port. */
 function describePool({ server, mode, isGiven, unwired, port, portReason }: PoolDecision): string[] {
-  const commands = unwired.map(({ place }) => `${place.file}:${place.line}`);
+  const commands = unwired.map(
+    ({ place, words }) => `${place.file}:${place.line} (${describeCommand(words) || 'a command'})`,
+  );
   return [
     ...(mode === 'session' && !isGiven
       ? [
-          `The pool in front of ${server.service} is in session mode${commands.length > 0 ? `: no exact way was found to give ${[...new Set(commands)].slice(0, 3).join(', ')} a direct connection` : ', since nothing that uses it is ready for transaction mode'}.`,
+          `The pool in front of ${server.service} is in session mode${commands.length > 0 ? ` all the same: no exact way was found to give ${[...new Set(commands)].slice(0, 3).join(', ')} a direct connection. Give it one, and the next run chooses transaction mode; \`pool: { mode: transaction }\` in pool-migrate.yml chooses it now.` : ', since nothing that uses it is ready for transaction mode.'}`,
         ]
       : []),
     ...(portReason !== null

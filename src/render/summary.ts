@@ -81,7 +81,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
 
 function describeServers({ topology, filesScanned, sites }: Plan): string[] {
   const count = (action: Site['action']) => sites.filter(site => site.action === action).length;
-  const head = `${filesScanned} files, ${sites.length} places that name a Postgres endpoint: ${count('pooled')} pooled, ${count('direct')} direct, ${count('leave')} left alone, ${count('review')} to review.`;
+  const head = `${filesScanned} files, ${sites.length} places that name a Postgres endpoint: ${count('pooled')} pooled, ${count('direct')} kept direct, ${count('review')} left for you to look at, ${count('leave')} left alone (--verbose names all).`;
   if (topology.servers.length === 0)
     return [
       head,
@@ -149,7 +149,11 @@ function group(sites: readonly Site[], place: (site: Site) => string): string[] 
   for (const site of sites) {
     const key = `${site.file}\0${site.rule}\0${site.reason}`;
     const [, line = ''] = /:(\d+)$/.exec(place(site)) ?? [];
-    const known = groups.get(key) ?? { head: site.file, lines: [], reason: `${site.text}: ${site.reason}` };
+    const known = groups.get(key) ?? {
+      head: site.file,
+      lines: [],
+      reason: `${site.text}: ${site.reason} [${site.rule}]`,
+    };
     groups.set(key, known);
     if (!known.lines.includes(line)) known.lines.push(line);
   }
@@ -173,7 +177,7 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
     const manifests = plan.changes.filter(({ kind, file }) => kind === 'create' && /\.ya?ml$/.test(file));
     return manifests.length > 0
       ? `Next: follow the first lines of ${manifests.map(({ file }) => file).join(', ')}, then apply the rest.`
-      : `Next: docker compose up -d --build --wait, then npx pool-migrate${where} verify`;
+      : `Next: docker compose${composeOption(plan)} up -d --build --wait, then npx pool-migrate${where} verify`;
   }
   const unsafe = plan.unsafe ? ' --unsafe' : '';
   if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}`;
@@ -184,6 +188,14 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
   return reviews
     ? 'Nothing to write. The places above are for you to decide; pool-migrate explain RULE tells more.'
     : describeNothing(plan);
+}
+
+/** For a compose file that compose does not find by itself. */
+function composeOption({ pools, changes }: Plan): string {
+  const files = changes.map(({ file }) => file);
+  const defining = pools.flatMap(({ server }) => server.definitions.map(({ file }) => file));
+  const file = defining.find(path => files.includes(path));
+  return file === undefined || /^(?:docker-)?compose\.ya?ml$/.test(file) ? '' : ` -f ${file}`;
 }
 
 /** A server without a client that could be found is not a repository with nothing to do. */

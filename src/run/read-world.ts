@@ -100,9 +100,11 @@ const COMMAND_LITERALS = [
   'pg_dump',
   'docker build',
   'build-push-action',
+  'raw.githubusercontent',
+  '/releases/',
 ];
 const COMMAND_PATTERN =
-  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
+  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
 
 interface Search {
   /** The same for the same search. */

@@ -30,7 +30,8 @@ export function scanBlock(
         continue;
       }
     }
-    found.push(...scanValue(setting.value, scope, context));
+    const user = userBeside(setting.key, settings);
+    for (const site of scanValue(setting.value, scope, context)) found.push({ ...site, user: site.user ?? user });
   }
   for (const { setting, part, isHost } of split) {
     const partner = split.find(other => other.isHost !== isHost && samePair(other.setting.key, setting.key, isHost));
@@ -52,6 +53,19 @@ export function scanBlock(
   return found;
 }
 
+/** `spring.datasource.username` beside `spring.datasource.url`: a JDBC URL names no user. */
+function userBeside(key: string, settings: readonly Setting[]): string | null {
+  const base = /^(.*?)(?:jdbc[_.-]?)?ur[li]$/is.exec(key)?.[1]?.toLowerCase();
+  if (base === undefined) return null;
+  const beside = settings.find(
+    ({ key: name, value }) =>
+      name.toLowerCase().startsWith(base) &&
+      /^user(?:_?name)?$/i.test(name.slice(base.length)) &&
+      /^[\w.-]+\s*$/.test(value.text),
+  );
+  return beside?.value.text.trim() ?? null;
+}
+
 /** A value with its name, for what only says whose connection it is. */
 export type Named = Pick<Setting, 'key' | 'value'>;
 
@@ -68,7 +82,7 @@ function readCredentials(settings: readonly Named[], base: string): Credentials 
     return texts.size === 1 ? ([...texts][0] ?? null) : null;
   };
   return {
-    user: find(/(?:^|[_.-])(?:USER(?:_?NAME)?|PGUSER)$/i),
+    user: find(/(?:^|[_.-]|(?<=[a-z])(?=U))(?:USER(?:_?NAME)?|PGUSER)$/i),
     database: find(/(?:^|[_.-])(?:DB|DATABASE|NAME|DB_?NAME|DATABASE_?NAME|PGDATABASE)$/i),
   };
 }

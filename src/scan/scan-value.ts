@@ -35,8 +35,17 @@ export function scanValue(mapped: MappedText, scope: Scope, context: ScanContext
   if (urls.length > 0) return urls;
   const keywords = readKeywordDsn(mapped.text);
   if (keywords) return keywordSites(mapped, keywords, scope);
-  const pair = scanHostPort(mapped, 0, mapped.text.length, scope, context);
+  const pair = scanHostPort(mapped, 0, mapped.text.length, scope, context) ?? scanBareUrl(mapped, scope, context);
   return pair ? [pair] : [];
+}
+
+/** `app:secret@db:5432/app`, a URL without its scheme. */
+function scanBareUrl(mapped: MappedText, scope: Scope, context: ScanContext): RawSite | null {
+  const [, lead = '', user = '', authority = '', database = ''] =
+    /^(([\w.-]+):[^\s@/]*@)([^\s@/?]+)\/([\w-]+)(?:\?\S*)?$/.exec(mapped.text) ?? [];
+  if (lead === '') return null;
+  const site = scanHostPort(mapped, lead.length, lead.length + authority.length, scope, context);
+  return site && { ...site, user, database };
 }
 
 /** URLs of Postgres, and those of other schemes that name one of our servers. */

@@ -18,7 +18,11 @@ const TOOLS: { image: RegExp; connections: number; note: string }[] = [
     connections: 2,
     note: 'an admin tool, with a session for browsing and one for queries',
   },
-  { image: /exporter|pgwatch|otel|telegraf|datadog/, connections: 1, note: 'a monitor with one session' },
+  {
+    image: /(?:postgres|pg|sql)[\w-]*[-_]exporter|pgwatch|otel|telegraf|datadog/,
+    connections: 1,
+    note: 'a monitor with one session',
+  },
   { image: /backup|dump|wal-?g|barman/, connections: 1, note: 'a backup has one session' },
 ];
 

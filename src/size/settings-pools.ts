@@ -103,7 +103,9 @@ function readGo(path: string, text: string): ClientPool[] {
   return found.flatMap(([, open, most], i) => {
     const place = { file: path, line: lineAt(text, found[i]?.index ?? 0) };
     const [library, setting] = open === undefined ? ['pgxpool', 'MaxConns'] : ['database/sql', 'SetMaxOpenConns'];
-    const value = wholeNumber(open ?? most);
+    const written = open ?? most ?? '';
+    const [, constant] = new RegExp(`\\b${written}\\s*(?:int(?:32|64)?\\s*)?:?=\\s*(\\d+)\\b`).exec(text) ?? [];
+    const value = wholeNumber(constant ?? written);
     const size =
       value === null ? unseen(10, place, `${setting} is computed; 10 is taken`) : literal(value, place, setting);
     return value === 0 ? [] : [{ ...base, library, place, size }];

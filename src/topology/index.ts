@@ -4,6 +4,6 @@ export { initMounts } from './init-mounts.ts';
 export { isManifest, readManifests } from './manifests.ts';
 export { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkload } from './postgres-workload.ts';
 export { readTopology } from './read-topology.ts';
-export { type Endpoint, resolveEndpoint } from './resolve.ts';
+export { type Endpoint, OTHER_ENGINES, resolveEndpoint } from './resolve.ts';
 export { resolveText } from './resolve-text.ts';
 export { buildTopology, isManifestServer, type Topology } from './topology.ts';

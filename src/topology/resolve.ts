@@ -15,7 +15,7 @@ const PLACEHOLDER =
   /^(?:host|hostname|db_?host|server|address|ip|ip_address|your[-_.]?[\w.-]*|my[-_]?(?:host|server|db)|some[-_]?host|x+|\.+|(?:[\w-]+\.)*example\.(?:com|org|net)|change-?me|todo|remote[-_]?host|ep-[\w.-]*|[\w-]*placeholder[\w-]*)$/i;
 
 /** Where MySQL, SQL Server, Oracle and MongoDB listen: one of these beside a host that depends on the driver. */
-const OTHER_ENGINES: ReadonlySet<string> = new Set(['3306', '1433', '1521', '27017']);
+export const OTHER_ENGINES: ReadonlySet<string> = new Set(['3306', '1433', '1521', '27017']);
 
 /** `inContainer`: the value is used inside a container, where localhost is the container itself. */
 export function resolveEndpoint(

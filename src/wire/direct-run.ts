@@ -10,10 +10,27 @@ export interface DirectRun {
   command: string;
 }
 
-/** Null where no service is seen to get a pooled variable. */
+/** Variables that became pooled, each with the one beside it that has the old value. */
+export function companionsOf(own: readonly Site[], state: EditState): { pooled: string; direct: string }[] {
+  const keys = own.filter(({ role, key }) => role === 'environment' && key !== null).map(({ key }) => key as string);
+  return [...new Set(keys)].flatMap(pooled => {
+    const direct = `${pooled}${state.config.direct.suffix}`;
+    return isDefined(direct, state) ? [{ pooled, direct }] : [];
+  });
+}
+
+/** In an env file or an environment; `${NAME:-…}` only reads it. */
+function isDefined(name: string, { edits, sources }: EditState): boolean {
+  const defines = new RegExp(`(?<![\\w\${])${name}["']?\\s*[:=]`);
+  return [...edits, ...sources.values()].some(({ text }) => text.includes(name) && defines.test(text));
+}
+
+/** Null where no service is seen to get a pooled variable that has its old value beside it. */
 export function directRun(pool: Pool, state: EditState): DirectRun | null {
-  const own = state.pooled.filter(
-    site => site.role === 'environment' && (site.form === 'url' || site.form === 'host') && leadsTo(pool, site, state),
+  const all = state.pooled.filter(site => leadsTo(pool, site, state));
+  const known = new Set(companionsOf(all, state).map(({ pooled }) => pooled));
+  const own = all.filter(
+    ({ role, form, key }) => role === 'environment' && (form === 'url' || form === 'host') && known.has(key ?? ''),
   );
   const { suffix } = state.config.direct;
   // A host goes with its port.
@@ -27,7 +44,9 @@ export function directRun(pool: Pool, state: EditState): DirectRun | null {
       .map(key => `${key}="$${key}${suffix}"`)
       .join(' ');
   for (const site of own) {
-    for (const { process } of site.apart) {
+    for (const { process, way } of site.apart) {
+      // A service with a value of its own needs no other command.
+      if (way.kind === 'service') continue;
       const command = writtenCommand(process, state);
       if (process.service !== null && command !== '')
         return { service: process.service, command: `${assignment(site)} ${command}` };

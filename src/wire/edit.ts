@@ -6,6 +6,7 @@ import { isSwarmPath } from '../../codemods/paths.ts';
 import type { Newline, Server, Site } from '../model/index.ts';
 import { isManifestServer } from '../topology/index.ts';
 import { routingProblem } from './databases.ts';
+import { noteFetches } from './fetched.ts';
 import { insertIntoCode } from './insert-code.ts';
 import { insertCompanions } from './insert-companions.ts';
 import { insertDocuments } from './insert-documents.ts';
@@ -13,7 +14,7 @@ import { insertIntoEnvironments } from './insert-environments.ts';
 import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
 import { insertMends, settleRefused } from './insert-mends.ts';
 import { insertPassThroughs } from './insert-pass-throughs.ts';
-import { insertPoolers } from './insert-poolers.ts';
+import { createAssets, insertPoolers } from './insert-poolers.ts';
 import { insertWays } from './insert-ways.ts';
 import { type EditInput, type EditResult, type EditState, leadsTo, serverOf, toReview } from './state.ts';
 import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
@@ -31,6 +32,7 @@ export function planEdits(input: EditInput): EditResult {
   };
   keepRefusedGroups(state);
   choosePools(state);
+  noteFetches(state);
   settleRefused(state);
   for (const site of state.pooled) replaceSite(site, state);
   insertMends(state);
@@ -43,6 +45,7 @@ export function planEdits(input: EditInput): EditResult {
   insertIntoEnvironments(state);
   insertIntoCode(state);
   insertDocuments(state);
+  createAssets(state);
   return state;
 }
 
@@ -123,19 +126,26 @@ function choosePools(state: EditState): void {
 function keepIdleDocuments(state: EditState): void {
   const isDocument = ({ role }: Site) => role === 'docs' || role === 'prose';
   const isAside = (site: Site) => isDocument(site) || site.format === 'shell' || site.facts.includes('smoke-test');
+  const keep = (site: Site) =>
+    toReview(
+      site,
+      'documents-only',
+      'No application goes through the pool that way yet (see the other places), so what only goes with them stays as it is.',
+    );
   for (const pool of new Set(state.pools.values())) {
-    const own = state.pooled.filter(site => leadsTo(pool, site, state));
+    const all = state.pooled.filter(site => leadsTo(pool, site, state));
+    // What a document says of the machine's own port follows what runs there.
+    const isOnMachine = ({ resolution }: Site) => resolution.kind === 'published';
+    const hasMachine = all.some(site => !isDocument(site) && isOnMachine(site));
+    const alone = hasMachine ? [] : all.filter(site => isDocument(site) && isOnMachine(site));
+    for (const site of alone) keep(site);
+    const own = all.filter(site => !alone.includes(site));
+    state.pooled = state.pooled.filter(site => !alone.includes(site));
     const leftOut = state.sites.some(
       site => site.action === 'pooled' && !state.pooled.includes(site) && !isAside(site) && leadsTo(pool, site, state),
     );
     if (own.some(site => (leftOut ? !isAside(site) : !isDocument(site)))) continue;
-    for (const site of own) {
-      toReview(
-        site,
-        'documents-only',
-        'No application goes through the pool yet (see the other places), so what only goes with them stays as it is.',
-      );
-    }
+    for (const site of own) keep(site);
     state.pooled = state.pooled.filter(site => !own.includes(site));
   }
 }

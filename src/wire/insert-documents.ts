@@ -76,6 +76,10 @@ function placeFor(text: string): { at: number; level: number } {
   return { at: next?.start ?? text.length, level };
 }
 
+/** Scripts of the repository can be sent past the pooler by the variable. */
+export const hasBypass = ({ edits, sources, config }: EditState): boolean =>
+  [...edits, ...sources.values()].some(({ text }) => text.includes(config.direct.bypass));
+
 /** With this repository's own command, else in words. */
 function describeDirectRun(pool: Pool, server: Server, state: EditState): string {
   const run = directRun(pool, state);
@@ -103,9 +107,11 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       one.published[0] ? `localhost:${one.published[0].raw}` : 'not published',
     ]),
   ]);
-  const { bypass } = config.direct;
-  const hasBypass = [...state.edits, ...state.sources.values()].some(({ text }) => text.includes(bypass));
-  const scripts = hasBypass ? ` Scripts that support it go direct with \`${bypass}=1\`.` : '';
+  const scripts = hasBypass(state) ? ` Scripts that support it go direct with \`${config.direct.bypass}=1\`.` : '';
+  const hasEnv = state.pooled.some(({ format }) => format === 'env');
+  const more = hasEnv
+    ? 'Existing `.env` files keep their old values, which override the new defaults'
+    : 'Sizing, failures and rollback';
   return {
     markdown: [
       `Applications reach Postgres through PgBouncer (${pool.mode} pooling). Ports:`,
@@ -119,7 +125,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
       `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: ${example}.${scripts}`,
       `- Monitoring: \`${status}\` shows pools, clients and waiting times.`,
-      `- Existing \`.env\` files keep their old DSN, which overrides the new default: see [the runbook](${runbook}).`,
+      `- ${more}: see [the runbook](${runbook}).`,
       '',
     ],
     rst: [
@@ -130,7 +136,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       ),
       `- Migrations, dumps, bulk loads and LISTEN go direct: ${example.replaceAll('`', '``')}`,
       `- Monitoring: \`\`${status}\`\``,
-      `- Existing \`\`.env\`\` files keep their old DSN, which overrides the new default: see \`\`${runbook}\`\``,
+      `- ${more.replaceAll('`', '``')}: see \`\`${runbook}\`\``,
     ],
   };
 }

@@ -9,8 +9,8 @@ import type { Server, Site } from '../model/index.ts';
 import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
-import { directRun, writtenCommand } from './direct-run.ts';
-import { hasReadme } from './insert-documents.ts';
+import { companionsOf, directRun, writtenCommand } from './direct-run.ts';
+import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
@@ -22,7 +22,6 @@ export function insertPoolers(state: EditState): void {
     }
     waitForPooler(pool, state);
   }
-  createAssets(state);
 }
 
 const definingFiles = ({ servers }: Pool, { topology }: EditState): ComposeFile[] =>
@@ -212,13 +211,13 @@ function waitForPooler(pool: Pool, state: EditState): void {
   }
 }
 
-function createAssets(state: EditState): void {
+/** Image, status script and runbook: last, because the runbook tells of the edits. */
+export function createAssets(state: EditState): void {
   const pool = generatedPools(state)[0];
   if (!pool) return;
   const server = pool.servers[0] as Server;
   const { config } = state;
   const file = definingFiles(pool, state)[0] as ComposeFile;
-  const consumers = [...consumersOf(pool, file, state)];
   const own = state.pooled.filter(site => leadsTo(pool, site, state));
   const names = (values: (string | null)[]) =>
     [...new Set(values.filter((value): value is string => value !== null && /^[\w.-]+$/.test(value)))].sort();
@@ -239,11 +238,14 @@ function createAssets(state: EditState): void {
     },
     users: names([...pool.servers.map(one => one.user), ...own.map(site => site.user)]),
     databases: names([...pool.servers.map(one => one.database), ...own.map(site => site.database)]),
-    directRun: directRun(pool, state) ?? (consumers[0] === undefined ? null : { service: consumers[0], command: '' }),
+    directRun: directRun(pool, state),
     migrations: migrationsOf(own, state),
-    appVariables: [
-      ...new Set(own.filter(site => site.role === 'environment' && site.form === 'url').map(site => site.key ?? '')),
-    ],
+    variables: companionsOf(own, state),
+    valueFiles: [...new Set(own.filter(isValue).map(site => site.file))].slice(0, 4),
+    envFiles: [...new Set(own.filter(({ format }) => format === 'env').map(site => site.file))],
+    bypass: hasBypass(state) ? config.direct.bypass : null,
+    authQuery: hasOtherRoles(pool, state),
+    poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),
     composeFile: file.path,
     poolMode: pool.mode,
     celery:
@@ -255,6 +257,9 @@ function createAssets(state: EditState): void {
     else state.created.push(asset);
   }
 }
+
+/** What the application reads: not what only tells or waits. */
+const isValue = ({ role }: Site): boolean => role === 'environment' || role === 'setting' || role === 'fallback';
 
 /** What goes direct beside the pooled values, in the repository's own words. */
 const migrationsOf = (own: readonly Site[], state: EditState): string[] =>

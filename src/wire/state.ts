@@ -9,6 +9,8 @@ export interface EditInput {
   sites: Site[];
   hazards: readonly Finding[];
   sources: ReadonlyMap<string, Source>;
+  /** Of the sources, and of files that only hold commands. */
+  texts: ReadonlyMap<string, string>;
   extractions: ReadonlyMap<string, Extraction>;
   topology: Topology;
   config: Config;

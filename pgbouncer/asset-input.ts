@@ -1,0 +1,41 @@
+/** What the generated files are told of the repository. */
+export interface AssetInput {
+  /** Directory of the image's build context, relative to the repository's root. E.g.: `pgbouncer` */
+  directory: string;
+  /** Path of the status script; null: none wanted. */
+  statusScript: string | null;
+  /** Path of the runbook; null: none wanted. */
+  runbook: string | null;
+  base: 'alpine' | 'debian';
+  /** Compose service of the pooler and the port it listens on. */
+  poolService: string;
+  poolPort: number;
+  /** Where the host reaches the pooler; null: not published. */
+  publishedPort: number | null;
+  /** Variable that moves `publishedPort`. E.g.: `HOST_PGBOUNCER_PORT` */
+  hostPortVariable: string;
+  /** The Postgres behind it. `publishedPort` as compose has it, e.g. `${HOST_POSTGRES_PORT:-5433}`. */
+  server: { service: string; port: number; publishedPort: string | null; major: number | null };
+  users: string[];
+  databases: string[];
+  /** Example of a direct run that is right for this repository: a service, and what a shell in it runs. */
+  directRun: { service: string; command: string } | null;
+  /** Commands that migrate, as they are written in the repository. */
+  migrations: string[];
+  /** Variables that became pooled, each with the one that has the old value. */
+  variables: { pooled: string; direct: string }[];
+  /** Files that hold pooled values, relative to the repository's root. */
+  valueFiles: string[];
+  /** Env templates that were edited: copies of them are not. */
+  envFiles: string[];
+  /** Variable that sends the scripts which honour it past the pooler; null: there are none. */
+  bypass: string | null;
+  /** Roles beside `POSTGRES_USER` log in. */
+  authQuery: boolean;
+  /** Server connections per (user, database) pair. */
+  poolSize: number;
+  /** Relative to the repository's root. */
+  composeFile: string;
+  poolMode: string;
+  celery: boolean;
+}

@@ -1,0 +1,263 @@
+/** What strangers' repositories taught: each the smallest repository in which a decision was wrong once. */
+import { describe, expect, test } from 'vitest';
+import { PG, POOLED, planned, serviceIn, URL } from './planned.ts';
+
+const PYTHON = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\n';
+const PUBLISHED = PG.replace('image:', 'ports: ["5432:5432"]\n    image:');
+const app = (...lines: string[]) => `  app:\n    build: .\n${lines.map(line => `    ${line}\n`).join('')}`;
+const WITH_URL = `environment: { DATABASE_URL: "${URL}" }`;
+const MIGRATES = 'DATABASE_URL=${DATABASE_URL_DIRECT:-$DATABASE_URL} alembic upgrade head';
+
+describe('what runs', () => {
+  test.each([
+    ['sh -ecx', 'command: sh -ecx "alembic upgrade head && exec uvicorn app:app"', {}],
+    [
+      'an override that names a target alone',
+      '',
+      {
+        'docker-compose.override.yml': `services:\n  app:\n    build:\n      target: dev\n    environment:\n      DATABASE_URL: "${URL}"\n`,
+        Dockerfile: `${PYTHON.replace('\n', ' AS dev\n')}CMD alembic upgrade head && uvicorn app:app\n`,
+      },
+    ],
+    [
+      'a variable that the script sets where it is not set',
+      '',
+      {
+        Dockerfile: `${PYTHON}ENTRYPOINT ["./start.sh"]\n`,
+        'start.sh':
+          '#!/bin/sh\nif [ -z "$DATABASE_URL" ]; then\n  export DATABASE_URL=`cat url`\nfi\nalembic upgrade head\nexec uvicorn app:app\n',
+      },
+    ],
+  ])('%s: the migration goes direct', async (_, command, files) => {
+    const { changes, pools } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL, ...(command ? [command] : []))}`,
+      Dockerfile: PYTHON,
+      ...files,
+    });
+    expect(pools).toMatchObject([{ mode: 'transaction', unwired: [] }]);
+    const direct = /DATABASE_URL="?\$\$?\{?DATABASE_URL_DIRECT(?::-\$\$?DATABASE_URL\})?"? alembic upgrade head/;
+    expect(changes.filter(({ after }) => direct.test(after))).not.toEqual([]);
+  });
+
+  test('commands that a program takes apart itself have no room for an assignment: session mode', async () => {
+    const { pools, decided } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL)}`,
+      Dockerfile: `${PYTHON}CMD ["monofy", "./manage.py", "migrate", "&&", "gunicorn", "x.wsgi", "|||", "worker"]\n`,
+    });
+    expect(decided('DATABASE_URL')).toEqual(['pooled safe']);
+    expect(pools).toMatchObject([{ mode: 'session', unwired: [{ words: ['./manage.py', 'migrate'] }] }]);
+  });
+
+  test("uWSGI's hooks migrate, its daemons and its module run", async () => {
+    const { pools, written, processes } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL, 'command: uwsgi /app/uwsgi.ini')}`,
+      Dockerfile: PYTHON,
+      'uwsgi.ini':
+        '[uwsgi]\nchdir = /app\nmodule = x.wsgi\nhook-pre-app = exec:./manage.py migrate\nattach-daemon = ./manage.py work\n',
+      'manage.py': 'from django.core.management import execute_from_command_line\n',
+      'x/wsgi.py': 'application = None\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'transaction' }]);
+    expect(written('uwsgi.ini')).toContain(
+      'hook-pre-app = exec:DATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" ./manage.py migrate\nattach-daemon = ./manage.py work\n',
+    );
+    expect(processes.services.get('docker-compose.yml\0app')?.map(({ words }) => words.join(' '))).toEqual([
+      './manage.py migrate',
+      './manage.py work',
+      'uwsgi /app/uwsgi.ini x.wsgi',
+    ]);
+  });
+
+  test('a documented run of a service that another file builds is followed into its image', async () => {
+    const { written, decided } = await planned({
+      'a.compose.yml': 'services:\n  app:\n    environment: { DEBUG: "1" }\n',
+      'docker-compose.yml': `${PG}  app:\n    build: { context: ., dockerfile: back/Dockerfile }\n    ${WITH_URL}\n`,
+      'back/Dockerfile':
+        'FROM python:3.12\nWORKDIR /srv/back\nCOPY back/scripts /srv/back/scripts\nCMD ["uvicorn", "x:y"]\n',
+      'back/scripts/prepare.sh': '#!/bin/sh\nalembic upgrade head\n',
+      'README.md': '# x\n\n```sh\ndocker compose run --rm app bash scripts/prepare.sh\n```\n',
+    });
+    expect(decided('DATABASE_URL', 'docker-compose.yml')).toEqual(['pooled safe']);
+    expect(written('back/scripts/prepare.sh')).toContain(
+      'DATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" alembic upgrade head',
+    );
+  });
+
+  test('a setting that only code names has the needs of that code', async () => {
+    const { pools } = await planned({
+      'docker-compose.yml': `${PG}${app('command: ["/go/bin/app"]')}`,
+      Dockerfile: 'FROM golang:1.22\nWORKDIR /build\nCOPY . .\nRUN go build -o /go/bin/app main.go\n',
+      'go.mod': 'module x\n',
+      'config.yaml': `db:\n  conn_string: "host=db port=5432 user=u dbname=d"\n`,
+      'main.go':
+        'package main\n\ntype C struct { S string `yaml:"conn_string"` }\n\nfunc main() { conn.Exec(ctx, "LISTEN jobs"); conn.WaitForNotification(ctx) }\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'session', ready: [] }]);
+  });
+
+  test('an endpoint in the command of a service has the needs of its program', async () => {
+    const { pools } = await planned({
+      'docker-compose.yml': `${PG}${app('command: python app.py --database u:p@db:5432/d')}`,
+      Dockerfile: PYTHON,
+      'app.py': 'import psycopg2\nfor n in psycopg2.connect(dsn).notifies(): pass\ncursor.execute("LISTEN jobs")\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'session', others: [{ service: 'app' }] }]);
+  });
+});
+
+describe('what is in force', () => {
+  test('an env file that services of two stacks get has a pooler in each', async () => {
+    const stack = (file: string) => `${PG}  app:\n    image: acme/app\n    env_file: ${file}\n`;
+    const { written, decided, pools } = await planned({
+      'docker-compose.yml': stack('shared.env'),
+      'dev/docker-compose.yml': stack('../shared.env'),
+      'shared.env': `DATABASE_URL=${URL}\n`,
+    });
+    expect(decided('DATABASE_URL')).toEqual(['pooled safe']);
+    expect(pools.map(({ server, port }) => [server.stack, port])).toEqual([
+      ['dev', 6432],
+      ['', 6432],
+    ]);
+    for (const file of ['docker-compose.yml', 'dev/docker-compose.yml'])
+      expect(serviceIn(written(file), 'pgbouncer')).toContain('PGBOUNCER_UPSTREAM_HOST: db');
+  });
+
+  test("libpq's variables in the server's own container stay the server", async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `services:\n  db:\n    image: postgres:16\n    env_file: app.env\n    healthcheck:\n      test: pg_isready\n  app:\n    image: acme/app\n    env_file: app.env\n`,
+      'app.env': 'PGHOST=db\nPGPORT=5432\nPOSTGRES_USER=u\nPOSTGRES_PASSWORD=p\n',
+    });
+    expect(written('app.env')).toContain('PGHOST=pgbouncer\n');
+    expect(serviceIn(written('docker-compose.yml'), 'db')).toContain('PGHOST: db');
+    expect(serviceIn(written('docker-compose.yml'), 'app')).not.toContain('PGHOST');
+  });
+
+  test('what every service that gets an env file has of its own is never in force', async () => {
+    const { decided } = await planned({
+      'docker-compose.yml': `${PG}${app('env_file: app.env', WITH_URL)}`,
+      Dockerfile: PYTHON,
+      'app.env': `DATABASE_URL=${URL}\n`,
+    });
+    expect(decided('DATABASE_URL', 'app.env')).toEqual(['leave safe']);
+    expect(decided('DATABASE_URL', 'docker-compose.yml')).toEqual(['pooled safe']);
+  });
+
+  test('a script that knows the port of each engine', async () => {
+    const { decided, written } = await planned({
+      'docker-compose.yml': `${PG}${app('environment: { DB_HOST: db, DB_PORT: "5432" }')}`,
+      Dockerfile: `${PYTHON}ENTRYPOINT ["./start.sh"]\n`,
+      'start.sh':
+        '#!/bin/sh\nDB_HOST=${DB_HOST:-db}\nif [ -z "$DB_PORT" ]; then\n  case $DRIVER in\n    mysql) DB_PORT=3306 ;;\n    *) DB_PORT=5432 ;;\n  esac\nfi\nexec app\n',
+      'mysql.compose.yml':
+        'services:\n  app:\n    image: x\n    environment: { DB_HOST: mysql }\n  mysql:\n    image: mysql:8\n',
+    });
+    expect(decided('DB_PORT', 'start.sh')).toEqual(['leave safe', 'pooled safe']);
+    expect(written('start.sh')).toContain('mysql) DB_PORT=3306 ;;\n    *) DB_PORT=6432 ;;');
+  });
+
+  test('a port that nothing reads needs no answer', async () => {
+    const { sites } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL)}`,
+      Dockerfile: PYTHON,
+      '.env.example': 'FORWARD_DB_PORT=5432\n',
+      'README.md': 'Set `FORWARD_DB_PORT`.\n',
+    });
+    expect(sites.filter(({ key }) => key === 'FORWARD_DB_PORT')).toMatchObject([
+      { action: 'leave', rule: 'unread-port', question: null },
+    ]);
+  });
+
+  test("a folder with a stack of its own, in which another stack's service works", async () => {
+    const { decided, written } = await planned({
+      'docker-compose.yml': `${PG}  php:\n    build: .\n    working_dir: /srv/app\n    volumes: [".:/srv"]\n`,
+      Dockerfile: 'FROM php:8\n',
+      'app/compose.yaml': 'services:\n  database:\n    image: postgres:16\n',
+      'app/.env': `DATABASE_URL=${URL}\n`,
+    });
+    expect(decided('DATABASE_URL', 'app/.env')).toEqual(['pooled safe']);
+    expect(written('app/.env')).toContain(POOLED);
+  });
+});
+
+describe('5432 of localhost', () => {
+  const code = (url: string) => ({
+    'docker-compose.yml': `${PUBLISHED}${app(WITH_URL)}`,
+    Dockerfile: PYTHON,
+    'settings.py': `import os\nDATABASE_URL = os.getenv("DATABASE_URL", "${url}")\n`,
+  });
+
+  test.each([
+    ['postgresql://u:p@localhost:5432/d', 'pooled safe'],
+    ['postgresql://localhost:5432/d', 'review safe'],
+    ['postgresql://me:p@localhost:5432/d', 'review safe'],
+  ])("%s in code: this repository's only with the user of its server", async (url, expected) => {
+    const { decided, sites } = await planned(code(url));
+    expect(decided('DATABASE_URL', 'settings.py')).toEqual([expected]);
+    expect(sites.filter(({ question }) => question !== null)).toEqual([]);
+  });
+
+  test('the user may stand beside a JDBC URL', async () => {
+    const { decided } = await planned({
+      ...code(URL),
+      'src/main/resources/application-dev.properties':
+        'spring.datasource.url=jdbc:postgresql://localhost:5432/d\nspring.datasource.username=u\n',
+    });
+    expect(decided('spring.datasource.url')).toEqual(['pooled safe']);
+  });
+
+  test('documents follow what runs on the machine, and nothing else', async () => {
+    const readme = '# x\n\n```sh\nexport DATABASE_URL=postgresql://u:p@localhost:5432/d\npython app.py\n```\n';
+    const alone = await planned({ ...code('sqlite://'), 'README.md': readme });
+    expect(alone.decided('DATABASE_URL', 'README.md')).toEqual(['review safe']);
+    const beside = await planned({ ...code('postgresql://u:p@localhost:5432/d'), 'README.md': readme });
+    expect(beside.decided('DATABASE_URL', 'README.md')).toEqual(['pooled safe']);
+  });
+});
+
+test('a file that only migrations read, with a default of its own', async () => {
+  const { written } = await planned({
+    'docker-compose.yml': `${PUBLISHED}${app(WITH_URL)}`,
+    Dockerfile: 'FROM node:20\nWORKDIR /app\nCOPY . .\nCMD npx drizzle-kit migrate && node server.js\n',
+    '.env.example': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+    'drizzle.config.ts':
+      'export default { dbCredentials: { url: process.env.DATABASE_URL || "postgresql://u:p@localhost:5432/d" } };\n',
+    'server.js': 'new Pool({ connectionString: process.env.DATABASE_URL });\n',
+  });
+  expect(written('docker-compose.yml')).toContain(POOLED);
+  expect(written('drizzle.config.ts') || MIGRATES).toMatch(/DATABASE_URL_DIRECT/);
+});
+
+describe('a compose file that is fetched by itself', () => {
+  const fetch = 'curl -fsSOL https://raw.githubusercontent.com/acme/app/"$BRANCH"/deploy/docker-compose.yml';
+  const files = { 'deploy/docker-compose.yml': `${PG}  app:\n    image: acme/app\n    ${WITH_URL}\n` };
+
+  test('by a script: the edit is unsafe, and says why', async () => {
+    const { decided, changes, sites } = await planned({ ...files, 'setup.sh': `#!/bin/sh\n${fetch}\n` });
+    expect(decided('DATABASE_URL')).toEqual(['pooled unsafe']);
+    expect(changes).toEqual([]);
+    expect(sites[0]?.reason).toContain('setup.sh:2 fetches deploy/docker-compose.yml alone');
+  });
+
+  test('by a document: a note names it', async () => {
+    const { decided, notes } = await planned({ ...files, 'README.md': `# x\n\n\`\`\`sh\n${fetch}\n\`\`\`\n` });
+    expect(decided('DATABASE_URL')).toEqual(['pooled safe']);
+    expect(notes.join()).toContain('README.md:4 fetches deploy/docker-compose.yml alone');
+  });
+});
+
+test('documents name the direct variables that are there, and no others', async () => {
+  const compose = (lines: string) => ({
+    'docker-compose.yml': `${PG}  app:\n    image: acme/app\n${lines}`,
+    'README.md': '# x\n',
+    'config.yml': `url: ${URL}\n`,
+  });
+  const with_ = await planned(compose(`    environment:\n      DATABASE_URL: ${URL}\n`));
+  expect(with_.written('docs/pgbouncer.md')).toContain('- `DATABASE_URL` is pooled, `DATABASE_URL_DIRECT` is direct.');
+  expect(with_.written('README.md')).toContain(
+    `docker compose run --rm app sh -c 'DATABASE_URL="$DATABASE_URL_DIRECT" COMMAND'`,
+  );
+  const without = await planned(compose('    volumes: ["./config.yml:/config.yml"]\n'));
+  for (const file of ['README.md', 'docs/pgbouncer.md'])
+    expect(without.written(file)).not.toMatch(/_DIRECT|BYPASS|\.env`|\bAPP\b/);
+  expect(without.written('README.md')).toContain('go direct: give them `db:5432`.');
+});
