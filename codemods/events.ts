@@ -19,7 +19,9 @@ export type Event =
       siblings: () => readonly string[];
       slot: Slot | null;
     }
-  | { kind: 'import'; name: string; at: number };
+  | { kind: 'import'; name: string; at: number }
+  /** A command with its words. */
+  | { kind: 'command'; name: string; at: number };
 
 /** Where a further argument or entry can be added, and what has to stand before it. */
 export interface Slot {

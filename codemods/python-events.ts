@@ -44,7 +44,15 @@ function readCall(node: SyntaxNode, text: string): Event[] {
   const args = list.map(({ name: key, value }, i): [string | number, string] => [key ?? i, literalText(value, text)]);
   const last = list.at(-1)?.value.to;
   const slot = last === undefined ? { at: node.to - 1, lead: '' } : { at: last, lead: ', ' };
-  return [{ kind: 'call', name, at: node.from, arguments: namedArguments(args), slot }];
+  const call: Event = { kind: 'call', name, at: node.from, arguments: namedArguments(args), slot };
+  if (!/(?:^|\.)partial$/.test(name) || list.length === 0) return [call];
+  // `partial(connect, dsn=…)` is a call of the first with the rest.
+  const [first] = list;
+  const rest = args
+    .slice(1)
+    .map(([key, value]): [string | number, string] => [typeof key === 'number' ? key - 1 : key, value]);
+  const inner = text.slice(first?.value.from, first?.value.to);
+  return [call, { kind: 'call', name: inner, at: node.from, arguments: namedArguments(rest), slot }];
 }
 
 /** `import a.b as c` and `from a.b import c, d` → `a.b`, and `a.b.c`, `a.b.d`. */

@@ -1,6 +1,7 @@
 /** Events of files that only hold settings: YAML of frameworks and compose, Java properties, env files. */
 
 import { mapSlice } from '../src/text/mapped-text.ts';
+import { commandsIn } from './command-events.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 import { type Event, slotAfter } from './events.ts';
 import { readShell } from './shell-words.ts';
@@ -43,11 +44,12 @@ export function readYamlEvents(text: string): Event[] {
       for (const pair of node.items.filter(isPair) as Pair[]) {
         const name = keyOf(pair);
         const value = textOf(pair.value);
+        const at = startOf(pair.key);
+        if (/^(?:command|entrypoint)$/.test(name)) events.push(...commandAt(pair.value, at));
         if (value === null) {
           visit(pair.value, [name, ...within]);
           continue;
         }
-        const at = startOf(pair.key);
         const slot = slotAfter(text, at, contentOf(pair, text), '');
         events.push({ kind: 'setting', name, value, at, within, siblings: () => siblingsOf(node), slot });
         if (isScalar(pair.value))
@@ -57,6 +59,14 @@ export function readYamlEvents(text: string): Event[] {
     visit(contents, []);
   }
   return events;
+}
+
+/** `command:` of compose, in one text or in words, at the place of its key. */
+function commandAt(value: unknown, at: number): Event[] {
+  const words = isSeq(value) ? value.items.map(item => textOf(item) ?? '') : null;
+  const script = words && /^-[a-z]*c[a-z]*$/.test(words.at(-2) ?? '') ? words.at(-1) : null;
+  const text = script ?? words?.join(' ') ?? textOf(value) ?? '';
+  return commandsIn({ text, runs: [] }).map(event => ({ ...event, at }) as Event);
 }
 
 /** The end of a value without the line break that the parser counts to it. */

@@ -110,7 +110,7 @@ function lists(condition) {
   return Object.fromEntries(
     Object.entries(condition).map(([name, value]) => [
       name,
-      name === 'command' || name === 'argument' ? lists(value) : [value].flat().map(String),
+      typeof value === 'object' && !Array.isArray(value) ? lists(value) : [value].flat().map(String),
     ]),
   );
 }

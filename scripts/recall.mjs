@@ -60,7 +60,7 @@ for (const file of readdirSync(labels).sort()) {
     (ONCE.has(rule) && languageOf(file) === languageOf(path) && /^(?:prepared-statements|library)$/.test(kind)) ||
     (ONCE.has(rule) && file === path && kind === 'listen') ||
     (file === path &&
-      /\bdump\b/.test(why) &&
+      /dump\b/.test(why) &&
       /^(?:set-session|search-path-session)$/.test(rule) &&
       /^(?:session-setting|search-path)$/.test(kind));
   for (const row of rows) {

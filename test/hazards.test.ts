@@ -15,7 +15,7 @@ const rules = hazards.map(compileHazardRule);
 async function audit(file: string, text: string, mode: PoolMode, version: string) {
   const source: Source = { path: file, text: `${text}\n`, newline: '\n', mode: 0o644, digest: '' };
   const { extraction } = await extractSource(source, scan);
-  const input = { rules, mode, version, keepsPrepared: true, hasServer: true };
+  const input = { rules, mode, version, keepsPrepared: true, hasServer: true, migrators: new Map() };
   return [...(await auditSource(source, input, extraction)), ...auditSites(source, extraction.sites, input)];
 }
 

@@ -72,10 +72,10 @@ const CASES: [sql: string, facts: string[] | null][] = [
   ['CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$', ['temp-table@0']],
   ['SELECT pg_try_advisory_lock($int8)', ['session-advisory-lock@7']],
   ['CREATE DATABASE app', ['create-database@0']],
-  ["DO $$ BEGIN PERFORM set_config('a.b', 'c', false); END $$", ['set-config-session@0']],
+  ["DO $$ BEGIN PERFORM set_config('a.b', 'c', false); END $$", ['set-config-session@20']],
   [
     'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $x$ BEGIN PERFORM pg_advisory_lock(1); END $x$',
-    ['session-advisory-lock@0'],
+    ['session-advisory-lock@71'],
   ],
   ['-- first\n  LISTEN jobs', ['listen@11']],
 ];

@@ -261,3 +261,92 @@ test('documents name the direct variables that are there, and no others', async 
     expect(without.written(file)).not.toMatch(/_DIRECT|BYPASS|\.env`|\bAPP\b/);
   expect(without.written('README.md')).toContain('go direct: give them `db:5432`.');
 });
+
+describe('what breaks, found where it stands', () => {
+  const compose = { 'docker-compose.yml': `${PG}  app:\n    build: .\n    ${WITH_URL}\n`, Dockerfile: PYTHON };
+  const found = async (files: Record<string, string>) =>
+    (await planned({ ...compose, ...files })).hazards.map(({ rule, file, line }) => `${rule} ${file}:${line}`);
+
+  test('a call of a function of the repository that migrates, also where it is handed on', async () => {
+    const hazards = await found({
+      'src/db.go':
+        'package db\n\nimport "github.com/golang-migrate/migrate/v4"\n\nfunc MigrateSchema(url string) {\n\tm, _ := migrate.New("file://x", url)\n\tm.Up()\n}\n',
+      'main.go': 'package main\n\nfunc main() {\n\tdb.MigrateSchema(url)\n\tretry(db.MigrateSchema)\n}\n',
+    });
+    expect(hazards).toContain('migration-lock src/db.go:6');
+    expect(hazards).toContain('migration-lock main.go:4');
+  });
+
+  test('a common name counts only with the module that it is in', async () => {
+    const hazards = await found({
+      'crates/storage-pg/src/lib.rs':
+        'pub static MIGRATOR: Migrator = sqlx::migrate!();\n\npub async fn migrate(c: &mut C) {\n    MIGRATOR.run(c).await\n}\n',
+      'crates/cli/src/main.rs': 'fn main() {\n    app_storage_pg::migrate(&mut c);\n    other::migrate(&mut c);\n}\n',
+    });
+    expect(hazards.filter(line => line.includes('cli/'))).toEqual(['migration-lock crates/cli/src/main.rs:2']);
+  });
+
+  test('commands of scripts, packages, Procfiles, compose, and those that code starts', async () => {
+    const hazards = await found({
+      'backup.sh': '#!/bin/sh\npg_dump "$URL" > x\n',
+      'load.sh': '#!/bin/sh\nbash -c "psql $URL -f x.sql"\n',
+      'package.json': '{\n  "scripts": {\n    "x": "prisma migrate deploy"\n  }\n}\n',
+      Procfile: 'web: puma\nworker: bin/good_job start\n',
+      'bin/update': "#!/usr/bin/env ruby\nsystem! 'bin/rails db:migrate'\n",
+      'app/export.php': "<?php\n$command = sprintf(\n    'pg_dump -h %s > %s', $a, $b);\n",
+      'jobs.compose.yml': 'services:\n  jobs:\n    image: acme/app\n    command: ["bin/good_job", "start"]\n',
+    });
+    for (const one of [
+      'dump-in-pool backup.sh:2',
+      'sql-file-in-pool load.sh:2',
+      'migration-lock package.json:3',
+      'worker-command-listens Procfile:2',
+      'migration-lock bin/update:2',
+      'dump-in-pool app/export.php:3',
+      'worker-command-listens jobs.compose.yml:4',
+    ])
+      expect(hazards).toContain(one);
+  });
+
+  test('a command is grave only where it goes through the pool', async () => {
+    const run = (environment: string) =>
+      planned({
+        'docker-compose.yml': `${PG}  app:\n    build: .\n    environment: { ${environment} }\n    entrypoint: ./start.sh\n`,
+        Dockerfile: PYTHON,
+        'start.sh': '#!/bin/sh\nalembic upgrade head\nexec uvicorn app:app\n',
+      });
+    const { hazards } = await run(`DATABASE_URL: "${URL}"`);
+    // It gets the direct variable in the same plan.
+    expect(hazards.filter(({ file }) => file === 'start.sh').map(({ severity }) => severity)).toEqual(['note']);
+  });
+
+  test.each([
+    ['the rows of a dump', "SET work_mem = '1GB';\nCOPY t FROM stdin;\nSET x\ty'\n\\.\n", ['set-session x.sql:1']],
+    ['a statement that no grammar knows', 'FOO BAR (;\nCREATE TEMP TABLE a (b int);\n', ['temp-table x.sql:2']],
+    [
+      'a table that is dropped before it is made',
+      'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\nDROP TABLE IF EXISTS a;\nCREATE TEMP TABLE a (b int);\nEND $$;\n',
+      ['temp-table x.sql:3'],
+    ],
+    [
+      'one that is dropped afterwards',
+      'CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN\nCREATE TEMP TABLE a (b int);\nDROP TABLE a;\nEND $$;\n',
+      [],
+    ],
+    [
+      'SQL that a function puts together',
+      "CREATE FUNCTION f(n text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN\nEXECUTE format('CREATE TEMPORARY TABLE %I (b int)', n);\nEND $$;\n",
+      ['temp-table x.sql:2'],
+    ],
+  ])('SQL: %s', async (_, sql, expected) => {
+    expect((await found({ 'x.sql': sql })).filter(line => line.includes('x.sql'))).toEqual(expected);
+  });
+
+  test('Python: a script without an ending, and a call that is put together', async () => {
+    const hazards = await found({
+      'bin/refresh': '#!/usr/bin/env python3\nimport psycopg2\nc.execute("SET search_path TO a")\n',
+      'a.py': 'from functools import partial\nimport psycopg2\npartial(c.execute, "SET search_path TO a")\n',
+    });
+    expect(hazards).toContain('search-path-session bin/refresh:3');
+  });
+});

@@ -60,6 +60,7 @@ const hazardConditionSchema = z.strictObject({
   parameter: words.optional(),
   startup: z.union([z.literal('refused'), z.array(z.literal('refused'))]).optional(),
   need: words.optional(),
+  command: words.optional(),
   sibling: words.optional(),
   file: words.optional(),
 });

@@ -53,7 +53,10 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
     if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
   }
   if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
-  if (uses.length === 0 && isSetting(site.role)) uses.push(...processes.codeUses(file, site.role !== 'fallback'));
+  // A program of its own, which no service loads, connects for itself.
+  const isAlone = site.facts.includes('main') && ![...processes.loaded.values()].some(files => files?.has(file));
+  if (uses.length === 0 && isSetting(site.role))
+    uses.push(...processes.codeUses(file, site.role !== 'fallback', isAlone));
   if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
   return {
     uses: site.role === 'fallback' ? ofDefault(site, uses, input) : uses,

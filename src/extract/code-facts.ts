@@ -1,7 +1,8 @@
 /** What a source file does that not every pool bears, told from calls that mean nothing else. */
 import { isCiPath } from '../../codemods/paths.ts';
 import type { Facts, Need } from '../model/index.ts';
-import { lineAt } from '../text/lines.ts';
+import { lineAt, lineStartOf } from '../text/lines.ts';
+import { dirOf } from '../text/paths.ts';
 
 interface Call {
   need: 'migrate' | 'listen' | 'session-lock';
@@ -27,6 +28,11 @@ const CALLS: Call[] = [
   migrates('EF Core', '.Migrate(', /\.Database\s*\.Migrate\(/),
   migrates('EF Core', '.MigrateAsync(', /\.Database\s*\.MigrateAsync\(/),
   migrates('Active Record', 'DatabaseTasks.migrate', /\bDatabaseTasks\.(?:migrate|prepare_all)\b/),
+  migrates(
+    'Active Record',
+    'Rake::Task[',
+    /\bRake::Task\[["']db:(?:migrate|prepare|setup)["']\]\.(?:invoke|execute)\b/,
+  ),
   migrates('Marten', 'ApplyAllDatabaseChanges', /\.ApplyAllDatabaseChangesOnStartup\(/),
   migrates('Marten', 'ApplyAllConfiguredChanges', /\.ApplyAllConfiguredChangesToDatabaseAsync\(/),
   migrates('FluentMigrator', '.MigrateUp(', /\.MigrateUp\(/),
@@ -36,10 +42,17 @@ const CALLS: Call[] = [
   migrates('Knex', 'migrate.latest(', /\.migrate\.latest\(/),
   migrates('Django', 'call_command("migrate', /\bcall_command\(\s*["']migrate/),
   migrates('Django', "call_command('migrate", /\bcall_command\(\s*["']migrate/),
-  migrates('Ecto', 'Ecto.Migrator', /\bEcto\.Migrator\b/),
-  migrates('sqlx', 'sqlx::migrate!', /\bsqlx::migrate!/),
+  migrates('Ecto', 'Ecto.Migrator', /\bEcto\.Migrator\b|\bMigrator\.(?:with_repo|run|up)\(/),
+  migrates('sqlx', 'sqlx::migrate!', /\bsqlx::migrate!|\bMIGRATOR\s*\.run(?:_direct)?\(/),
   migrates('Diesel', 'run_pending_migrations', /\.run_pending_migrations\(/),
-  migrates('Flyway', 'Flyway.configure', /\bFlyway\.configure\(/),
+  migrates(
+    'Flyway',
+    'Flyway.configure',
+    /\bFlyway\.configure\(|@Bean\(initMethod\s*=\s*"migrate"\)|\bFlywayMigrationStrategy\b(?=\s+\w+\()/,
+  ),
+  // The lock of its migrations is then one of the session. Source: documentation.red-gate.com/flyway, `postgresql.transactional.lock`
+  migrates('Flyway', 'postgresql.transactional.lock', /\bpostgresql\.transactional\.lock["']?\s*[,:=]\s*["']?false\b/),
+  migrates('Flyway', 'FlywayMigrationStrategy', /\bFlywayMigrationStrategy\b(?=\s+\w+\()/),
   migrates('MikroORM', 'getMigrator()', /\.getMigrator\(\)\.up\(/),
   migrates(
     'Drizzle',
@@ -61,7 +74,10 @@ const CALLS: Call[] = [
     '"alembic"',
     /\b(?:run|call|check_call|check_output|Popen|system|execvp?)\(\s*\[?\s*(?:sys\.executable,\s*["']-m["'],\s*)?["']alembic/,
   ),
+  // Its lock is one of the session. Source: github.com/thomwright/postgres-migrations
+  migrates('postgres-migrations', 'postgres-migrations', /(?:from\s+|require\()\s*["']postgres-migrations["']/),
   migrates('node-pg-migrate', 'node-pg-migrate', /(?:from\s+|require\()\s*["']node-pg-migrate["']/),
+  { ...migrates('db-migrate', 'db-migrate', /\bgetInstance\(\s*true\b/), requires: /["']db-migrate["']/ },
   migrates('Umzug', 'umzug', /\bnew Umzug\(|\bumzug\.up\(/),
   migrates('SeaORM', 'Migrator::up(', /\bMigrator::up\(/),
   migrates('tokio-postgres-migration', 'tokio_postgres_migration', /\btokio_postgres_migration::/),
@@ -95,22 +111,88 @@ export function readCodeFacts(path: string, text: string): Pick<Facts, 'needs' |
   if (!CODE.test(path) || TEST.test(path) || isCiPath(path)) return { needs: [], drivers: [] };
   const reads = environmentReads(text);
   const needs = CALLS.flatMap(({ need, what, call, requires }): Need[] => {
-    const match = call.exec(text);
-    if (!match || requires?.test(text) === false) return [];
-    const own = argumentReads(text, match.index + match[0].length - 1);
-    return [
-      {
+    if (requires?.test(text) === false) return [];
+    return [...text.matchAll(new RegExp(call, 'g'))].slice(0, MOST).map(match => {
+      const own = argumentReads(text, match.index + match[0].length - 1);
+      return {
         kind: need,
         what,
         place: { file: path, line: lineAt(text, match.index + match[0].search(/\S/)) },
         reads: own.length > 0 ? own : reads,
-      },
-    ];
+      };
+    });
   });
-  const isFirst = ({ kind, what }: Need, i: number) =>
-    needs.findIndex(other => other.kind === kind && other.what === what) === i;
+  const isFirst = ({ kind, what, place }: Need, i: number) =>
+    needs.findIndex(other => other.kind === kind && other.what === what && other.place.line === place.line) === i;
   return { needs: needs.filter(isFirst), drivers: LIB_PQ.test(text) ? ['extra-float-digits'] : [] };
 }
+
+/** Of one call in one file: what follows says the same. */
+const MOST = 5;
+
+const FUNCTION =
+  /(?:\bfunc\s+(?:\([^)\n]*\)\s*)?|\bfunction\s+|\bdefp?\s+(?:self\.)?|\bfn\s+|\bfun\s+|^[ \t]*(?:(?:public|private|protected|internal|static|async|override|final|export)\s+)+(?:[\w<>[\],.?]+\s+)?|^[ \t]*(?:export\s+)?const\s+)([A-Za-z_]\w*)\s*(?:=\s*(?:async\s*)?)?\(/gm;
+
+/** A function of the repository that migrates, by its name, and by the folders of its file, which a caller may name. */
+export interface Migrator {
+  what: string;
+  folders: string[];
+}
+
+/**
+ * Functions around what migrates, and those around a call of one: whoever calls them migrates. Only names that say so, since a `run` or
+ * a `main` is called everywhere for other things.
+ */
+export function readMigrators(
+  needs: readonly Need[],
+  texts: ReadonlyMap<string, string>,
+): ReadonlyMap<string, Migrator> {
+  const found = new Map<string, Migrator>();
+  const add = (path: string, offset: number, what: string): void => {
+    const text = texts.get(path) ?? '';
+    const all = [...text.matchAll(FUNCTION)].map(({ index, 1: name = '' }) => ({ index, name }));
+    // What is set up beside the functions of a file is there for those that say that they migrate.
+    const isBeside = /^\S/.test(text.slice(lineStartOf(text, Math.max(0, offset - 1))));
+    const names = isBeside ? all.map(({ name }) => name) : all.findLast(({ index }) => index < offset)?.name;
+    for (const name of [names ?? []].flat().filter(one => SAYS_SO.test(one) && !found.has(one)))
+      found.set(name, {
+        what,
+        folders: dirOf(path)
+          .split('/')
+          .map(plainName)
+          .filter(part => part.length > 3),
+      });
+  };
+  for (const { kind, what, place } of needs) {
+    const text = texts.get(place.file);
+    if (kind === 'migrate' && text !== undefined) add(place.file, text.split('\n', place.line).join('\n').length, what);
+  }
+  for (let round = 0, size = 0; round < 3 && found.size > size; round++) {
+    size = found.size;
+    for (const [name, { what }] of [...found]) {
+      if (isCommonName(name)) continue;
+      for (const [path, text] of texts)
+        if (text.includes(`${name}(`))
+          for (const { index } of text.matchAll(new RegExp(`\\b${name}\\(`, 'g'))) add(path, index, what);
+    }
+  }
+  return found;
+}
+
+/** By what the called function migrates; a common name counts only with the module of the function before it. */
+export function migratorOf(call: string, migrators: ReadonlyMap<string, Migrator>): string | null {
+  const parts = call.split(/[.:>]+/);
+  const name = parts.at(-1) ?? '';
+  const known = migrators.get(name);
+  if (!known) return null;
+  const module = plainName(parts.at(-2) ?? '');
+  return !isCommonName(name) || known.folders.some(folder => module.endsWith(folder)) ? known.what : null;
+}
+
+/** E.g.: `migrateDb`, `run_pending_migrations`, `connectAndMigrate`; `hasMigrations` only asks. */
+const SAYS_SO = /^(?:run|apply|execute|perform|auto)\w*migrat|^migrate|_?and_?migrate/i;
+const isCommonName = (name: string): boolean => /^(?:run_?|do_?)?migrat(?:e|ions?)$/i.test(name);
+const plainName = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '');
 
 const READ =
   /(?:\benv\.|environ(?:\.get\(|\[)\s*["']|(?:[Gg]et[Ee]nv|env|ENV\.fetch|env::var|GetEnvironmentVariable|System\.get_env|fetch_env!|LookupEnv|config)\s*[([]\s*["'`])([A-Za-z_]\w*)/g;

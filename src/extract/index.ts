@@ -1,3 +1,10 @@
 /** From sources to sites and facts. */
-export { environmentReads, FACT_LITERALS, FACT_PATTERN } from './code-facts.ts';
+export {
+  environmentReads,
+  FACT_LITERALS,
+  FACT_PATTERN,
+  type Migrator,
+  migratorOf,
+  readMigrators,
+} from './code-facts.ts';
 export { type Extracted, extractSource } from './extract.ts';

@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths } from '../discover/index.ts';
-import { type Extracted, extractSource } from '../extract/index.ts';
+import { type Extracted, extractSource, readMigrators } from '../extract/index.ts';
 import { directSettings, hostSettings, knownImages } from '../images/known.ts';
 import {
   type Action,
@@ -104,21 +104,27 @@ export async function planOnce(
   };
   const all = new Map([...world.audited, ...world.sources]);
   const extracted = await extract(world.sources);
+  const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
   const input = auditInput(
     config,
     topology,
     [...world.sources.values()].filter(({ path }) => isEnvironmentFile(path)),
+    readMigrators(
+      [...extractions.values()].flatMap(({ facts }) => facts.needs),
+      new Map([...all].map(([path, { text }]) => [path, text])),
+    ),
   );
-  const extractions = new Map<string, Extraction>([...extracted].map(([path, { extraction }]) => [path, extraction]));
+  const commanded = new Map([...world.written, ...all]);
   // What stands between a process and transaction mode is asked whatever the mode is.
   const findings = await auditCode(
-    all.values(),
+    commanded.values(),
     extractions,
     { ...input, mode: input.mode === 'statement' ? 'statement' : 'transaction' },
     audits,
   );
   for (const [path, found] of findings) {
     const { sites, facts } = extractions.get(path) ?? { sites: [], facts: noFacts() };
+    if (!all.has(path)) continue;
     const needs = [...facts.needs, ...needsOf(found, all.get(path)?.text ?? '')];
     extractions.set(path, { sites, facts: { ...facts, needs } });
   }
@@ -163,7 +169,7 @@ export async function planOnce(
     await extract(world.local),
     new Map([...world.local].map(([path, { text }]) => [path, text])),
   ).sites;
-  const audit = settleHazards(findings, sites, all, input, weightOf(sites, processes, texts, config));
+  const audit = settleHazards(findings, sites, commanded, input, weightOf(sites, processes, texts, config));
   const result = planEdits({
     sites,
     hazards: audit.found,

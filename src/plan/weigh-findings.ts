@@ -1,10 +1,20 @@
 /** How much a finding weighs: by what its own connection goes to. */
 import type { Config } from '../config/config.ts';
 import { environmentReads } from '../extract/index.ts';
-import type { Site } from '../model/index.ts';
+import type { Process, Site } from '../model/index.ts';
 import type { Processes } from '../processes/index.ts';
 import type { Finding, Weight } from '../routes/index.ts';
 import { goesApart } from '../wire/index.ts';
+
+/** A command goes the way of the values that it is seen to use, unless it has its own of them. */
+function weightOfCommand(file: string, line: number, sites: readonly Site[]): Weight {
+  const isHere = ({ place }: Process) => place.file === file && place.line === line;
+  const used = sites.filter(({ uses }) => uses.some(isHere));
+  if (used.length === 0) return 'unknown';
+  const isPooled = ({ action, resolution, apart }: Site) =>
+    (action === 'pooled' || resolution.kind === 'pooler') && !apart.some(({ process }) => isHere(process));
+  return used.some(isPooled) ? 'pooled' : 'direct';
+}
 
 /** What a finding's own connection goes to, by the variables that its file reads and by the services that load it. */
 export function weightOf(
@@ -18,7 +28,8 @@ export function weightOf(
     if (site.role === 'environment' && site.key !== null)
       variables.set(site.key, [...(variables.get(site.key) ?? []), site]);
   const isThrough = ({ action, resolution }: Site) => action === 'pooled' || resolution.kind === 'pooler';
-  return ({ file, need }) => {
+  return ({ file, line, need, isCommand }) => {
+    if (isCommand) return weightOfCommand(file, line, sites);
     const own = environmentReads(texts.get(file) ?? '').filter(name => variables.has(name));
     const apart = own.filter(name => name.endsWith(config.direct.suffix));
     if (apart.length > 0 && (need !== null || apart.length === own.length)) return 'own-variable';

@@ -26,8 +26,8 @@ export interface Processes {
   mounted(file: string): Process[];
   /** What the services do whose images have the file. */
   builtInto(file: string): Process[];
-  /** What the services do that the file is built into, or that file itself. `isShared`: all that runs there reads it. */
-  codeUses(file: string, isShared: boolean): Process[];
+  /** What the services do that the file is built into, or that file itself. `isShared`: all that runs there reads it. `isAlone`: the file only. */
+  codeUses(file: string, isShared: boolean, isAlone: boolean): Process[];
   /** True where the code near the file takes the host from the variable, and no port from the one beside it. */
   isPortless(file: string, key: string, siblings: readonly string[], services: readonly string[]): boolean;
   /** The variable from which programs take the port that goes with a host, where nothing sets it; null: there is none. */

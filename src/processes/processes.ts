@@ -135,10 +135,10 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
           ({ id, context }) => loaded.get(id)?.has(other) || (context !== null && isInside(context, other)),
         ),
     );
-  const codeUses = (path: string, isShared: boolean): Process[] => {
+  const codeUses = (path: string, isShared: boolean, isAlone: boolean): Process[] => {
     const loaders = started.filter(({ id }) => loaded.get(id)?.has(path));
     const built = started.filter(({ id, context }) => !loaded.get(id) && context !== null && isInside(context, path));
-    const own = (loaders.length > 0 ? loaders : built).flatMap(({ id }) => {
+    const own = (isAlone ? [] : loaders.length > 0 ? loaders : built).flatMap(({ id }) => {
       const all = services.get(id) ?? [];
       // The last of what starts is the program itself.
       return isShared ? all : (all.findLast(({ kind }) => kind === 'start') ?? []);

@@ -1,5 +1,6 @@
 /** The audit as a stage of the plan: findings of the code first, because they decide; those of connection strings after. */
 
+import { holdsCommands } from '../../codemods/command-events.ts';
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
 import { environmentReads } from '../extract/index.ts';
@@ -18,6 +19,7 @@ export function auditInput(
   { pool }: Config,
   { servers, poolers }: Topology,
   environments: readonly Source[],
+  migrators: AuditInput['migrators'],
 ): AuditInput {
   compiled ??= hazards.map(compileHazardRule);
   const settings = poolers.flatMap(({ pooler }) => pooler ?? []);
@@ -29,6 +31,7 @@ export function auditInput(
     version,
     keepsPrepared: !settings.some(({ maxPreparedStatements }) => maxPreparedStatements === 0),
     hasServer: servers.length + poolers.length > 0 || isNamed,
+    migrators,
   };
 }
 
@@ -48,7 +51,7 @@ export async function auditCode(
     const extraction = extractions.get(source.path) ?? { sites: [], facts: noFacts() };
     const findings =
       cache.get(key) ??
-      (AUDIT_FILTER.test(source.text) || extraction.facts.needs.length > 0
+      (AUDIT_FILTER.test(source.text) || extraction.facts.needs.length > 0 || holdsCommands(source.path, source.text)
         ? await auditSource(source, input, extraction)
         : []);
     cache.set(key, findings);
@@ -117,6 +120,7 @@ function throughPooler({ rule, span, reason, file }: Site, { text }: Source): Fi
       isNeedKnown: false,
       grave: { transaction: 'error', statement: 'error' },
       isAside: false,
+      isCommand: false,
       mend: null,
     },
   ];

@@ -1,7 +1,9 @@
 /** Hazards of sources: what breaks, or silently misbehaves, behind PgBouncer. */
 
+import { commandOf, holdsCommands, readCommandEvents } from '../../codemods/command-events.ts';
 import type { Event } from '../../codemods/events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
+import { type Migrator, migratorOf } from '../extract/index.ts';
 import type { Extraction, Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
@@ -19,6 +21,8 @@ export interface AuditInput {
   keepsPrepared: boolean;
   /** The repository has a Postgres server of its own. */
   hasServer: boolean;
+  /** Functions of the repository that migrate: a call of one is the place where the program does. */
+  migrators: ReadonlyMap<string, Migrator>;
 }
 
 /** A hazard with what the rule that found it says of its process, and how it is mended where that is certain. */
@@ -31,6 +35,8 @@ export interface Finding extends Hazard {
   grave: CompiledHazardRule['severity'];
   /** Of a place that goes direct by its kind, unless a program that is pooled loads it. */
   isAside: boolean;
+  /** A command, which connects for itself. */
+  isCommand: boolean;
 }
 
 interface Placed {
@@ -38,6 +44,7 @@ interface Placed {
   at: number;
   /** The connection string that a parameter belongs to; for all else those of the file. */
   sites: readonly RawSite[];
+  isCommand?: boolean;
 }
 
 /** What the code and the SQL of a source do, in the order of the file. `extraction`: its connection strings, and what is known of it. */
@@ -46,12 +53,34 @@ export async function auditSource(
   input: AuditInput,
   { sites, facts: { needs } }: Pick<Extraction, 'sites' | 'facts'>,
 ): Promise<Finding[]> {
-  if (!(isAudited(source.path) || setsVariables(source)) || isGenerated(source.text)) return [];
+  if (
+    !(isAudited(source.path) || setsVariables(source) || holdsCommands(source.path, source.text)) ||
+    isGenerated(source.text)
+  )
+    return [];
   const events = await readEvents(source);
+  const commands = commandEvents(events);
   const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
   const facts = speaksToOthers(imports) ? [] : await readCodeSql(events);
   const items: Placed[] = [
-    ...events.flatMap(event => (event.kind === 'sql' ? [] : [{ item: event as Item, at: event.at, sites }])),
+    ...events.flatMap(event =>
+      event.kind === 'sql' || event.kind === 'command' ? [] : [{ item: event as Item, at: event.at, sites }],
+    ),
+    ...commands.map(
+      ({ at, name }): Placed => ({ item: { kind: 'command', name, at }, at, sites: [], isCommand: true }),
+    ),
+    ...commands.flatMap(({ at, name }): Placed[] => {
+      const what = migrationOf(name);
+      return what === null ? [] : [{ item: { kind: 'need', name: what, at }, at, sites: [], isCommand: true }];
+    }),
+    ...events.flatMap((event): Placed[] => {
+      if (event.kind !== 'call') return [];
+      // `withLock(migrateDb)` hands it on.
+      const names = [event.name, ...event.arguments.values()];
+      const what = names.map(name => migratorOf(name, input.migrators)).find(one => one !== null);
+      if (what === undefined) return [];
+      return [{ item: { kind: 'need', name: what, at: event.at }, at: event.at, sites }];
+    }),
     ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at, sites })),
     ...needs
       .filter(({ kind, place }) => kind === 'migrate' && place.file === source.path)
@@ -116,13 +145,13 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
   const file = { path: source.path, ...about };
   // What goes direct anyway is told, and breaks nothing.
   const isAside = isAsidePath(source.path) || isDump(source.text);
-  for (const { item, at, sites } of items.sort((a, b) => a.at - b.at)) {
+  for (const { item, at, sites, isCommand = false } of items.sort((a, b) => a.at - b.at)) {
     for (const rule of rulesFor(input, item.kind)) {
       // Once a file is enough for a library.
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
       if (!rule.matches(item, file)) continue;
       const role = item.kind === 'parameter' ? (sites[0]?.role ?? '') : '';
-      const isQuiet = isAside || /^(?:docs|prose|comment)$/.test(role);
+      const isQuiet = isAside || isCommand || /^(?:docs|prose|comment)$/.test(role);
       const { line, column } = positionAt(starts, at);
       found.push({
         file: source.path,
@@ -137,6 +166,7 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
         isNeedKnown: item.kind === 'need',
         grave: rule.severity,
         isAside: isQuiet,
+        isCommand,
         mend: rule.edit ? mend(rule.edit, item, sites, source.text) : null,
       });
     }
@@ -177,7 +207,55 @@ const setsVariables = ({ path, text }: Pick<Source, 'path' | 'text'>): boolean =
   !isAudited(path) &&
   (/\.(?:sh|bash|ya?ml)$|Dockerfile|entrypoint$/i.test(path) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text));
 
-async function readEvents({ path, text }: Source): Promise<Event[]> {
+/** Commands that stand as such, and those that code gives to a shell. */
+const commandEvents = (events: readonly Event[]): { name: string; at: number }[] =>
+  events.flatMap(event => {
+    if (event.kind === 'command') return [event];
+    return event.kind === 'sql'
+      ? commandOf(event.value, event.callee).flatMap(one => (one.kind === 'command' ? [one] : []))
+      : [];
+  });
+
+/** What a migration command is known as. */
+const MIGRATIONS: [command: RegExp, what: string][] = [
+  [/\b(?:rails|rake)\b.*\bdb:(?:migrate|prepare|setup|schema:load)\b/, 'Active Record'],
+  [/\bprisma migrate (?:deploy|dev)\b/, 'prisma migrate'],
+  [/\bmigrate\b.* -(?:database|path|source)\b/, 'golang-migrate'],
+  [/\bsqlx migrate run\b/, 'sqlx'],
+  [/\bnode-pg-migrate\b/, 'node-pg-migrate'],
+  [/\balembic\b.*\bupgrade\b/, 'Alembic'],
+  [/\bmanage\.py migrate\b/, 'Django'],
+  [/\bartisan migrate\b/, 'artisan migrate'],
+  [/\becto\.(?:migrate|setup)\b/, 'Ecto'],
+  [/\bdrizzle-kit migrate\b/, 'Drizzle'],
+  [/\bknex\b.*\bmigrate:latest\b/, 'Knex'],
+  [/\bdiesel migration run\b/, 'Diesel'],
+  [/\bgoose\b.*\bup\b/, 'goose'],
+];
+const migrationOf = (command: string): string | null => MIGRATIONS.find(([known]) => known.test(command))?.[1] ?? null;
+
+/** The language of a script without an ending, by its first line. */
+const INTERPRETERS: [interpreter: string, ending: string][] = [
+  ['python', '.py'],
+  ['ruby', '.rb'],
+  ['node', '.js'],
+  ['php', '.php'],
+];
+
+function pathByInterpreter({ path, text }: Source): string {
+  if (!/(?:^|\/)[^./]+$/.test(path)) return path;
+  const [, name = ''] = /^#!.*?\b(python|ruby|node|php)/.exec(text.slice(0, 200)) ?? [];
+  return path + (INTERPRETERS.find(([interpreter]) => interpreter === name)?.[1] ?? '');
+}
+
+async function readEvents(source: Source): Promise<Event[]> {
+  const { text } = source;
+  const path = pathByInterpreter(source);
+  const commands = holdsCommands(path, text) ? readCommandEvents(path, text) : [];
+  return [...commands, ...(await readCodeEvents({ path, text }))];
+}
+
+async function readCodeEvents({ path, text }: Pick<Source, 'path' | 'text'>): Promise<Event[]> {
   if (/\.pyi?$/i.test(path)) return (await import('../../codemods/python-events.ts')).readPythonEvents(text);
   if (/\.(?:[cm]?[jt]s|[jt]sx)$/i.test(path))
     return (await import('../../codemods/javascript-events.ts')).readJavaScriptEvents(text, path);

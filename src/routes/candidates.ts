@@ -143,12 +143,18 @@ const CODE_LITERALS = [
   'adapter: postgresql',
   'good_job start',
   '.prepare(',
+  'pg_dump',
+  'pg_restore',
+  'db:migrate',
+  'db:prepare',
+  'prisma migrate',
   'ignore_startup_parameters',
   'IGNORE_STARTUP_PARAMETERS',
 ];
 
 /** Literals that stand in too many files to be told by: a pattern says more. */
 const CODE_PATTERNS: [literal: string, pattern: string][] = [
+  ['igrat', '\\b\\w*[Mm]igrat\\w*\\('],
   ['asyncpg', '^\\s*(?:import|from)\\b[^\\n]*\\basyncpg\\b'],
   ['psycopg', '^\\s*(?:import|from)\\b[^\\n]*\\bpsycopg(?:_pool)?\\b'],
   ["'postgres'", "(?:from|require\\()\\s*'postgres'"],
@@ -184,4 +190,8 @@ const SETTINGS =
 
 export const isSettingsFile = (path: string): boolean => SETTINGS.test(path) && !CODE.test(path);
 
-export const isAudited = (path: string): boolean => (CODE.test(path) && !/\.d\.ts$/.test(path)) || isSettingsFile(path);
+/** A script without an ending, such as `bin/update`: its first line tells its language. */
+const SCRIPT = /(?:^|\/)(?:bin|scripts?|tools|hooks)\/[^./]+$/;
+
+export const isAudited = (path: string): boolean =>
+  (CODE.test(path) && !/\.d\.ts$/.test(path)) || isSettingsFile(path) || SCRIPT.test(path);

@@ -23,6 +23,8 @@ export interface HazardCondition {
   import?: string[] | undefined;
   /** What is known to migrate in a program. E.g.: `golang-migrate` */
   need?: string[] | undefined;
+  /** A command with its words. E.g.: `pg_dump **` */
+  command?: string[] | undefined;
   /** Parameter of a connection string, as `name=value`; its scheme is `scheme=…`, and `form=ado` tells that of .NET. */
   parameter?: string[] | undefined;
   /**
@@ -120,6 +122,7 @@ export function compileHazardRule(rule: HazardRule): CompiledHazardRule {
 const kindOf = ({ sql, detail, call, argument, parameter, ...rest }: HazardCondition): Item['kind'] => {
   if (sql || detail) return 'fact';
   if (call || argument) return 'call';
+  if (rest.command) return 'command';
   if (rest.need) return 'need';
   return parameter ? 'parameter' : rest.import ? 'import' : 'setting';
 };
@@ -141,6 +144,7 @@ function compile(condition: HazardCondition): Test {
   if (value) tests.push(withGlobs(value, item => (item.kind === 'setting' ? [item.value] : [])));
   if (within) tests.push(withGlobs(within, item => (item.kind === 'setting' ? item.within : [])));
   if (condition.import) tests.push(withGlobs(condition.import, item => (item.kind === 'import' ? [item.name] : [])));
+  if (condition.command) tests.push(withGlobs(condition.command, item => (item.kind === 'command' ? [item.name] : [])));
   if (condition.need) tests.push(withGlobs(condition.need, item => (item.kind === 'need' ? [item.name] : [])));
   if (parameter) tests.push(withGlobs(parameter, item => (item.kind === 'parameter' ? [item.name] : [])));
   if (condition.startup)

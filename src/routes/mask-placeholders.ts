@@ -18,8 +18,32 @@ export function maskPlaceholders(sql: string, questionMarks = true): string {
     out += length > 0 ? `h${'_'.repeat(length - 1)}` : sql[at];
     at += Math.max(length, 1);
   }
-  // Commands of psql itself, such as `\c app`.
-  return out.replace(/^[ \t]*\\[^\n]*/gm, line => ' '.repeat(line.length));
+  const blank = (text: string) => text.replace(/[^\n]/g, ' ');
+  // The rows of a dump, and commands of psql itself, such as `\c app`.
+  return out
+    .replace(
+      /^(COPY\b[^;]*\bFROM\s+stdin\b[^;]*;)(\n[\s\S]*?^\\\.[ \t]*\r?$)/gim,
+      (_, copy, rows) => copy + blank(rows),
+    )
+    .replace(/^[ \t]*\\[^\n]*/gm, blank);
+}
+
+/** Pieces of a script, each with its semicolon; those in quotes, bodies and comments end none. */
+export function splitStatements(sql: string): string[] {
+  const pieces: string[] = [];
+  let start = 0;
+  for (let at = 0; at < sql.length; ) {
+    const end = skipLiteral(sql, at);
+    if (end > at) {
+      at = end;
+      continue;
+    }
+    at++;
+    if (sql[at - 1] !== ';') continue;
+    pieces.push(sql.slice(start, at));
+    start = at;
+  }
+  return sql.slice(start).trim() === '' ? pieces : [...pieces, sql.slice(start)];
 }
 
 /** The end of a quoted string, a quoted name, a dollar-quoted body or a comment that starts here; else `at`. */

@@ -192,6 +192,9 @@ function readExpression(kind: string, node: Ast, keeps: boolean, add: Add): void
   } else if (name === 'currval' || name === 'lastval') add('currval-lastval', name, node.location);
   else if (name === 'pg_backend_pid' && keeps) add('backend-pid', name, node.location);
   else if (/^dblink_connect/.test(name)) add('foreign-server', name, node.location);
+  // SQL that a function puts together and runs.
+  else if (name === 'format' && /^\s*create\s+temp(?:orary)?\s+table\b/i.test(stringOf(args[0]) ?? ''))
+    add('temp-table', 'format', node.location);
 }
 
 const isTemporarySchema = (names: unknown): boolean =>
@@ -213,13 +216,26 @@ function readBody(kind: string, node: Ast, text: string): SqlFact[] {
   const found = queries.flatMap(query => {
     const at = text.indexOf(query, from);
     if (at !== -1) from = at;
-    return (readSqlFacts(query) ?? []).map(fact => ({ ...fact, at: at === -1 ? -1 : at + fact.at }));
+    // A query with INTO is kept without it: then the words at the place itself are looked for.
+    const placeOf = (offset: number) =>
+      at === -1 ? text.indexOf(query.slice(offset, offset + 20), from) : at + offset;
+    return factsOf(query).map(fact => ({ ...fact, at: placeOf(fact.at) }));
   });
-  // A function runs in one transaction: what it prepares it can execute, and a table that it drops is gone.
-  const dropped = new Set(
-    [...body.matchAll(/\bdrop\s+table\s+(?:if\s+exists\s+)?(?:pg_temp\.)?"?(\w+)/gi)].map(([, name]) => name),
+  // A function runs in one transaction: what it prepares it can execute, and a table that it drops afterwards is gone.
+  const start = Math.max(0, text.indexOf(body));
+  const dropped = [...body.matchAll(/\bdrop\s+table\s+(?:if\s+exists\s+)?(?:pg_temp\.)?"?(\w+)/gi)];
+  const isDropped = ({ at, detail }: SqlFact) =>
+    dropped.some(({ 1: name, index }) => name === detail && (at === -1 || start + index > at));
+  return found.filter(fact => fact.name !== 'sql-prepare' && !(fact.name === 'temp-table' && isDropped(fact)));
+}
+
+/** A query, or an expression, as `EXECUTE` and `IF` have. */
+function factsOf(query: string): SqlFact[] {
+  const lead = 'SELECT ';
+  return (
+    readSqlFacts(query) ??
+    (readSqlFacts(lead + query) ?? []).map(fact => ({ ...fact, at: Math.max(0, fact.at - lead.length) }))
   );
-  return found.filter(({ name, detail }) => name !== 'sql-prepare' && !(name === 'temp-table' && dropped.has(detail)));
 }
 
 const asFunction = (body: string): string => {

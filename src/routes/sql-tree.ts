@@ -1,5 +1,5 @@
 /** PostgreSQL's own grammar (libpg-query), and what its trees hold. Placeholders are masked to equal length. */
-import { maskPlaceholders } from './mask-placeholders.ts';
+import { maskPlaceholders, splitStatements } from './mask-placeholders.ts';
 
 export type Ast = Record<string, unknown>;
 type Library = typeof import('libpg-query');
@@ -30,11 +30,48 @@ export function parseMasked(sql: string): [masked: string, statements: Statement
 }
 
 function parse(sql: string): Statement[] | null {
+  return parseWhole(sql) ?? parseEach(sql);
+}
+
+function parseWhole(sql: string): Statement[] | null {
   try {
     return (library as Library).parseSync(sql).stmts as Statement[];
   } catch {
     return null;
   }
+}
+
+/** A script of several statements, of which the grammar does not know one: the others are read. Null where it knows none. */
+function parseEach(sql: string): Statement[] | null {
+  const pieces = splitStatements(sql);
+  if (pieces.length < 2 || pieces.length > MOST_STATEMENTS) return null;
+  const found: Statement[] = [];
+  let bytes = 0;
+  for (const piece of pieces) {
+    const length = Buffer.byteLength(piece);
+    for (const one of parseWhole(piece) ?? [])
+      found.push({ ...one, stmt: shifted(one.stmt ?? {}, bytes), stmt_location: bytes + (one.stmt_location ?? 0) });
+    bytes += length;
+  }
+  return found.length > 0 ? found : null;
+}
+
+/** Parsing each of very many by itself takes long, and a file of so many is data. */
+const MOST_STATEMENTS = 2000;
+
+/** Places in a tree are bytes of its own text. */
+function shifted(node: Ast, by: number): Ast {
+  const visit = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(visit);
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, child]) => [
+        name,
+        name === 'location' && typeof child === 'number' ? child + by : visit(child),
+      ]),
+    );
+  };
+  return visit(node) as Ast;
 }
 
 /** The queries of a function in PL/pgSQL. */

@@ -98,13 +98,17 @@ const COMMAND_LITERALS = [
   'ecto.',
   'db:',
   'pg_dump',
+  'psql',
+  'good_job',
+  'procrastinate',
+  'graphile-worker',
   'docker build',
   'build-push-action',
   'raw.githubusercontent',
   '/releases/',
 ];
 const COMMAND_PATTERN =
-  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
+  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
 
 interface Search {
   /** The same for the same search. */

@@ -1,5 +1,5 @@
 /** Proofs of the rules about what frameworks are configured to do, by these themselves where Debian has them. */
-import { attempt, type Cell, type Proof, python, type Scenario } from './proof.ts';
+import { attempt, type Cell, type Proof, pair, python, type Scenario, see } from './proof.ts';
 import { notRun, REFUSED_PATH, REFUSED_STARTUP, startNode } from './proofs-drivers.ts';
 import { MIXED_UP, pdo, preparedByNode } from './proofs-prepared.ts';
 import { listen, sqlProofs } from './proofs-sql.ts';
@@ -30,6 +30,34 @@ const withVariable =
     const url = `postgresql://${user}:${password}@${host}:${port}/${database}`;
     return attempt(program('env', [assignment, `${POSTGRES_BIN}/psql`, '-X', '-w', '-At', '-c', question, url]));
   };
+
+/** A client program through the pool or past it, beside two applications, and then what these have for a setting. */
+const leaves =
+  (setting: string, isDirect: boolean, run: (cell: Cell, url: string) => Promise<string>): Scenario =>
+  async cell => {
+    const [A, B] = await pair(cell);
+    const { user, password } = cell;
+    const { host, port, database } = isDirect ? await endpointOf(cell) : cell;
+    await attempt(run(cell, `postgresql://${user}:${password}@${host}:${port}/${database}`));
+    return see({ A, B }, `SHOW ${setting}`);
+  };
+/** Where the server itself is. */
+async function endpointOf({ connectDirect }: Cell): Promise<{ host: string; port: number; database: string }> {
+  const client = await connectDirect();
+  const { host, port, database = '' } = client;
+  await client.end();
+  return { host, port, database };
+}
+const dump = ({ program }: Cell, url: string): Promise<string> =>
+  program(`${POSTGRES_BIN}/pg_dump`, ['-w', '--schema-only', url]);
+const runFile = ({ program }: Cell, url: string): Promise<string> =>
+  program(
+    `${POSTGRES_BIN}/psql`,
+    ['-X', '-w', '-q', '-f', '-', url],
+    "SELECT pg_catalog.set_config('search_path', '', false);\n",
+  );
+/** An empty one reads `–`. */
+const EMPTY_PATH = /[AB]: [^;]*–/;
 
 const LEAKS = /A: .*\$user|B: [ab ]*a/;
 const namesLikeOthers: Pick<Proof, 'bad' | 'good' | 'shows'> = {
@@ -91,6 +119,22 @@ export const frameworkProofs: Record<string, Proof[]> = {
     },
   ],
   'library-listens': [{ by: notRun('these libraries'), ...listen }],
+  'dump-in-pool': [
+    {
+      by: 'pg_dump',
+      bad: leaves('extra_float_digits', false, dump),
+      good: leaves('extra_float_digits', true, dump),
+      shows: /[AB]: [^;]*3/,
+    },
+  ],
+  'sql-file-in-pool': [
+    {
+      by: 'psql -f',
+      bad: leaves('search_path', false, runFile),
+      good: leaves('search_path', true, runFile),
+      shows: EMPTY_PATH,
+    },
+  ],
   'jdbc-prepared': [
     {
       by: 'pgjdbc, prepareThreshold=1 (by default it is 5)',
