@@ -3,7 +3,7 @@ import { type MappedText, mapSlice, toSource } from '../src/text/mapped-text.ts'
 import { baseOf } from '../src/text/paths.ts';
 import { type NamedCommand, readMakeTargets, readPackageScripts, readProcfile } from './command-files.ts';
 import type { Event } from './events.ts';
-import { readShell } from './shell-words.ts';
+import { isScriptFlag, isShell, readShell } from './shell-words.ts';
 
 const FILES: [name: RegExp, read: (path: string, text: string) => NamedCommand[]][] = [
   [/^package\.json$/, readPackageScripts],
@@ -29,9 +29,10 @@ export function commandsIn(mapped: MappedText, depth = 0): Event[] {
     const texts = words.map(({ value }) => value.text);
     if (texts.length === 0) return [];
     const at = toSource(mapped, start, start).span.start;
-    const inner = depth < 3 ? texts.find((_, i) => i > 1 && /^-[a-z]*c[a-z]*$/.test(texts[i - 1] ?? '')) : undefined;
-    const isShell = /(?:^|\/)(?:ba|da|a|k|z)?sh$/.test(texts[0] ?? '');
-    const nested = isShell && inner ? commandsIn({ text: inner, runs: [] }, depth + 1) : [];
+    // What is only said, or asked for, runs nothing.
+    if (/^(?:echo|printf|command|which|type|apt|apt-get|apk|yum|brew|exit)$/.test(texts[0] ?? '')) return [];
+    const inner = depth < 3 ? texts.find((_, i) => i > 1 && isScriptFlag(texts[i - 1] ?? '')) : undefined;
+    const nested = isShell(texts[0] ?? '') && inner ? commandsIn({ text: inner, runs: [] }, depth + 1) : [];
     return [{ kind: 'command', name: texts.join(' '), at }, ...nested.map(event => ({ ...event, at }) as Event)];
   });
 }
@@ -41,7 +42,8 @@ const STARTS =
   /(?:^|[.:>])(?:system!?|sh|exec\w*|spawn\w*|run|call|check_call|check_output|[Pp]open|shell_exec|passthru|fromShellCommandline|capture\w*|command)$/;
 
 /** Nothing else begins so. */
-const DUMPS = /^(?:[A-Z_]+=\S+\s+)*(?:pg_dump|pg_dumpall|pg_restore)\s+\S/;
+const DUMPS =
+  /^(?:[A-Z_]+=\S+\s+)*(?:pg_dump|pg_dumpall|pg_restore)\s+(?!--(?:version|help)\b)(?:-|\$|\{|%|postgres(?:ql)?:)/;
 
 /** A string that code gives to a shell, or the program's name in a list of words. */
 export function commandOf(value: MappedText, callee: string | null): Event[] {

@@ -10,7 +10,13 @@ import { readShell, type ShellCommand } from './shell-words.ts';
 
 export function extractScript(text: string, context: ExtractContext): Extraction & { embedded: Embedded[] } {
   const result = scanShell(mapSlice(text, 0, text.length), { role: 'command' }, context);
-  const embedded = text.includes('>') || text.includes('tee ') ? readShell(text).flatMap(writtenBy) : [];
+  const commands = text.includes('>') || text.includes('tee ') ? readShell(text) : [];
+  const assigned = new Map(
+    commands.flatMap(({ assignments }) => assignments.map(({ name, value }) => [name, value.text])),
+  );
+  // `cat > "$CONFIG_FILE"`, which the script sets above.
+  const expand = (path: string) => assigned.get(/^\$\{?(\w+)\}?$/.exec(path)?.[1] ?? '') ?? path;
+  const embedded = commands.flatMap(writtenBy).map(one => ({ ...one, path: expand(one.path) }));
   const texts = embedded.flatMap(one => one.text.runs);
   const isWritten = ({ start }: Span) => texts.some(({ from, length }) => start >= from && start < from + length);
   return {

@@ -4,7 +4,7 @@ import { mapSlice } from '../src/text/mapped-text.ts';
 import { commandsIn } from './command-events.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 import { type Event, slotAfter } from './events.ts';
-import { readShell } from './shell-words.ts';
+import { isScriptFlag, isShell, readShell } from './shell-words.ts';
 import {
   endOf,
   isMap,
@@ -64,7 +64,7 @@ export function readYamlEvents(text: string): Event[] {
 /** `command:` of compose, in one text or in words, at the place of its key. */
 function commandAt(value: unknown, at: number): Event[] {
   const words = isSeq(value) ? value.items.map(item => textOf(item) ?? '') : null;
-  const script = words && /^-[a-z]*c[a-z]*$/.test(words.at(-2) ?? '') ? words.at(-1) : null;
+  const script = words && isScriptFlag(words.at(-2) ?? '') && isShell(words.at(-3) ?? '') ? words.at(-1) : null;
   const text = script ?? words?.join(' ') ?? textOf(value) ?? '';
   return commandsIn({ text, runs: [] }).map(event => ({ ...event, at }) as Event);
 }

@@ -44,6 +44,11 @@ interface Around {
   unset: readonly string[];
 }
 
+/** `-c`, alone or among others: `-ecx`. */
+export const isScriptFlag = (word: string): boolean => /^-[a-z]*c[a-z]*$/.test(word);
+
+export const isShell = (word: string): boolean => /(?:^|\/)(?:ba|da|a|k|z)?sh$/.test(word);
+
 /** Every simple command of the text, in order, those in substitutions and compound commands too. */
 export function readShell(text: string): ShellCommand[] {
   const found: ShellCommand[] = [];
@@ -86,7 +91,8 @@ function ifUnset(text: string, node: { type?: string }): [string | null, unknown
   const { commands, operators } = node as AndOr;
   const [test] = commands;
   const name = test && testedName(text.slice(test.pos, test.end), operators[0] === '&&' ? '-z' : '-n');
-  return [name ?? null, commands];
+  // `[ -z "$X" ] && X=1 || X=2`: the last runs where it is set.
+  return [operators.every(operator => operator === operators[0]) ? (name ?? null) : null, commands];
 }
 
 const testedName = (test: string, flag: '-z' | '-n'): string | null => {

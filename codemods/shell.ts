@@ -5,7 +5,7 @@ import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { composeMapped, type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
 import { classifyPart } from '../src/text/part.ts';
-import { readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
+import { isScriptFlag, readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
 
 /** Programs of PostgreSQL that take `-h HOST` and `-p PORT`. Source: postgresql.org/docs/current/reference-client.html */
 const CLIENTS = new Set(
@@ -15,8 +15,6 @@ const CLIENTS = new Set(
   ).split(' '),
 );
 const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
-/** `-c`, alone or among others: `-ecx`. */
-export const isScriptFlag = (word: string): boolean => /^-[a-z]*c[a-z]*$/.test(word);
 
 /** A setting whose value is a command line: what it does with an endpoint depends on the program. */
 export const isCommandLine = (text: string): boolean =>
@@ -112,9 +110,9 @@ function scanPairs(outer: MappedText, commands: ShellCommand[], scope: Scope, co
 const isEndpoint = ({ name, value }: ShellAssignment): boolean =>
   (isHostKey(name) || isPortKey(name)) && /^[\w.-]+$/.test(value.text);
 
-/** `if [ -z "$DB_PORT" ]; then DB_PORT=5432; fi`. */
+/** `if [ -z "$DB_HOST" ]; then DB_HOST=db; DB_PORT=5432; fi`: what is set with it goes with it. */
 const isDefault = (one: ShellAssignment, { unset }: ShellCommand): boolean =>
-  isEndpoint(one) && unset.includes(one.name);
+  isEndpoint(one) && unset.some(name => isHostKey(name) || isPortKey(name));
 
 /** Assignments that hold for the commands after them: `NAME=value` alone, `export NAME=value`. */
 const isDeclaration = ([first]: readonly string[]): boolean =>

@@ -36,6 +36,8 @@ export interface AssetInput {
   poolSize: number;
   /** Relative to the repository's root. */
   composeFile: string;
+  /** Several servers, told apart by database: all others are refused. */
+  isRouted: boolean;
   poolMode: string;
   celery: boolean;
 }

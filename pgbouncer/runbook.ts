@@ -7,9 +7,6 @@ import type { AssetInput } from './asset-input.ts';
 import { bases } from './bases.ts';
 import { listKnownHoles, securityFloor } from './versions.ts';
 
-/** Filled by the sums of `size`, once the plan is there. */
-export const SIZING_PLACE = '<!-- sizing -->';
-
 export function renderRunbook(input: AssetInput): string {
   const sections = [
     head(input),
@@ -71,7 +68,7 @@ function places(input: AssetInput): string {
     `| pooled (PgBouncer) | ${code(`${poolService}:${poolPort}`)} | ${pooledOnHost(input)} |`,
     `| direct (Postgres) | ${code(`${server.service}:${server.port}`)} | ${onHost(server.publishedPort)} |`,
     '',
-    `- Users: ${listed(input.users, '$POSTGRES_USER')}. Databases: ${listed(input.databases, '$POSTGRES_DB')}; any other of the server is there under its own name too.`,
+    `- Users: ${listed(input.users, '$POSTGRES_USER')}. Databases: ${listed(input.databases, '$POSTGRES_DB')}${input.isRouted ? '' : '; any other of the server is there under its own name too'}.`,
     authQuery
       ? '- Every role of the server can log in: PgBouncer asks Postgres for its password (`PGBOUNCER_AUTH_QUERY`), for which `POSTGRES_USER` must be a superuser.'
       : '- Only `POSTGRES_USER` can log in, unless further users are named (see Settings).',
@@ -149,7 +146,8 @@ function sizing(input: AssetInput): string {
   return lines(
     '## Sizing',
     '',
-    SIZING_PLACE,
+    // Filled by the sums of `size`, once the plan is there.
+    '<!-- sizing -->',
     '',
     'There is one pool per (user, database) pair that connects:',
     '',
@@ -241,7 +239,8 @@ function failures(input: AssetInput): string {
 
 function changes({ poolService, poolPort, server, valueFiles }: AssetInput): string {
   const endpoint = code(`${server.service}:${server.port}`);
-  const where = valueFiles.length === 0 ? '' : ` in ${names(valueFiles)}`;
+  const more = valueFiles.length > 6 ? ` and ${valueFiles.length - 6} more` : '';
+  const where = valueFiles.length === 0 ? '' : ` in ${names(valueFiles.slice(0, 6))}${more}`;
   return lines(
     '## Passwords and rollback',
     '',

@@ -1,6 +1,9 @@
 /** What strangers' repositories taught: each the smallest repository in which a decision was wrong once. */
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { planMigration } from '../src/run/plan-migration.ts';
 import { PG, POOLED, planned, serviceIn, URL } from './planned.ts';
+import { makeRepository } from './repository.ts';
 
 const PYTHON = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\n';
 const PUBLISHED = PG.replace('image:', 'ports: ["5432:5432"]\n    image:');
@@ -179,6 +182,41 @@ describe('what is in force', () => {
   });
 });
 
+describe('scripts that set what is not set', () => {
+  test('host and port of one branch go together, whatever another branch sets', async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}  web:\n    build: .\n    command: sh start.sh\n    environment: { DB_HOST: db, DB_PORT: "5432" }\n`,
+      Dockerfile: PYTHON,
+      'start.sh':
+        '#!/bin/sh\nif [ -n "$CI" ]; then\n  DB_HOST=db\n  DB_PORT=5432\nfi\nif [ -z "$DB_HOST" ]; then\n  DB_HOST=db\n  DB_PORT=5432\nfi\nexport DB_HOST DB_PORT\nexec gunicorn app\n',
+    });
+    const script = written('start.sh');
+    for (const pair of script.matchAll(/DB_HOST=(\w+)\n {2}DB_PORT=(\d+)/g))
+      expect(['pgbouncer 6432', 'db 5432']).toContain(`${pair[1]} ${pair[2]}`);
+  });
+
+  test('an env file is in force where only another file of the stack overrides it', async () => {
+    const { decided } = await planned({
+      'docker-compose.yml': `${PG}  web:\n    build: .\n    env_file: web.env\n`,
+      'docker-compose.prod.yml':
+        'services:\n  web:\n    environment:\n      DATABASE_URL: postgres://u:p@managed.example.net/d\n',
+      Dockerfile: PYTHON,
+      'web.env': `DATABASE_URL=${URL}\n`,
+    });
+    expect(decided('DATABASE_URL', 'web.env')).toEqual(['pooled safe']);
+  });
+
+  test('a compose file of another project is no reason', async () => {
+    const root = makeRepository({
+      'docker-compose.yml': `${PG}  app:\n    image: acme/app\n    ${WITH_URL}\n`,
+      'get.sh': '#!/bin/sh\ncurl -O https://raw.githubusercontent.com/other/thing/main/docker-compose.yml\n',
+    });
+    execFileSync('git', ['-C', root, 'remote', 'add', 'origin', 'https://github.com/acme/app.git']);
+    const { sites } = await planMigration({ cwd: root });
+    expect(sites.filter(({ action }) => action === 'pooled').map(({ safety }) => safety)).toEqual(['safe']);
+  });
+});
+
 describe('5432 of localhost', () => {
   const code = (url: string) => ({
     'docker-compose.yml': `${PUBLISHED}${app(WITH_URL)}`,
@@ -275,6 +313,27 @@ describe('what breaks, found where it stands', () => {
     });
     expect(hazards).toContain('migration-lock src/db.go:6');
     expect(hazards).toContain('migration-lock main.go:4');
+  });
+
+  test('neither a definition, nor a name in quotes, nor what only asks', async () => {
+    const hazards = await found({
+      'db/a.go':
+        'package db\n\nimport "github.com/golang-migrate/migrate/v4"\n\nfunc connectAndMigrate(u string) {\n\tm, _ := migrate.New("file://x", u)\n}\n\nfunc hasMigrations() bool { return true }\n',
+      'db/b.go':
+        'package db\n\nfunc f() {\n\tlog.Print("connectAndMigrate")\n\thasMigrations()\n}\n\nfunc g() {\n\tconnectAndMigrate(u)\n}\n',
+    });
+    expect(hazards.filter(line => line.startsWith('migration-lock'))).toEqual([
+      'migration-lock db/a.go:6',
+      'migration-lock db/b.go:9',
+    ]);
+  });
+
+  test('what is only said runs nothing', async () => {
+    const hazards = await found({
+      'say.sh': '#!/bin/sh\necho "run: psql -f x.sql $URL"\necho "pg_dump failed for $URL"\n',
+      'app.py': 'import subprocess\nraise RuntimeError("pg_restore failed: ")\nhelp = "pg_dump --version"\n',
+    });
+    expect(hazards.filter(line => /-in-pool/.test(line))).toEqual([]);
   });
 
   test('a common name counts only with the module that it is in', async () => {

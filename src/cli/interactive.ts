@@ -64,7 +64,7 @@ export async function runInteractive(options: CliOptions): Promise<number> {
   const left = plan.sites.filter(({ action }) => action === 'review').length;
   if (left > 0)
     process.stderr.write(
-      `${left} places are left for you to look at: npx pool-migrate${where} names them, with the reasons.\n`,
+      `${left === 1 ? '1 place is' : `${left} places are`} left for you to look at: npx pool-migrate${where} names them, with the reasons.\n`,
     );
   for (const { file, reason } of result?.refused ?? []) process.stderr.write(`Refused: ${file}: ${reason}\n`);
   return (result?.refused.length ?? 0) > 0 ? 3 : 0;

@@ -28,6 +28,7 @@ const COMPOSE = `services:
 const OTHER_STACK = `services:
   everywhere:
     image: postgres:15
+    ports: ["5432:5432"]
   given:
     image: acme/app
     env_file: given.env

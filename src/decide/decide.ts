@@ -38,7 +38,10 @@ function decideSites(
     const site = toSite(fileSite, input.texts);
     const endpoint = endpoints[i] as Endpoint;
     site.resolution = resolveEndpoint(endpoint, homeOf(site, endpoint, input), isInContainer(site, topology), topology);
-    if (isUnproven(site, endpoint)) site.resolution = { kind: 'local' };
+    if (isUnproven(site, endpoint)) {
+      site.resolution = { kind: 'local' };
+      site.facts = [...site.facts, 'unproven'];
+    }
     if (site.facts.includes('kubernetes') && isComposeOnly(site, topology)) site.resolution = { kind: 'other-network' };
     return site;
   });

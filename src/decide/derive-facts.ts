@@ -5,7 +5,7 @@ import type { Server, Site } from '../model/index.ts';
 import { definesVariables } from '../processes/index.ts';
 import { matchGlob } from '../text/glob.ts';
 import { baseOf } from '../text/paths.ts';
-import { filesWithWord } from '../text/words.ts';
+import { filesWithWord, hasWord } from '../text/words.ts';
 import { type Endpoint, initMounts, type Topology } from '../topology/index.ts';
 import type { DecideInput } from './input.ts';
 /** The port on which the pooler of a server will listen, inside. */
@@ -85,13 +85,21 @@ function lacksPort(site: Site, endpoint: Endpoint, input: DecideInput, portOf: P
   return needsPort && (isAlone || isUnread(site, input));
 }
 
+/** Outside of what is commented out. */
+const isReadIn = (text: string, key: string): boolean =>
+  text.split('\n').some(line => !/^\s*#/.test(line) && hasWord(line, key));
+
 /** A variable of an env file that no service gets and no file names, but for documents and what compose has commented out. */
 const isNowhereRead = ({ format, key, file }: Site, { texts, topology, processes }: DecideInput): boolean =>
   format === 'env' &&
   key !== null &&
   !processes.receivers.has(`${file}\0${key}`) &&
   filesWithWord(texts, key).every(
-    path => path === file || definesVariables(path) || topology.stacks.has(path) || /\.(?:mdx?|rst|txt)$/i.test(path),
+    path =>
+      path === file ||
+      definesVariables(path) ||
+      (topology.stacks.has(path) && !isReadIn(texts.get(path) ?? '', key)) ||
+      /\.(?:mdx?|rst|txt)$/i.test(path),
   );
 
 /** The variable also publishes Postgres, or is the port on which the server itself listens. */

@@ -2,6 +2,10 @@
 import { type Endpoint, OTHER_ENGINES } from '../topology/index.ts';
 import { type FileSite, indexDefinitions, indexLocals } from './group-sites.ts';
 
+/** What the file itself defines comes before what others do. */
+const nearFirst = (at: readonly number[], file: string, sites: readonly FileSite[]): number[] =>
+  at.toSorted((a, b) => Number(sites[b]?.file === file) - Number(sites[a]?.file === file));
+
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
 export function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
   const definitions = indexDefinitions(sites);
@@ -20,7 +24,7 @@ export function endpointsOf(sites: readonly FileSite[], groups: readonly number[
       const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
       const candidates = [
         ...partner,
-        ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? definitions.get(name) ?? []),
+        ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? nearFirst(definitions.get(name) ?? [], file, sites)),
         // A connection string has a port of its own or none, whatever others of its group have.
         ...(own || site.form === 'url' || site.form === 'keyword' ? [] : group),
       ];

@@ -4,12 +4,14 @@ import type { Topology } from '../topology/index.ts';
 
 /** Nothing that runs depends on these: tests, prompts, and servers of the machine itself stay as they are. */
 const ASIDE =
-  /^(?:unit-test|test-section|test-variable|test-database|psql|password-file|creates-databases|starts-server|tunnel|local-not-published|foreign-credentials|user-of-the-machine|documents-only|migration-heading|other-orchestrator|container-localhost)$/;
+  /^(?:unit-test|test-section|test-variable|test-database|psql|password-file|creates-databases|starts-server|tunnel|local-not-published|local-unproven|foreign-credentials|user-of-the-machine|documents-only|migration-heading|other-orchestrator|container-localhost)$/;
 
 /** Null where no answer is needed: a document follows by itself, and nothing that runs depends on the place. */
 export function questionFor(site: Site, { servers }: Topology): Question | null {
   if (site.action !== 'review' || /^(?:docs|prose|comment|healthcheck)$/.test(site.role) || ASIDE.test(site.rule))
     return null;
+  // A port that code falls back to: what brings the pooler's host brings its port.
+  if (site.rule === 'lone-port' && site.role === 'fallback') return null;
   // On the machine itself the application goes to Postgres as before; only CI, which brings its own, stands against the pooler.
   if (site.rule === 'read-by-ci' && site.resolution.kind !== 'server') return null;
   if (site.question) return site.question;

@@ -5,7 +5,7 @@ import { reader } from './uses.ts';
 
 /** A default of code or of a script that means another server: what the environment gives comes before it, the port perhaps not. */
 export const isOtherDefault = ({ action, role, rule }: Site): boolean =>
-  action === 'review' && role === 'fallback' && (rule === 'local-not-published' || rule === 'other-port');
+  action === 'review' && role === 'fallback' && /^(?:local-not-published|local-unproven|other-port)$/.test(rule);
 
 /** `DB_PORT=${DB_PORT:-3306}` beside the one of Postgres: another driver's. */
 const isOtherEngineDefault = ({ rule, role }: Site): boolean => rule === 'other-engine' && role === 'fallback';
@@ -44,7 +44,7 @@ function isElsewhere(
 ): boolean {
   const isOther =
     (action !== 'direct' &&
-      /^(?:unknown-host|placeholder|other-engine|local-not-published|container-localhost|unit-test|test-\w+)$/.test(
+      /^(?:unknown-host|placeholder|other-engine|local-not-published|local-unproven|container-localhost|unit-test|test-\w+)$/.test(
         rule,
       )) ||
     (action === 'direct' && resolution.kind === 'published');

@@ -39,6 +39,13 @@ export function isInWorkTree(cwd: string): boolean {
   }
 }
 
+/** `owner/name` of the repository that this is a clone of; null where that is not known. */
+export function repositoryName(cwd: string): string | null {
+  if (!isInWorkTree(cwd)) return null;
+  const { stdout } = git(cwd, ['config', '--local', '--get', 'remote.origin.url']);
+  return /[/:]([\w.-]+\/[\w.-]+?)(?:\.git)?\/?\s*$/.exec(stdout)?.[1] ?? null;
+}
+
 const LIST = ['ls-files', '--deduplicate', '-z'];
 const split = (output: string): string[] => output.split('\0').filter(path => path !== '');
 

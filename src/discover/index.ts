@@ -1,4 +1,12 @@
 /** Which files there are, and their bytes. */
 export { discover, type Filter, readSource } from './discover.ts';
-export { blobId, filteredFiles, gitDirectory, ignoredPaths, indexEntries, isInWorkTree } from './git.ts';
+export {
+  blobId,
+  filteredFiles,
+  gitDirectory,
+  ignoredPaths,
+  indexEntries,
+  isInWorkTree,
+  repositoryName,
+} from './git.ts';
 export { buildMatcher, type Matcher } from './literal-matcher.ts';

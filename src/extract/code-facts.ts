@@ -1,7 +1,7 @@
 /** What a source file does that not every pool bears, told from calls that mean nothing else. */
 import { isCiPath } from '../../codemods/paths.ts';
 import type { Facts, Need } from '../model/index.ts';
-import { lineAt, lineStartOf } from '../text/lines.ts';
+import { lineAt, lineStartOf, lineStarts } from '../text/lines.ts';
 import { dirOf } from '../text/paths.ts';
 
 interface Call {
@@ -45,11 +45,7 @@ const CALLS: Call[] = [
   migrates('Ecto', 'Ecto.Migrator', /\bEcto\.Migrator\b|\bMigrator\.(?:with_repo|run|up)\(/),
   migrates('sqlx', 'sqlx::migrate!', /\bsqlx::migrate!|\bMIGRATOR\s*\.run(?:_direct)?\(/),
   migrates('Diesel', 'run_pending_migrations', /\.run_pending_migrations\(/),
-  migrates(
-    'Flyway',
-    'Flyway.configure',
-    /\bFlyway\.configure\(|@Bean\(initMethod\s*=\s*"migrate"\)|\bFlywayMigrationStrategy\b(?=\s+\w+\()/,
-  ),
+  migrates('Flyway', 'Flyway.configure', /\bFlyway\.configure\(|@Bean\(initMethod\s*=\s*"migrate"\)/),
   // The lock of its migrations is then one of the session. Source: documentation.red-gate.com/flyway, `postgresql.transactional.lock`
   migrates('Flyway', 'postgresql.transactional.lock', /\bpostgresql\.transactional\.lock["']?\s*[,:=]\s*["']?false\b/),
   migrates('Flyway', 'FlywayMigrationStrategy', /\bFlywayMigrationStrategy\b(?=\s+\w+\()/),
@@ -148,36 +144,80 @@ export function readMigrators(
   texts: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, Migrator> {
   const found = new Map<string, Migrator>();
-  const add = (path: string, offset: number, what: string): void => {
-    const text = texts.get(path) ?? '';
-    const all = [...text.matchAll(FUNCTION)].map(({ index, 1: name = '' }) => ({ index, name }));
-    // What is set up beside the functions of a file is there for those that say that they migrate.
-    const isBeside = /^\S/.test(text.slice(lineStartOf(text, Math.max(0, offset - 1))));
-    const names = isBeside ? all.map(({ name }) => name) : all.findLast(({ index }) => index < offset)?.name;
-    for (const name of [names ?? []].flat().filter(one => SAYS_SO.test(one) && !found.has(one)))
-      found.set(name, {
-        what,
-        folders: dirOf(path)
-          .split('/')
-          .map(plainName)
-          .filter(part => part.length > 3),
-      });
+  const functions = new Map<string, Definition[]>();
+  const functionsOf = (path: string): Definition[] => {
+    const known = functions.get(path) ?? readDefinitions(texts.get(path) ?? '');
+    functions.set(path, known);
+    return known;
+  };
+  const add = (path: string, name: string | undefined, what: string): void => {
+    if (name === undefined || !SAYS_SO.test(name) || found.has(name)) return;
+    found.set(name, {
+      what,
+      folders: dirOf(path)
+        .split('/')
+        .map(plainName)
+        .filter(part => part.length > 3),
+    });
   };
   for (const { kind, what, place } of needs) {
     const text = texts.get(place.file);
-    if (kind === 'migrate' && text !== undefined) add(place.file, text.split('\n', place.line).join('\n').length, what);
+    if (kind !== 'migrate' || text === undefined) continue;
+    const start = lineStarts(text)[place.line - 1] ?? 0;
+    const all = functionsOf(place.file);
+    // What is set up beside the functions of a file is there for those that say that they migrate.
+    if (/^\S/.test(text.slice(start, start + 1)) && !all.some(({ at }) => at >= start && at <= start + 1))
+      for (const { name } of all) add(place.file, name, what);
+    else add(place.file, around(all, start), what);
   }
-  for (let round = 0, size = 0; round < 3 && found.size > size; round++) {
-    size = found.size;
+  const done = new Set<string>();
+  for (let round = 0; round < 3; round++) {
     for (const [name, { what }] of [...found]) {
-      if (isCommonName(name)) continue;
-      for (const [path, text] of texts)
-        if (text.includes(`${name}(`))
-          for (const { index } of text.matchAll(new RegExp(`\\b${name}\\(`, 'g'))) add(path, index, what);
+      if (done.has(name) || isCommonName(name)) continue;
+      done.add(name);
+      for (const [path, text] of texts) {
+        if (!text.includes(`${name}(`) || TEST.test(path)) continue;
+        const all = functionsOf(path);
+        for (const { index } of text.matchAll(new RegExp(`\\b${name}\\(`, 'g')))
+          if (!all.some(one => one.name === name && one.end === index + name.length))
+            add(path, around(all, index), what);
+      }
     }
   }
   return found;
 }
+
+interface Definition {
+  name: string;
+  at: number;
+  /** Where its name ends. */
+  end: number;
+}
+
+const readDefinitions = (text: string): Definition[] =>
+  [...text.matchAll(FUNCTION)].map(({ index, 0: whole, 1: name = '' }) => ({
+    name,
+    at: index,
+    end: index + whole.indexOf(name, whole.lastIndexOf(name)) + name.length,
+  }));
+
+/** The name of the function that begins last before the place. */
+function around(all: readonly Definition[], place: number): string | undefined {
+  let [low, high] = [0, all.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((all[middle] as Definition).at < place) low = middle + 1;
+    else high = middle;
+  }
+  return all[low - 1]?.name;
+}
+
+/** True where the text at the place defines a function and calls none. */
+export const isDefinition = (text: string, at: number): boolean => {
+  const start = lineStartOf(text, at);
+  const line = text.slice(start, start + 300);
+  return [...line.matchAll(FUNCTION)].some(({ index }) => start + index <= at && at - start - index < 120);
+};
 
 /** By what the called function migrates; a common name counts only with the module of the function before it. */
 export function migratorOf(call: string, migrators: ReadonlyMap<string, Migrator>): string | null {

@@ -21,7 +21,7 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
   const codemod = codemodFor(path, text);
   const context: ExtractContext = { ...scan, path };
   try {
-    if (codemod.id !== 'other' && isTooDeep(text, 500))
+    if (codemod.id !== 'other' && !isData(codemod.id, text) && isTooDeep(text, 500))
       throw new PlanError('too-deep', 'nested too deeply to be read safely');
     const { embedded = [], ...extraction } = isData(codemod.id, text)
       ? { sites: [], facts: noFacts() }
@@ -105,7 +105,7 @@ const isData = (id: string, text: string): boolean =>
   id !== 'compose' &&
   id !== 'env' &&
   (text.length > 300_000 ||
-    (/^(?:javascript|json)$/.test(id) && text.length / (text.split('\n', 2000).length + 1) > 2000));
+    (/^(?:javascript|json)$/.test(id) && text.length > 20_000 && text.length / (text.split('\n').length + 1) > 500));
 
 /** A place that two ways of reading found is one site: the first, which is the more specific. */
 function withoutTwins(sites: Extraction['sites']): Extraction['sites'] {

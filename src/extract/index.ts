@@ -3,6 +3,7 @@ export {
   environmentReads,
   FACT_LITERALS,
   FACT_PATTERN,
+  isDefinition,
   type Migrator,
   migratorOf,
   readMigrators,

@@ -6,7 +6,7 @@ import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
-import { ignoredPaths } from '../discover/index.ts';
+import { ignoredPaths, repositoryName } from '../discover/index.ts';
 import { type Extracted, extractSource, readMigrators } from '../extract/index.ts';
 import { directSettings, hostSettings, knownImages } from '../images/known.ts';
 import {
@@ -183,6 +183,7 @@ export async function planOnce(
     refused,
     unsafe: options.unsafe ?? false,
     only: options.only ?? null,
+    repository: repositoryName(root),
     exists: path => existsSync(join(root, path)),
   });
   for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);

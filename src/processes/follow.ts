@@ -18,7 +18,7 @@ import {
   placeArgv,
   placeShell,
 } from '../../codemods/placed-shell.ts';
-import { isScriptFlag } from '../../codemods/shell.ts';
+import { isScriptFlag } from '../../codemods/shell-words.ts';
 import type { Assigned, Place, Step } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
@@ -198,7 +198,7 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
     const names = flagless(texts.slice(1)).filter(word => !/^(?:start|run|s)$/.test(word));
     return followNamed(['Procfile', 'Procfile.dev'], readProcfile, names, command, context, true);
   }
-  if (texts.some(text => SEPARATOR.test(text))) return followAll(takeApart(dropWords(command, 1)), context);
+  if (name === 'monofy') return followAll(takeApart(dropWords(command, 1)), context);
   if (name === 'supervisord') return followSupervisor(texts, command, context);
   if (name === 'uwsgi') return followUwsgi(command, context);
   if (/^(?:pm2|pm2-runtime|pm2-docker)$/.test(name)) return followPm2(command, context);
@@ -210,7 +210,7 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
   return null;
 }
 
-/** In the arguments of a program that runs several (monofy): no shell has read these. */
+/** In the arguments of a program that runs several: no shell has read these. */
 const SEPARATOR = /^(?:&&|\|\|\|?|;)$/;
 
 function takeApart(command: PlacedCommand): PlacedCommand[] {

@@ -33,11 +33,13 @@ export function readReceivers(
   const overridden = new Map<string, Receiver[]>();
   const paths = environments.map(({ path }) => path);
   for (const file of topology.composeFiles) {
-    // Of the service in all files of the stack.
+    // With those of the file that compose adds by itself; others of the stack may never run with it.
+    const together = topology.composeFiles.filter(
+      ({ path }) =>
+        path === file.path || (dirOf(path) === dirOf(file.path) && isPaired(baseOf(path), baseOf(file.path))),
+    );
     const parts = ({ name }: ComposeService) =>
-      topology.composeFiles
-        .filter(({ path }) => topology.stacks.get(path) === topology.stacks.get(file.path))
-        .flatMap(({ services }) => services.filter(one => one.name === name));
+      together.flatMap(({ services }) => services.filter(one => one.name === name));
     for (const service of file.services) {
       const read = new Set(variablesRead(service));
       for (const { file: source, path, keys } of environments) {
@@ -67,6 +69,12 @@ export function readReceivers(
   }
   return { receivers, overridden };
 }
+
+/** `compose.yaml` and `compose.override.yaml`. */
+const isPaired = (a: string, b: string): boolean => {
+  const plain = (name: string) => name.replace(/\.override(?=\.ya?ml$)/, '').replace(/\.ya?ml$/, '');
+  return /^(?:docker-)?compose$/.test(plain(a)) && plain(a) === plain(b);
+};
 
 /** The service's own environment sets it, which comes before any file. */
 const hasOwn = (service: ComposeService, key: string): boolean =>

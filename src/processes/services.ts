@@ -1,8 +1,10 @@
 /** What a compose service starts: entry point and command of compose and of its Dockerfile, followed to the programs. */
+
 import { posix } from 'node:path';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { type ImageCommand, readImageStages } from '../../codemods/image-stages.ts';
 import { type PlacedCommand, placeArgv, placeShell, type Script } from '../../codemods/placed-shell.ts';
+import { isScriptFlag, isShell } from '../../codemods/shell-words.ts';
 import { getNode, isScalar, isSeq, mapScalar, type Node, resolveNode, startOf } from '../../codemods/yaml-nodes.ts';
 import type { Place } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
@@ -92,10 +94,10 @@ function joinEntry(
   if (!command || command.length === 0 || entry.length !== 1 || !only)
     return [...entry, ...(isShellText ? (command ?? []) : [])];
   const words = only.words.map(word => word.text);
-  const isShell = /(?:^|\/)(?:ba|da|a)?sh$/.test(words.at(-2) ?? '') && /^-[a-z]*c$/.test(words.at(-1) ?? '');
+  const startsShell = isShell(words.at(-2) ?? '') && isScriptFlag(words.at(-1) ?? '');
   // `entrypoint: [sh, -c]`: the first word of the command is the script, wherever it is written.
-  if (isShell || isShellText)
-    return isShell && command[0]?.script.syntax === 'compose'
+  if (startsShell || isShellText)
+    return startsShell && command[0]?.script.syntax === 'compose'
       ? [{ ...only, words: [...only.words, ...wholeText(command)] }]
       : [only, ...command];
   return [{ ...only, words: [...only.words, ...command.flatMap(one => one.words)] }];

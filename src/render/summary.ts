@@ -190,12 +190,14 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
     : describeNothing(plan);
 }
 
-/** For a compose file that compose does not find by itself. */
+/** Where none of the edited compose files is one that compose finds by itself: the first of them. */
 function composeOption({ pools, changes }: Plan): string {
   const files = changes.map(({ file }) => file);
   const defining = pools.flatMap(({ server }) => server.definitions.map(({ file }) => file));
-  const file = defining.find(path => files.includes(path));
-  return file === undefined || /^(?:docker-)?compose\.ya?ml$/.test(file) ? '' : ` -f ${file}`;
+  const edited = defining.filter(path => files.includes(path) && !/override\.ya?ml$/.test(path));
+  const [file] = edited;
+  if (file === undefined || edited.some(path => /^(?:docker-)?compose\.ya?ml$/.test(path))) return '';
+  return ` -f ${/^[\w./-]+$/.test(file) ? file : JSON.stringify(file)}`;
 }
 
 /** A server without a client that could be found is not a repository with nothing to do. */

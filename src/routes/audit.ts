@@ -3,7 +3,7 @@
 import { commandOf, holdsCommands, readCommandEvents } from '../../codemods/command-events.ts';
 import type { Event } from '../../codemods/events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
-import { type Migrator, migratorOf } from '../extract/index.ts';
+import { isDefinition, type Migrator, migratorOf } from '../extract/index.ts';
 import type { Extraction, Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
@@ -74,11 +74,14 @@ export async function auditSource(
       return what === null ? [] : [{ item: { kind: 'need', name: what, at }, at, sites: [], isCommand: true }];
     }),
     ...events.flatMap((event): Placed[] => {
-      if (event.kind !== 'call') return [];
-      // `withLock(migrateDb)` hands it on.
-      const names = [event.name, ...event.arguments.values()];
-      const what = names.map(name => migratorOf(name, input.migrators)).find(one => one !== null);
-      if (what === undefined) return [];
+      if (event.kind !== 'call' || input.migrators.size === 0) return [];
+      // `withLock(migrateDb)` hands it on; a name in quotes is only told.
+      const written = source.text.slice(event.at, event.at + 400);
+      const handed = [...event.arguments.values()].filter(
+        name => /^\w+$/.test(name) && !new RegExp(`["'\`]${name}["'\`]`).test(written),
+      );
+      const what = [event.name, ...handed].map(name => migratorOf(name, input.migrators)).find(one => one !== null);
+      if (what === undefined || what === null || isDefinition(source.text, event.at)) return [];
       return [{ item: { kind: 'need', name: what, at: event.at }, at: event.at, sites }];
     }),
     ...facts.map(fact => ({ item: { kind: 'fact' as const, fact }, at: fact.at, sites })),

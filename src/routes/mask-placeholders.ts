@@ -22,7 +22,7 @@ export function maskPlaceholders(sql: string, questionMarks = true): string {
   // The rows of a dump, and commands of psql itself, such as `\c app`.
   return out
     .replace(
-      /^(COPY\b[^;]*\bFROM\s+stdin\b[^;]*;)(\n[\s\S]*?^\\\.[ \t]*\r?$)/gim,
+      /^(COPY\b[^;]{0,2000}\bFROM\s+stdin\b[^;]{0,200};)(\r?\n[\s\S]*?^\\\.[ \t]*\r?$)/gim,
       (_, copy, rows) => copy + blank(rows),
     )
     .replace(/^[ \t]*\\[^\n]*/gm, blank);

@@ -199,6 +199,8 @@ export function scanHostPort(
   if (!pair?.port) return null;
   const host = classifyPart(mapped, pair.host);
   const port = classifyPart(mapped, pair.port);
+  // `database: cannot connect` is a message.
+  if (/\s/.test(mapped.text.slice(pair.port.start, pair.port.end))) return null;
   if (host.value === null || (port.value !== null && !/^\d{4,5}$/.test(port.value))) return null;
   // `docker compose cp db:/dump .`
   if (/^["'`]?[A-Za-z./~]/.test(mapped.text.slice(pair.port.start, pair.port.end))) return null;

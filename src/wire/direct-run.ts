@@ -19,10 +19,14 @@ export function companionsOf(own: readonly Site[], state: EditState): { pooled: 
   });
 }
 
-/** In an env file or an environment; `${NAME:-…}` only reads it. */
-function isDefined(name: string, { edits, sources }: EditState): boolean {
+/** In what this run adds, or in an env file or a compose file that has it; `${NAME:-…}` only reads it. */
+function isDefined(name: string, { edits, extractions, topology }: EditState): boolean {
   const defines = new RegExp(`(?<![\\w\${])${name}["']?\\s*[:=]`);
-  return [...edits, ...sources.values()].some(({ text }) => text.includes(name) && defines.test(text));
+  return (
+    edits.some(({ text }) => text.includes(name) && defines.test(text)) ||
+    [...extractions.values()].some(({ facts }) => facts.defines.includes(name)) ||
+    topology.composeFiles.some(({ services }) => services.some(one => one.environment.some(({ key }) => key === name)))
+  );
 }
 
 /** Null where no service is seen to get a pooled variable that has its old value beside it. */
@@ -67,7 +71,9 @@ export function directRun(pool: Pool, state: EditState): DirectRun | null {
 /** As it stands in its file, wrappers included, where that is plain. */
 export function writtenCommand({ step, words }: Process, { sources }: EditState): string {
   const written = step ? (sources.get(step.file)?.text ?? '').slice(step.at, step.end) : '';
-  return /^[\w./:-]+(?: [\w./:-]+)*$/.test(written) ? written : describeCommand(words);
+  const shown = /^[\w./:-]+(?: [\w./:-]+)*$/.test(written) ? written : describeCommand(words);
+  // A word that is left out could not be run.
+  return shown.includes('…') ? '' : shown;
 }
 
 const belongsTo = (other: Site, site: Site): boolean =>

@@ -11,13 +11,13 @@ interface Fetch {
   line: number;
 }
 
-/** A script that fetches the file breaks what it installs, so the edit is unsafe; a document is named in a note. */
+/** A script that fetches the file breaks what it installs, so the edit is unsafe; a document or a page is named in a note. */
 export function noteFetches(state: EditState): void {
   for (const pool of new Set(state.pools.values())) {
     if (pool.existing) continue;
     for (const { compose, file, line } of fetchesOf(pool, state)) {
       const text = `${file}:${line} fetches ${compose} alone`;
-      if (/\.(?:mdx?|rst|txt)$/i.test(file)) {
+      if (!/\.(?:sh|bash|ps1|bat)$/i.test(file)) {
         if (state.pooled.some(site => leadsTo(pool, site, state)))
           state.notes.push(
             `${text}, which now needs ${state.config.assets.directory}/ beside it: say so there, or publish the image.`,
@@ -38,16 +38,19 @@ function makeUnsafe(site: Site, why: string): void {
   site.reason += ` ${why}`;
 }
 
-/** `curl -O https://…/main/data/compose.yaml`, `wget …/docker-compose.yml`: of the repository itself, as far as the path tells. */
-function fetchesOf({ servers }: Pool, { texts, topology }: EditState): Fetch[] {
+/** `curl -O https://…/main/data/compose.yaml`, `wget …/docker-compose.yml`: of this repository, or of one that is not named. */
+function fetchesOf({ servers }: Pool, { texts, topology, repository }: EditState): Fetch[] {
   const files = servers.flatMap(({ definitions }) => definitions.map(({ file }) => file));
   const composed = [...new Set(files)].filter(file => topology.composeFiles.some(({ path }) => path === file));
   return [...texts].flatMap(([path, text]) =>
     composed.flatMap(compose => {
       const name = compose.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
       const raw = '(?:raw\\.githubusercontent\\.com|/raw|/releases/(?:latest/)?download)/\\S*/';
-      const found = new RegExp(`\\b(?:curl|wget)\\b[^\\n|;]*${raw}${name}(?=["'\\s)]|$)`, 'm').exec(text);
-      return found ? [{ compose, file: path, line: lineAt(text, found.index) }] : [];
+      const found = new RegExp(`\\b(?:curl|wget)\\b(?:[^\\n|;]|\\\\\\n)*${raw}${name}(?=["'\\s)]|$)`, 'm').exec(text);
+      const [, other] =
+        /(?:githubusercontent\.com|github\.com|gitlab\.com)\/([\w.-]+\/[\w.-]+)/.exec(found?.[0] ?? '') ?? [];
+      const isOther = other !== undefined && repository !== null && other.toLowerCase() !== repository.toLowerCase();
+      return found && !isOther ? [{ compose, file: path, line: lineAt(text, found.index) }] : [];
     }),
   );
 }

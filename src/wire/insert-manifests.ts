@@ -192,6 +192,7 @@ function createImage(pool: Pool, state: EditState): void {
     authQuery: false,
     poolSize: 0,
     composeFile: '',
+    isRouted: false,
     poolMode: pool.mode,
     celery: false,
   });

@@ -241,12 +241,13 @@ export function createAssets(state: EditState): void {
     directRun: directRun(pool, state),
     migrations: migrationsOf(own, state),
     variables: companionsOf(own, state),
-    valueFiles: [...new Set(own.filter(isValue).map(site => site.file))].slice(0, 4),
+    valueFiles: [...new Set(own.filter(isValue).map(site => site.file))],
     envFiles: [...new Set(own.filter(({ format }) => format === 'env').map(site => site.file))],
     bypass: hasBypass(state) ? config.direct.bypass : null,
     authQuery: hasOtherRoles(pool, state),
     poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),
     composeFile: file.path,
+    isRouted: routesOf(pool, state).length > 0,
     poolMode: pool.mode,
     celery:
       state.sites.some(site => site.scheme.startsWith('db+')) ||

@@ -22,6 +22,8 @@ export interface EditInput {
   unsafe: boolean;
   /** Where a person chose: the decisions and mends to edit. */
   only: ReadonlySet<string> | null;
+  /** `owner/name` of what this is a clone of, where that is known. */
+  repository: string | null;
   /** Files that exist, tracked or not, to keep what is there. */
   exists(path: string): boolean;
 }

@@ -22,6 +22,7 @@ export const assetInput: AssetInput = {
   authQuery: false,
   poolSize: 20,
   composeFile: 'docker-compose.yml',
+  isRouted: false,
   poolMode: 'transaction',
   celery: false,
 };
