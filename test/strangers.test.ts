@@ -409,3 +409,16 @@ describe('what breaks, found where it stands', () => {
     expect(hazards).toContain('search-path-session bin/refresh:3');
   });
 });
+
+test('a script alone does not go through a pool that no application uses', async () => {
+  const { changes, sites } = await planned({
+    'docker-compose.yml': `${PUBLISHED}  app:\n    build: .\n    ${WITH_URL}\n`,
+    Dockerfile: `${PYTHON}CMD ["python", "app.py"]\n`,
+    'app.py':
+      'import os, psycopg2\npsycopg2.connect(os.environ["DATABASE_URL"], options="-c statement_timeout=5 -c lock_timeout=1")\n',
+    'tools/check.py':
+      'import psycopg2\n\n\ndef main():\n    psycopg2.connect("postgresql://u:p@localhost:5432/d")\n\n\nif __name__ == "__main__":\n    main()\n',
+  });
+  expect(changes).toEqual([]);
+  expect(sites.filter(({ file }) => file === 'tools/check.py')).toMatchObject([{ rule: 'documents-only' }]);
+});

@@ -141,9 +141,10 @@ function keepIdleDocuments(state: EditState): void {
     for (const site of alone) keep(site);
     const own = all.filter(site => !alone.includes(site));
     state.pooled = state.pooled.filter(site => !alone.includes(site));
-    const leftOut = state.sites.some(
-      site => site.action === 'pooled' && !state.pooled.includes(site) && !isAside(site) && leadsTo(pool, site, state),
-    );
+    // Applications that could go through the pool, and do not in this run, or go direct for what they need.
+    const isLeftOut = (site: Site) =>
+      site.action === 'pooled' ? !state.pooled.includes(site) : site.rule === 'code-with-session';
+    const leftOut = state.sites.some(site => isLeftOut(site) && !isAside(site) && leadsTo(pool, site, state));
     if (own.some(site => (leftOut ? !isAside(site) : !isDocument(site)))) continue;
     for (const site of own) keep(site);
     state.pooled = state.pooled.filter(site => !own.includes(site));
