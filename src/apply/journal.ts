@@ -53,7 +53,8 @@ export function journalHome(root: string): string {
 /** A new directory of its own for the run. */
 export function createRun(root: string): { directory: string; run: string } {
   const home = journalHome(root);
-  if (!existsSync(home)) mkdirSync(home, { mode: 0o700 });
+  // Another run may be making it.
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   const stamp = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '');
   const run = `${stamp}-${randomBytes(3).toString('hex')}`;
   const directory = join(home, run);
@@ -64,7 +65,7 @@ export function createRun(root: string): { directory: string; run: string } {
 /** Only one run writes at a time; the lock of a process that is gone is taken over. */
 export function lockJournal(root: string): () => void {
   const home = journalHome(root);
-  if (!existsSync(home)) mkdirSync(home, { mode: 0o700 });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   const path = join(home, 'lock');
   for (let attempt = 0; ; attempt++) {
     try {
