@@ -19,25 +19,13 @@ import {
   placeShell,
 } from '../../codemods/placed-shell.ts';
 import { isScriptFlag } from '../../codemods/shell-words.ts';
-import type { Assigned, Place, Step } from '../model/index.ts';
-import { lineAt } from '../text/lines.ts';
+import type { Assigned, Place } from '../model/index.ts';
 import { mapSlice } from '../text/mapped-text.ts';
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
 import { folderOf, type Layout, locate } from './layout.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
+import { assignedByWrapper, placeOf, type Start, stepOf, takeApart } from './start.ts';
 import { afterDashes, isFlag, skipFlags, WRAPPERS } from './wrappers.ts';
-
-/** One program at the end of a chain. */
-export interface Start {
-  words: string[];
-  step: Step | null;
-  place: Place;
-  chain: Place[];
-  assigns: Assigned[];
-  /** Working directory, in the container or in the repository. */
-  cwd: string;
-  layout: Layout;
-}
 
 interface Context {
   shelf: Shelf;
@@ -113,7 +101,10 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   // A gate that is the entry point of the base image: `db:5432 -- ./start.sh`.
   const wrapper = WRAPPERS[name]?.(texts) ?? (/^[\w.-]+:\d+$/.test(texts[0] ?? '') ? afterDashes(texts) : 0);
   if (wrapper > 0 && wrapper < texts.length)
-    return follow(whole, dropWords(command, wrapper), withAssignments(command, wrapper, context));
+    return follow(whole, dropWords(command, wrapper), {
+      ...context,
+      assigns: [...context.assigns, ...assignedByWrapper(command, wrapper)],
+    });
   const inner = followInner(name, command, context);
   if (inner !== null) return inner;
   if (TRIVIAL.has(name) || /^\$/.test(name)) return [];
@@ -129,28 +120,6 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
       layout: context.layout,
     },
   ];
-}
-
-const placeOf = ({ span, words: [first], script }: PlacedCommand): Place | null => {
-  if (span) return { file: script.file, line: lineAt(script.text, span.start) };
-  const at = first?.mapped.runs[0]?.from;
-  return first && at !== undefined ? { file: first.script.file, line: lineAt(first.script.text, at) } : null;
-};
-
-function stepOf({ span, script: { file, text, syntax } }: PlacedCommand): Step | null {
-  if (!span || syntax === 'other') return null;
-  const place = { file, at: span.start, end: span.end };
-  if (syntax !== 'argv') return { ...place, syntax, within: syntax };
-  return text.slice(span.start, span.end).includes("'") ? null : { ...place, syntax: 'exec', within: 'shell' };
-}
-
-/** `env A=b`, `cross-env A=b`: what a wrapper assigns. */
-function withAssignments(command: PlacedCommand, count: number, context: Context): Context {
-  const assigned = command.words.slice(1, count).flatMap(({ text }): Assigned[] => {
-    const [, name = '', raw = ''] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
-    return name === '' ? [] : [{ name, raw }];
-  });
-  return assigned.length === 0 ? context : { ...context, assigns: [...context.assigns, ...assigned] };
 }
 
 const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
@@ -208,23 +177,6 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
     if (script) return script;
   }
   return null;
-}
-
-/** In the arguments of a program that runs several: no shell has read these. */
-const SEPARATOR = /^(?:&&|\|\|\|?|;)$/;
-
-function takeApart(command: PlacedCommand): PlacedCommand[] {
-  const parts: PlacedCommand[] = [];
-  let words: PlacedWord[] = [];
-  for (const word of [...command.words, null]) {
-    if (word !== null && !SEPARATOR.test(word.text)) words.push(word);
-    else {
-      // There is no room for an assignment before one of them.
-      if (words.length > 0) parts.push({ ...command, words, assignments: [], span: null });
-      words = [];
-    }
-  }
-  return parts;
 }
 
 const flagless = (texts: readonly string[]): string[] =>

@@ -3,9 +3,9 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import type { ImageLookup } from '../images/known.ts';
 import type { Extraction, Need, Process, Source, Use } from '../model/index.ts';
 import type { Topology } from '../topology/index.ts';
-import type { Start } from './follow.ts';
 import type { Receiver } from './receivers.ts';
 import type { Shelf } from './shelf.ts';
+import type { Start } from './start.ts';
 
 export interface Processes {
   /** By `file\0key` of an env file: the services that get the variable. */

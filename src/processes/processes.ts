@@ -8,7 +8,6 @@ import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, type Topology, withBase } from '../topology/index.ts';
 import { ASIDE, homeOf } from './areas.ts';
 import { listConfigs, readers } from './code-readers.ts';
-import type { Start } from './follow.ts';
 import { imageContexts } from './image-contexts.ts';
 import { addNeeds, askedByFile, asRun, flags, sentAtStart, withImage, withValues } from './image-needs.ts';
 import type { Layout } from './layout.ts';
@@ -19,6 +18,7 @@ import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess }
 import { findProgram } from './programs.ts';
 import { environmentTexts, readReceivers } from './receivers.ts';
 import { startsOf } from './services.ts';
+import type { Start } from './start.ts';
 import { writtenRuns } from './written-runs.ts';
 
 export async function readProcesses(input: ProcessInput): Promise<Processes> {

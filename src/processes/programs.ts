@@ -1,8 +1,8 @@
 /** The source files that a command starts. */
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
-import type { Start } from './follow.ts';
 import { folderOf, locate } from './layout.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
+import type { Start } from './start.ts';
 
 /** `entries`: files whose imports tell the rest. `folder`: a project whose parts find one another without imports. */
 export type Program =

@@ -10,10 +10,11 @@ import type { Place } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, withBase } from '../topology/index.ts';
-import { followCommands, type Start } from './follow.ts';
+import { followCommands } from './follow.ts';
 import type { ImageContext } from './image-contexts.ts';
 import { hostLayout, imageLayout, type Layout, stagesOf } from './layout.ts';
 import type { Shelf } from './shelf.ts';
+import type { Start } from './start.ts';
 
 export interface ServiceStarts {
   starts: Start[];

@@ -5,9 +5,10 @@ import { dropWords, type PlacedCommand } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Step } from '../model/index.ts';
 import { dirOf } from '../text/paths.ts';
-import { followCommands, type Start } from './follow.ts';
+import { followCommands } from './follow.ts';
 import { hostLayout, type Layout } from './layout.ts';
 import type { Shelf } from './shelf.ts';
+import type { Start } from './start.ts';
 
 export interface WrittenRun {
   file: string;
