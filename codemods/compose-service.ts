@@ -30,15 +30,15 @@ export interface PoolerService {
   profiles: string[];
   /** Further variables: tuning knobs with their defaults. */
   settings: [name: string, value: string][];
-  /** Directory of users' own settings, seen from the compose file. */
-  confDirectory: string;
+  /** Files and directories for the container. E.g.: `./pgbouncer/custom.ini:/run/pgbouncer/custom.ini:ro` */
+  mounts: string[];
+  /** Shell command that succeeds when the pooler works. */
+  healthCheck: string;
   /** Further servers of the file, and the databases that lead to each: `name=host:port`. */
   others: ComposeService[];
   /** Where the runbook is found. E.g.: `the PgBouncer section of the README` */
   documents: string;
   routes: string[];
-  /** A volume for a Unix socket of the console, where asked for. */
-  statsVolume: string | null;
 }
 
 export interface Insertion {
@@ -163,12 +163,12 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
     const address = pooler.address === null ? '' : `${pooler.address}:`;
     addList('ports', [quoted(`${address}${pooler.published}:${pooler.port}`)]);
   }
-  addList('volumes', [
-    `${pooler.confDirectory}:/etc/pgbouncer/conf.d:ro`,
-    ...(pooler.statsVolume === null ? [] : [`${pooler.statsVolume}:/var/run/pgbouncer-stats`]),
-  ]);
+  addList('volumes', pooler.mounts);
   lines.push(`${unit}healthcheck:`);
-  lines.push(`${unit}${unit}test: [${quoted('CMD')}, ${quoted('/usr/local/bin/healthcheck.sh')}]`);
+  lines.push(
+    `${unit}${unit}# PgBouncer itself answers pg_isready, also with Postgres down: so a query has to pass too.`,
+  );
+  lines.push(`${unit}${unit}test: ${pooler.healthCheck.replaceAll('$', '$$$$')}`);
   for (const [key, value] of [
     ['interval', '5s'],
     ['timeout', '10s'],

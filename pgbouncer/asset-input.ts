@@ -1,3 +1,22 @@
+/** What the generated pooler can do beyond one server, one user and no TLS: a few lines each, and only where they are needed. */
+export const FEATURES = [
+  /** Further users: `PGBOUNCER_USER_2`, `PGBOUNCER_PASSWORD_2` and so on. */
+  'users',
+  /** Several servers, told apart by database: `PGBOUNCER_DATABASES`. */
+  'databases',
+  /** Passwords of other roles from Postgres: `PGBOUNCER_AUTH_QUERY`. */
+  'auth-query',
+  /** User, password and database from files: `POSTGRES_PASSWORD_FILE`. */
+  'secret-files',
+  /** Several PgBouncers behind one port: `PGBOUNCER_PROCESSES`. */
+  'processes',
+  /** TLS from clients, with a certificate in the assets' `tls/`. */
+  'client-tls',
+  /** TLS to Postgres, verified by an authority's certificate in the assets' `tls/`. */
+  'server-tls',
+] as const;
+export type Feature = (typeof FEATURES)[number];
+
 /** What the generated files are told of the repository. */
 export interface AssetInput {
   /** Directory of the image's build context, relative to the repository's root. E.g.: `pgbouncer` */
@@ -7,6 +26,9 @@ export interface AssetInput {
   /** Path of the runbook; null: none wanted. */
   runbook: string | null;
   base: 'alpine' | 'debian';
+  /** Of the PgBouncer that will be installed. E.g.: `1.25` */
+  version: string;
+  features: ReadonlySet<Feature>;
   /** Compose service of the pooler and the port it listens on. */
   poolService: string;
   poolPort: number;
@@ -30,8 +52,6 @@ export interface AssetInput {
   envFiles: string[];
   /** Variable that sends the scripts which honour it past the pooler; null: there are none. */
   bypass: string | null;
-  /** Roles beside `POSTGRES_USER` log in. */
-  authQuery: boolean;
   /** Server connections per (user, database) pair. */
   poolSize: number;
   /** Relative to the repository's root. */

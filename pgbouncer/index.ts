@@ -3,15 +3,19 @@
  * Pure: the build turns the templates beside this file into a module.
  */
 import { posix } from 'node:path';
-import type { AssetInput } from './asset-input.ts';
+import type { AssetInput, Feature } from './asset-input.ts';
 import { bases } from './bases.ts';
 import { renderRunbook } from './runbook.ts';
 import { templates } from './templates.generated.ts';
 
-export type { AssetInput } from './asset-input.ts';
+export { type AssetInput, FEATURES, type Feature } from './asset-input.ts';
+
+export { healthCheck, healthCommand } from './health.ts';
 
 export interface Asset {
   path: string;
+  /** What it is for, in a few words. */
+  about: string;
   text: string;
   executable: boolean;
 }
@@ -22,7 +26,20 @@ export interface Knob {
   comment: string;
 }
 
-/** The tuning variables that matter; ordered as they are reached for. The entrypoint has the same defaults. */
+/** `max_prepared_statements` came with 1.21. Source: pgbouncer.org/changelog.html */
+const PREPARED_SINCE = 21;
+
+/** Before, a request to cancel a query would reach the wrong one of several processes. */
+const PEERS_SINCE = 19;
+
+/** E.g.: `1.25` → 25 */
+const minorOf = (version: string): number => Number(/^1\.(\d+)/.exec(version)?.[1] ?? PREPARED_SINCE);
+
+/** Those that the version knows: PgBouncer refuses to start with any other. */
+export const knobsOf = (version: string): Knob[] =>
+  knobs.filter(({ name }) => name !== 'PGBOUNCER_MAX_PREPARED_STATEMENTS' || minorOf(version) >= PREPARED_SINCE);
+
+/** The tuning variables that matter; ordered as they are reached for. */
 export const knobs: Knob[] = [
   { name: 'PGBOUNCER_POOL_MODE', value: 'transaction', comment: 'transaction, session or statement' },
   { name: 'PGBOUNCER_DEFAULT_POOL_SIZE', value: '20', comment: 'server connections per (user, database) pair' },
@@ -51,36 +68,47 @@ const defaultComposeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yaml
 export function generateAssets(input: AssetInput): Asset[] {
   const values = listValues(input);
   const inDirectory = (name: string): string => posix.join(input.directory, name);
+  const scripts = ['docker-entrypoint.sh', ...(input.features.has('processes') ? ['supervise.sh'] : [])];
+  const fill = (path: string, template: string, about: string, more: Values = {}): Asset => ({
+    path,
+    about,
+    text: fillTemplate(template, { ...values, ...more }, input.features),
+    executable: path.endsWith('.sh'),
+  });
   const assets = [
-    createAsset(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, values),
-    createAsset(inDirectory('docker-entrypoint.sh'), 'docker-entrypoint.sh', values),
-    createAsset(inDirectory('supervise.sh'), 'supervise.sh', values),
-    createAsset(inDirectory('known-keys.awk'), 'known-keys.awk', values),
-    createAsset(inDirectory('healthcheck.sh'), 'healthcheck.sh', values),
-    createAsset(inDirectory('conf.d/custom.ini.example'), 'conf.d/custom.ini.example', values),
-    createAsset(inDirectory('conf.d/staging.ini.example'), 'conf.d/staging.ini.example', values),
-    createAsset(inDirectory('conf.d/session.ini.example'), 'conf.d/session.ini.example', values),
+    fill(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, "the pooler's image", { SCRIPTS: scripts.join(' ') }),
+    ...scripts.map(name => fill(inDirectory(name), name, SCRIPTS[name] ?? '')),
+    fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own'),
   ];
   if (input.statusScript !== null) {
-    const placed = { ...values, ...locateCompose(input.statusScript, input.composeFile) };
-    assets.push(createAsset(input.statusScript, 'pgbouncer_status.sh', placed));
+    const placed = locateCompose(input.statusScript, input.composeFile);
+    assets.push(fill(input.statusScript, 'pgbouncer_status.sh', 'pools, statistics and clients at a glance', placed));
   }
   if (input.runbook !== null)
-    assets.push({ path: input.runbook, text: renderRunbook(checked(input)), executable: false });
+    assets.push({
+      path: input.runbook,
+      about: 'for who runs the pooler: what goes where, sizing, failures, rollout',
+      text: renderRunbook(checked(input)),
+      executable: false,
+    });
   return assets;
 }
 
 type Values = Record<string, string>;
 
+const SCRIPTS: Record<string, string> = {
+  'docker-entrypoint.sh': 'makes pgbouncer.ini and userlist.txt of the environment, then becomes PgBouncer',
+  'supervise.sh': 'runs several PgBouncers behind one port',
+};
+
 function listValues(input: AssetInput): Values {
   const { server } = input;
   return {
     CLIENT_PACKAGE: chooseClientPackage(input.base, server.major),
-    COMPOSE_FILE: input.composeFile,
+    ...versionGate(input),
+    OWN_NAMES: input.features.size === 0 ? '' : ownNames(input.features),
     POOL_SERVICE: requireSafe('pool service', input.poolService),
     POOL_PORT: String(input.poolPort),
-    HOST_PORT_VARIABLE: requireVariable(input.hostPortVariable),
-    HOST_PORT: String(input.publishedPort ?? input.poolPort),
     SERVER_SERVICE: requireSafe('server service', server.service),
     SERVER_PORT: String(server.port),
     SESSION_DATABASE: input.databases.find(name => /^[A-Za-z]\w*$/.test(name)) ?? 'app',
@@ -103,6 +131,27 @@ function checked(input: AssetInput): AssetInput {
 
 const isPlainPath = (path: string): boolean => /^[^`|\n]+$/.test(path);
 
+/** Variables of the entrypoint itself, as patterns of `case`: no settings of PgBouncer. */
+function ownNames(features: ReadonlySet<Feature>): string {
+  const names: [Feature, string][] = [
+    ['users', 'USER_* | PASSWORD_*'],
+    ['databases', 'DATABASES'],
+    ['auth-query', 'AUTH_QUERY'],
+    ['processes', 'PROCESSES'],
+  ];
+  return names.flatMap(([feature, pattern]) => (features.has(feature) ? [` | ${pattern}`] : [])).join('');
+}
+
+/** The least version that knows all that is generated, and the patterns of `case` that this one and later ones match. */
+function versionGate({ version, features }: AssetInput): Values {
+  const minor = Math.max(Math.min(minorOf(version), PREPARED_SINCE), features.has('processes') ? PEERS_SINCE : 0);
+  const [tens, ones] = [Math.floor(minor / 10), minor % 10];
+  return {
+    MINIMUM: `1.${minor}`,
+    VERSIONS: `"PgBouncer 1.${tens}"[${ones}-9].* | "PgBouncer 1."[${tens + 1}-9][0-9].*`,
+  };
+}
+
 /** The versioned client only where the base has that major: a missing package would fail the build. */
 function chooseClientPackage(base: AssetInput['base'], major: number | null): string {
   const { clientMajors, versionedClient } = bases[base];
@@ -115,7 +164,7 @@ function locateCompose(script: string, composeFile: string): Values {
   const name = posix.basename(composeFile);
   return {
     COMPOSE_DIRECTORY: requireSafePath(directory),
-    COMPOSE_FILE: defaultComposeNames.includes(name) ? '' : requireSafePath(name),
+    COMPOSE_FILE: defaultComposeNames.includes(name) ? '' : ` -f '${requireSafePath(name)}'`,
   };
 }
 
@@ -129,11 +178,6 @@ function requireSafe(what: string, name: string): string {
   return name;
 }
 
-function requireVariable(name: string): string {
-  if (!/^[A-Za-z_]\w*$/.test(name)) throw new Error(`${JSON.stringify(name)} is no name of an environment variable`);
-  return name;
-}
-
 /** The path lands inside single quotes in a shell script. */
 function requireSafePath(path: string): string {
   if (/['\n\r@]/.test(path))
@@ -141,12 +185,17 @@ function requireSafePath(path: string): string {
   return path;
 }
 
-function createAsset(path: string, template: string, values: Values): Asset {
-  return { path, text: fillTemplate(template, values), executable: path.endsWith('.sh') };
-}
-
-function fillTemplate(template: string, values: Values): string {
-  const text = readTemplate(template).replace(/@@([A-Z_]+)@@/g, (whole, key: string) => values[key] ?? whole);
+/** Lines between `#<users>` and `#</users>` are for that feature alone, those between `#<!users>` and `#</!users>` for all without it. */
+function fillTemplate(template: string, values: Values, features: ReadonlySet<string>): string {
+  const kept: string[] = [];
+  let isSkipped = false;
+  for (const line of readTemplate(template).split('\n')) {
+    const [, end, not, feature = ''] = /^ *#<(\/?)(!?)([a-z-]+)>$/.exec(line) ?? [];
+    if (end === undefined) {
+      if (!isSkipped) kept.push(line);
+    } else isSkipped = end === '' && features.has(feature) === (not === '!');
+  }
+  const text = kept.join('\n').replace(/@@([A-Z_]+)@@/g, (whole, key: string) => values[key] ?? whole);
   const left = /@@[A-Z_]+@@/.exec(text);
   if (left !== null) throw new Error(`${template}: nothing to put in for ${left[0]}`);
   return text;

@@ -1,6 +1,8 @@
 /** The pooler as Kubernetes objects. Pure: what the Postgres workload gets, in; the text of one file, out. */
 import { stringify } from 'yaml';
-import { knobs } from './index.ts';
+import type { Feature } from './asset-input.ts';
+import { healthCommand } from './health.ts';
+import { knobs, knobsOf } from './index.ts';
 
 /** Plain data of a manifest. */
 export type Data = string | number | boolean | null | Data[] | { [key: string]: Data };
@@ -11,6 +13,8 @@ export interface ManifestInput {
   port: number;
   upstream: { host: string; port: number };
   poolMode: string;
+  version: string;
+  features: ReadonlySet<Feature>;
   /** Keys by which the existing manifests select their Pods. E.g.: `app` */
   labelKeys: string[];
   /** Labels that are no selectors, as they are. E.g.: `app.kubernetes.io/part-of: shop` */
@@ -63,7 +67,10 @@ const selector = ({ name, labelKeys }: Pick<ManifestInput, 'name' | 'labelKeys'>
 
 function configMap(input: ManifestInput): Data {
   const { upstream, port, poolMode, settings } = input;
-  const tuning = knobs.map(knob => [knob.name, knob.name === 'PGBOUNCER_POOL_MODE' ? poolMode : knob.value]);
+  const tuning = knobsOf(input.version).map(knob => [
+    knob.name,
+    knob.name === 'PGBOUNCER_POOL_MODE' ? poolMode : knob.value,
+  ]);
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -72,7 +79,6 @@ function configMap(input: ManifestInput): Data {
       PGBOUNCER_UPSTREAM_HOST: upstream.host,
       PGBOUNCER_UPSTREAM_PORT: String(upstream.port),
       PGBOUNCER_PORT: String(port),
-      PGBOUNCER_SELF_NAMES: input.name,
       ...Object.fromEntries(tuning),
       ...Object.fromEntries(settings),
     },
@@ -118,7 +124,7 @@ function deployment(input: ManifestInput): Data {
               ports: [{ name: 'pgbouncer', containerPort: input.port }],
               envFrom: [{ configMapRef: { name: `${name}-settings` } }, ...input.envFrom],
               ...(env.length > 0 ? { env } : {}),
-              ...probes,
+              ...probesOf(input.features),
               // The Service forgets the Pod first; then SIGINT, the image's stop signal, lets transactions end.
               lifecycle: { preStop: { exec: { command: ['sleep', '10'] } } },
               securityContext: {
@@ -141,27 +147,23 @@ function deployment(input: ManifestInput): Data {
 }
 
 /** Ready: a query passes through the pool. Alive: the console answers, so a dead Postgres restarts nothing. */
-const probes: { [key: string]: Data } = {
+const probesOf = (features: ReadonlySet<Feature>): { [key: string]: Data } => ({
   readinessProbe: {
-    exec: { command: ['/usr/local/bin/healthcheck.sh'] },
+    exec: { command: ['sh', '-c', healthCommand(features)] },
     periodSeconds: 10,
     timeoutSeconds: 10,
     failureThreshold: 3,
   },
   livenessProbe: {
     exec: {
-      command: [
-        'sh',
-        '-c',
-        'PGCONNECT_TIMEOUT=3 timeout 5 psql -X -w -q -A -t -h 127.0.0.1 -p "$PGBOUNCER_PORT" -U "${POSTGRES_USER:-postgres}" -d pgbouncer -c "SHOW VERSION" >/dev/null',
-      ],
+      command: ['sh', '-c', "timeout 5 psql -Xwqc 'SHOW VERSION' pgbouncer >/dev/null"],
     },
     initialDelaySeconds: 10,
     periodSeconds: 20,
     timeoutSeconds: 10,
     failureThreshold: 3,
   },
-};
+});
 
 function service(input: ManifestInput): Data {
   return {

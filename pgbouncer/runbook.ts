@@ -53,13 +53,12 @@ const head = ({ poolMode }: AssetInput): string =>
   lines(
     '# PgBouncer',
     '',
-    'PgBouncer stands between the application and Postgres. Many client connections share few server connections: in',
-    `${code(poolMode)} mode ${MEANINGS[poolMode] ?? MEANINGS.transaction}. That lets the stack survive many clients; it does not make`,
-    'a single query faster.',
+    'Between the application and Postgres, PgBouncer lets many client connections share few server connections: in',
+    `${code(poolMode)} mode ${MEANINGS[poolMode] ?? MEANINGS.transaction}. No single query gets faster.`,
   );
 
 function places(input: AssetInput): string {
-  const { server, poolService, poolPort, directory, composeFile, authQuery } = input;
+  const { server, poolService, poolPort, directory, composeFile, features } = input;
   return lines(
     '## What runs where',
     '',
@@ -68,20 +67,17 @@ function places(input: AssetInput): string {
     `| pooled (PgBouncer) | ${code(`${poolService}:${poolPort}`)} | ${pooledOnHost(input)} |`,
     `| direct (Postgres) | ${code(`${server.service}:${server.port}`)} | ${onHost(server.publishedPort)} |`,
     '',
-    `- Users: ${listed(input.users, '$POSTGRES_USER')}. Databases: ${listed(input.databases, '$POSTGRES_DB')}${input.isRouted ? '' : '; any other of the server is there under its own name too'}.`,
-    authQuery
-      ? '- Every role of the server can log in: PgBouncer asks Postgres for its password (`PGBOUNCER_AUTH_QUERY`), for which `POSTGRES_USER` must be a superuser.'
-      : '- Only `POSTGRES_USER` can log in, unless further users are named (see Settings).',
-    `- ${code(`${directory}/docker-entrypoint.sh`)} writes ${code('pgbouncer.ini')} and ${code('userlist.txt')} into ${code('/run/pgbouncer')} when the container starts, from the`,
-    `  ${code('PGBOUNCER_*')} and ${code('POSTGRES_*')} variables in ${code(composeFile)}. Nothing secret is in the image.`,
+    `- Databases: ${listed(input.databases, '$POSTGRES_DB')}${input.isRouted ? '' : '; any other of the server is there under its own name too'}. Users: ${listed(input.users, '$POSTGRES_USER')}.`,
+    features.has('auth-query') &&
+      '- Every role of the server can log in: PgBouncer asks Postgres for its password (`PGBOUNCER_AUTH_QUERY`), for which `POSTGRES_USER` must be a superuser.',
+    `- ${code(`${directory}/docker-entrypoint.sh`)} writes ${code('pgbouncer.ini')} and ${code('userlist.txt')} when the container starts, from the ${code('PGBOUNCER_*')} and`,
+    `  ${code('POSTGRES_*')} variables in ${code(composeFile)}. Nothing secret is in the image.`,
   );
 }
 
 function pooledOrDirect(input: AssetInput): string {
   const { server, variables, directRun, poolService, bypass } = input;
   const migrations = input.migrations.length === 0 ? '' : ` (${names(input.migrations)})`;
-  const direct =
-    variables.length > 0 ? names(variables.map(one => one.direct)) : code(`${server.service}:${server.port}`);
   return lines(
     '## Pooled or direct',
     '',
@@ -89,8 +85,7 @@ function pooledOrDirect(input: AssetInput): string {
     '|---|---|',
     '| web, API, workers, scheduled jobs | pooled |',
     `| migrations${migrations} | direct: they take session locks and change settings |`,
-    '| `pg_dump`, `pg_restore`, `psql -f` | direct: a dump through the pool leaves `search_path` empty for the next client |',
-    '| `CREATE DATABASE`, `DROP DATABASE`, logical replication, pgAdmin for maintenance, exporters | direct |',
+    '| `pg_dump`, `pg_restore`, `psql -f`, `CREATE DATABASE`, replication, exporters, pgAdmin for maintenance | direct |',
     isSession(input)
       ? '| `LISTEN`, session locks, temporary tables | pooled: a client has its server connection to itself until it disconnects |'
       : '| `LISTEN`, session advisory locks, leader election | direct: they need a session of their own |',
@@ -102,25 +97,23 @@ function pooledOrDirect(input: AssetInput): string {
           '`SET LOCAL`), temporary tables, session advisory locks, `PREPARE` in SQL, `LISTEN`, `WITH HOLD` cursors.',
           '',
         ]),
-    ...variables.map(one => `- ${code(one.pooled)} is pooled, ${code(one.direct)} is direct.`),
-    ...(variables.length > 0 ? [''] : []),
-    directRun === null
-      ? `What has to go direct connects to ${direct}.`
-      : lines(
-          'A direct run. The variable must expand in the container, hence `sh -c` and single quotes:',
+    variables.length > 0
+      ? `Each pooled variable has a direct one: ${variables.map(({ pooled, direct }) => `${code(pooled)} → ${code(direct)}`).join(', ')}.`
+      : `What has to go direct connects to ${code(`${server.service}:${server.port}`)}.`,
+
+    ...(directRun === null
+      ? []
+      : [
+          'The variable must expand in the container, hence `sh -c` and single quotes:',
           '',
           '```sh',
           `docker compose run --rm ${directRun.service} sh -c '${directRun.command}'`,
           '```',
-        ),
-    '',
-    ...(bypass === null
-      ? []
-      : [
-          `${code(`${bypass}=1`)} sends the scripts and smoke tests that honour it directly to Postgres, by their direct variable, which alone changes nothing.`,
-          '',
         ]),
-    `After a migration that changes tables, run ${code(`docker compose restart ${poolService}`)}: pooled connections may still hold plans for the old columns.`,
+    ...(directRun === null ? [] : ['']),
+    bypass !== null &&
+      `${code(`${bypass}=1`)} sends the scripts and smoke tests that honour it to Postgres by their direct variable, which alone changes nothing.`,
+    `After a migration that changes tables, ${code(`docker compose restart ${poolService}`)}: pooled connections may hold plans for the old columns (\`cached plan must not change result type\`).`,
   );
 }
 
@@ -129,16 +122,13 @@ function lookingInside({ poolService, poolPort, statusScript }: AssetInput): str
     '## Looking inside',
     '',
     '```sh',
-    `docker compose ps ${poolService}                   # healthy: a query went through the pool`,
-    `docker compose logs --tail 100 ${poolService}`,
-    `docker compose exec ${poolService} sh -c 'psql -h localhost -p ${poolPort} -U "$POSTGRES_USER" pgbouncer -c "SHOW POOLS"'`,
-    `docker compose exec ${poolService} pgbouncer --version`,
+    `docker compose ps ${poolService} && docker compose logs --tail 100 ${poolService} # healthy: a query went through the pool`,
+    `docker compose exec ${poolService} psql -h localhost -p ${poolPort} pgbouncer -c "SHOW POOLS"`,
     statusScript !== null && `sh ${/^[\w./-]+$/.test(statusScript) ? statusScript : `'${statusScript}'`}`,
     '```',
     '',
-    '`cl_waiting` above 0 for long, or `maxwait` growing: the pool is too small, or transactions stay open. `sv_idle`: server',
-    'connections that wait for work. `pg_isready` succeeds with Postgres down, since PgBouncer answers it: trust a query,',
-    `${code(`docker compose exec ${poolService} healthcheck.sh && echo ok`)}.`,
+    '`cl_waiting` above 0 for long, or `maxwait` growing: the pool is too small, or transactions stay open. `pg_isready` succeeds',
+    `with Postgres down, since PgBouncer answers it: trust a query, ${code(`docker compose exec ${poolService} psql -c 'SELECT 1'`)}.`,
   );
 }
 
@@ -149,13 +139,8 @@ function sizing(input: AssetInput): string {
     // Filled by the sums of `size`, once the plan is there.
     '<!-- sizing -->',
     '',
-    'There is one pool per (user, database) pair that connects:',
-    '',
-    '```',
-    '(PGBOUNCER_DEFAULT_POOL_SIZE + PGBOUNCER_RESERVE_POOL_SIZE) × pairs + direct connections ≤ max_connections − 3',
-    'PGBOUNCER_MAX_CLIENT_CONN ≥ 1.2 × (processes × client pool, summed over all that connect)',
-    '```',
-    '',
+    'One pool per (user, database) pair: (`PGBOUNCER_DEFAULT_POOL_SIZE` + `PGBOUNCER_RESERVE_POOL_SIZE`) × pairs + direct connections ≤',
+    '`max_connections` − 3, and `PGBOUNCER_MAX_CLIENT_CONN` ≥ 1.2 × (processes × client pool, summed over all that connect).',
     ...(isSession(input)
       ? [
           `Each client keeps a server connection, so the pool is nearly as large as Postgres admits (${code(String(input.poolSize))}). Clients beyond it wait, and`,
@@ -169,28 +154,17 @@ function sizing(input: AssetInput): string {
 }
 
 const celery = lines(
-  '### Celery',
-  '',
-  'A prefork worker opens connections in every child:',
-  '',
-  '```',
-  'clients = worker containers × concurrency × engines per process × (pool_size + max_overflow)',
-  '```',
-  '',
-  'E.g.: 2 workers × concurrency 8 × 2 engines (tasks, result backend) × (2 + 0) = 64 clients, and 1.2 × 64 = 77 ≤',
-  '`PGBOUNCER_MAX_CLIENT_CONN`. Keep the client pools small (`pool_size` 1 or 2, `max_overflow` 0): PgBouncer does the sharing. The',
-  'result backend has a pool of its own: `database_engine_options = {"pool_size": 1, "max_overflow": 0}`. Close the transaction before',
-  'long work: an open one holds a server connection for all of it.',
+  'Celery: a prefork worker opens connections in every child: clients = worker containers × concurrency × engines per process ×',
+  '(`pool_size` + `max_overflow`). Keep the client pools small (1 or 2, and 0): PgBouncer does the sharing. The result backend has a',
+  'pool of its own: `database_engine_options = {"pool_size": 1, "max_overflow": 0}`. End the transaction before long work.',
 );
 
 function failures(input: AssetInput): string {
-  const { poolService } = input;
   const rows: [message: string, what: string][] = [
     [
       '`SASL authentication failed`, `password authentication failed`',
       'a wrong password, or a user that PgBouncer does not know: compare `POSTGRES_USER` and `POSTGRES_PASSWORD` of both services; other users: see Settings',
     ],
-    ['`no such database: x`', 'Postgres has none of that name, or `PGBOUNCER_DATABASES` leaves it out'],
     [
       '`unsupported startup parameter: …`',
       'the driver sends settings when it connects: move them to `ALTER ROLE … SET`, or `PGBOUNCER_CONNECT_QUERY="SET statement_timeout = \'30s\'"`; for `extra_float_digits` (JDBC, Go `lib/pq`) `PGBOUNCER_IGNORE_STARTUP_PARAMETERS=extra_float_digits, options`',
@@ -211,13 +185,11 @@ function failures(input: AssetInput): string {
             'another client has set or emptied `search_path`: find the `SET`; run dumps direct',
           ],
         ] as [string, string][])),
-    [
-      '`cached plan must not change result type`',
-      `tables changed under pooled connections: ${code(`docker compose restart ${poolService}`)}`,
-    ],
     ['`query_wait_timeout`', 'no server connection became free: look for open transactions, then raise the pool size'],
-    ['`no more connections allowed (max_client_conn)`', 'raise `PGBOUNCER_MAX_CLIENT_CONN`'],
-    ['`remaining connection slots are reserved`', 'the pools are larger than `max_connections` allows: see Sizing'],
+    [
+      '`no more connections allowed (max_client_conn)`; `remaining connection slots are reserved`',
+      'raise `PGBOUNCER_MAX_CLIENT_CONN`; the pools are larger than `max_connections` allows: see Sizing',
+    ],
     [
       '`server login has been failing`, `connect failed`',
       'Postgres is down or just came back; PgBouncer tries again every `PGBOUNCER_SERVER_LOGIN_RETRY` seconds',
@@ -246,7 +218,6 @@ function changes({ poolService, poolPort, server, valueFiles }: AssetInput): str
     '',
     'PgBouncer reads the password when it starts. After a change in Postgres, change `POSTGRES_PASSWORD` (or its secret file) and run',
     `${code(`docker compose up -d --force-recreate ${poolService}`)}.`,
-    '',
     `To go back at once, set ${code(`${poolService}:${poolPort}`)} back to ${endpoint}${where} and restart the application. For good: revert the commit`,
     'that brought PgBouncer, or run `pool-migrate undo`. Postgres itself was not changed.',
   );
@@ -258,47 +229,41 @@ function existingEnvFiles(input: AssetInput): string {
   return lines(
     '## Existing `.env` files',
     '',
-    `A copy of ${names(envFiles)} that is not under version control keeps its old values, and those override the new defaults. In each:`,
-    '',
-    `1. Change ${pooled} to host ${code(poolService)}, port ${code(String(poolPort))} (on the host: ${pooledOnHost(input)}).`,
-    variables.length > 0 && `2. Keep the old value in ${names(variables.map(one => one.direct))}.`,
-    `${variables.length > 0 ? 3 : 2}. Add the \`PGBOUNCER_*\` variables of the template, or leave them to their defaults.`,
+    `A copy of ${names(envFiles)} that is not under version control keeps its old values, and those override the new defaults. In each,`,
+    `change ${pooled} to host ${code(poolService)}, port ${code(String(poolPort))} (on the host: ${pooledOnHost(input)})`,
+    `${variables.length > 0 ? `and keep the old value in ${names(variables.map(one => one.direct))}. The` : 'The'} \`PGBOUNCER_*\` variables of the template may be left to their defaults.`,
   );
 }
 
-const settings = ({ directory, server, poolMode }: AssetInput): string =>
+const settings = ({ directory, server, poolMode, poolService, features }: AssetInput): string =>
   lines(
     '## Settings',
     '',
-    '| for | set |',
+    `| for | set, then ${code(`docker compose up -d --build --force-recreate ${poolService}`)} |`,
     '|---|---|',
-    '| a further user | `PGBOUNCER_USER_2`, `PGBOUNCER_PASSWORD_2` (then `_3`; `…_FILE` for secrets), or `PGBOUNCER_AUTH_QUERY=true` for all roles |',
-    `| named databases, several servers | ${code(`PGBOUNCER_DATABASES: app=${server.service} reports=replica:5432/app_reports *=${server.service}:${server.port}`)}; without \`*\` all others are refused |`,
-    '| TLS | `PGBOUNCER_CLIENT_TLS_SSLMODE=require` with `…_CERT_FILE` and `…_KEY_FILE`; `PGBOUNCER_SERVER_TLS_SSLMODE=verify-full` with `…_CA_FILE` (files that uid 10432 can read) |',
-    '| more than one core | `PGBOUNCER_PROCESSES=2` (1.19 and later): pools and limits are per process, so divide the pool size |',
-    `| anything else | ${code(`${directory}/conf.d/*.ini`)}, which wins over what is generated; see ${code('custom.ini.example')} there. An unknown key is refused by name at start |`,
+    `| any setting of PgBouncer | \`PGBOUNCER_NAME\` in the compose file, or ${code(`${directory}/custom.ini`)}, which wins and has databases with settings of their own; what PgBouncer does not know it refuses |`,
+    features.has('users')
+      ? '| a further user | `PGBOUNCER_USER_3` and `PGBOUNCER_PASSWORD_3`, and so on without a gap |'
+      : `| a further user | a line ${code('add_user "$REPORTS_USER" "$REPORTS_PASSWORD" REPORTS_PASSWORD')} below the first in ${code('docker-entrypoint.sh')}, and both variables; for all roles ${code('auth-query')} in ${code('assets.features')} of pool-migrate.yml |`,
+    features.has('databases') &&
+      `| another database | ${code(`PGBOUNCER_DATABASES`)}: ${code(`name=${server.service}:${server.port}`)} for each, separated by spaces; all others are refused |`,
+    features.has('processes') &&
+      '| more than one core | `PGBOUNCER_PROCESSES`: pools and limits are per process, so divide the pool size |',
+    features.has('client-tls') || features.has('server-tls')
+      ? `| TLS | certificates in ${code(`${directory}/tls`)} (files that uid 10432 can read): ${names([...(features.has('client-tls') ? ['client.crt', 'client.key'] : []), ...(features.has('server-tls') ? ['server-ca.crt'] : [])])} |`
+      : '| TLS | `PGBOUNCER_CLIENT_TLS_SSLMODE`, `PGBOUNCER_SERVER_TLS_SSLMODE` and their files, which uid 10432 can read |',
     poolMode === 'transaction' &&
-      `| lost session state, before production | ${code(`${directory}/conf.d/staging.ini.example`)}: each transaction comes to another server connection |`,
-    poolMode === 'transaction' &&
-      `| a program that needs its session | ${code(`${directory}/conf.d/session.ini.example`)}: a pool in session mode beside the others |`,
+      '| a test that shows lost session state | `PGBOUNCER_SERVER_ROUND_ROBIN=1`, `PGBOUNCER_DEFAULT_POOL_SIZE=2`, `PGBOUNCER_MIN_POOL_SIZE=2`: each transaction comes to another server connection |',
   );
 
 function versions({ base, poolService }: AssetInput): string {
   const { name, pgbouncer } = bases[base];
   const holes = listKnownHoles(pgbouncer);
   return lines(
-    '## Versions',
-    '',
-    `Security floor: **PgBouncer ${securityFloor}**. The image is built on ${name}, which ships ${pgbouncer}.`,
-    ...(holes.length === 0
-      ? []
-      : [
-          'Unless the distribution has mended them in its package, that release has these holes:',
-          '',
-          ...holes.map(({ id, fixed, summary }) => `- ${id} (mended in ${fixed}): ${summary}`),
-        ]),
-    '',
-    `Keep the pooler's port off public interfaces, and rebuild when the base has a newer package (${code(`docker compose build --pull --no-cache ${poolService}`)}).`,
+    `Security floor: **PgBouncer ${securityFloor}**. The image is built on ${name}, which ships ${pgbouncer}. Keep the port off public interfaces,`,
+    `and rebuild when the base has a newer package (${code(`docker compose build --pull --no-cache ${poolService}`)}).`,
+    holes.length > 0 &&
+      `Unless the distribution has mended them, that release has ${holes.map(({ id, fixed }) => `${id} (mended in ${fixed})`).join(', ')}.`,
   );
 }
 
@@ -310,13 +275,6 @@ const checklist = ({ variables, envFiles }: AssetInput): string =>
     '- [ ] Representative runs succeed, background jobs too',
     variables.length > 0 && '- [ ] The test suite passes with the pooled value, and again with the direct one',
     '- [ ] `SHOW POOLS` under load: clients appear (so the pool is really used), `cl_waiting` falls back to 0',
-    '- [ ] One migration and one backup ran direct',
-    '- [ ] A password change and a rollback were rehearsed',
-    envFiles.length > 0 && '- [ ] Local `.env` files were updated',
-    '',
-    '### Tuning after live tests',
-    '',
-    '| Date | Load | Setting | Before | After | Why |',
-    '|---|---|---|---|---|---|',
-    '| | | | | | |',
+    `- [ ] One migration and one backup ran direct; a password change and a rollback were rehearsed${envFiles.length > 0 ? '; local `.env` files were updated' : ''}`,
+    '- [ ] What was tuned after live tests (date, load, setting, before, after, why):',
   );

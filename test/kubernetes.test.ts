@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { insertResource } from '../codemods/kustomization.ts';
+import { healthCommand } from '../pgbouncer/index.ts';
 import { applyPlan } from '../src/apply/apply.ts';
 import { undo } from '../src/apply/undo.ts';
 import type { Plan } from '../src/plan/plan.ts';
@@ -198,8 +199,8 @@ describe('the generated manifests', () => {
     expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true, allowPrivilegeEscalation: false });
     expect(template.spec.volumes).toContainEqual({ name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } });
     expect(container.volumeMounts).toContainEqual({ name: 'run', mountPath: '/run/pgbouncer' });
-    expect(container.readinessProbe.exec.command).toEqual(['/usr/local/bin/healthcheck.sh']);
-    expect(container.livenessProbe.exec.command.join(' ')).toContain('-d pgbouncer -c "SHOW VERSION"');
+    expect(container.readinessProbe.exec.command).toEqual(['sh', '-c', healthCommand(new Set())]);
+    expect(container.livenessProbe.exec.command.join(' ')).toContain("psql -Xwqc 'SHOW VERSION' pgbouncer");
     expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(30);
     expect(container.lifecycle.preStop.exec.command[0]).toBe('sleep');
     expect(text).not.toMatch(/[&*]a\d/);

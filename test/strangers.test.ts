@@ -290,7 +290,7 @@ test('documents name the direct variables that are there, and no others', async 
     'config.yml': `url: ${URL}\n`,
   });
   const with_ = await planned(compose(`    environment:\n      DATABASE_URL: ${URL}\n`));
-  expect(with_.written('docs/pgbouncer.md')).toContain('- `DATABASE_URL` is pooled, `DATABASE_URL_DIRECT` is direct.');
+  expect(with_.written('docs/pgbouncer.md')).toContain('`DATABASE_URL` → `DATABASE_URL_DIRECT`.');
   expect(with_.written('README.md')).toContain(
     `docker compose run --rm app sh -c 'DATABASE_URL="$DATABASE_URL_DIRECT" COMMAND'`,
   );

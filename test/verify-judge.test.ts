@@ -106,13 +106,13 @@ describe('settings', () => {
     expect(judgeSettings([], new Map()).status).toBe('skipped');
   });
 
-  test('what is expected: variables, conf.d over them, and only settings that are compared', () => {
+  test('what is expected: variables, custom.ini over them, and only settings that are compared', () => {
     const image = listExpected({ PGBOUNCER_UPSTREAM_HOST: 'db', PGBOUNCER_POOL_MODE: 'session', PGBOUNCER_PORT: '1' });
     expect(image.map(({ key, value }) => `${key}=${value}`)).toEqual(['pool_mode=session', 'auth_type=scram-sha-256']);
     expect(listExpected({ DB_HOST: 'db' })).toEqual([]);
-    const own = readSettings('; pool_mode = statement\nmax_client_conn=9\r\nverbose = 1\n', 'conf.d/a.ini');
-    expect(own).toEqual([{ key: 'max_client_conn', value: '9', from: 'conf.d/a.ini' }]);
-    expect(readSettings('[users]\nmax_client_conn = 9\n', 'conf.d/b.ini')).toEqual([]);
+    const own = readSettings('; pool_mode = statement\nmax_client_conn=9\r\nverbose = 1\n', 'custom.ini');
+    expect(own).toEqual([{ key: 'max_client_conn', value: '9', from: 'custom.ini' }]);
+    expect(readSettings('[users]\nmax_client_conn = 9\n', 'custom.ini')).toEqual([]);
     expect(mergeExpected(expected, [{ key: 'pool_mode', value: 'session', from: 'x' }]).map(one => one.value)).toEqual([
       'session',
       '200',

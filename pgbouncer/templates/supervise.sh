@@ -1,10 +1,8 @@
 #!/bin/sh
-# PID 1 where several PgBouncer processes share one port (PGBOUNCER_PROCESSES): every signal goes to all of them.
-# When one dies by itself, all end, so that the container starts anew. Started by docker-entrypoint.sh.
+# PID 1 where several PgBouncer processes share one port: every signal goes to all of them. When one dies by itself, all end, so
+# that the container starts anew. Started by docker-entrypoint.sh, in the directory that has one for each process.
 set -eu
 
-directory=$1 # has a directory 1, 2 … for each process, with its ini
-processes=$2
 pids=
 stopping=
 
@@ -19,22 +17,20 @@ pause() { # a second, or less when a signal comes
   wait $! || :
 }
 
-status=0
 for signal in HUP INT QUIT TERM; do
   # shellcheck disable=SC2064 # expanded now
   trap "forward $signal" "$signal"
 done
-number=1
-while [ "$number" -le "$processes" ]; do
-  pgbouncer "$directory/$number/pgbouncer.ini" &
+for number in $(seq "$1"); do
+  pgbouncer "$number/pgbouncer.ini" &
   pids="$pids $!"
-  number=$((number + 1))
 done
 all_run=yes
 while [ "$all_run" = yes ]; do
   pause
   for pid in $pids; do kill -0 "$pid" 2>/dev/null || all_run=no; done
 done
+status=0
 seconds_left=-1 # a stop that was asked for waits for transactions as long as they take
 if [ -z "$stopping" ]; then
   printf 'pgbouncer entrypoint: a PgBouncer process has ended, so the others end too\n' >&2

@@ -56,7 +56,8 @@ Verify
 
 Output
   --json               the report as one JSON object on stdout
-  --reporter NAME[=FILE]  text, diff or json; repeatable. audit: text, json, sarif, github, markdown
+  --stat               a table of the changed files instead of the diff
+  --reporter NAME[=FILE]  text, diff, stat or json; repeatable. audit: text, json, sarif, github, markdown
   --patch FILE         write the exact patch, passwords included (mode 0600)
   --show-secrets       do not mask passwords
   --color auto|always|never

@@ -31,6 +31,8 @@ assets:
   runbook: docs/pgbouncer.md
   readme: true
   statsVolume: false
+  features: []             # what the pooler needs beyond what is seen here: users, databases, auth-query, secret-files,
+                           # processes, client-tls, server-tls
 
 rules: []                  # files with rules of your own, tried before ours
 images: []                 # what images of yours do, as in rules/images.yml

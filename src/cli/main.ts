@@ -87,8 +87,14 @@ const listChanges = ({ changes }: Plan): string =>
   changes.map(({ kind, file }) => `${kind === 'create' ? 'create' : 'modify'} ${file}\n`).join('');
 
 async function writePatch(plan: Plan, path: string): Promise<void> {
-  const { renderPatch } = await import('../render/diff.ts');
-  writeOutput(path, plan.changes.map(change => renderPatch(change, true)).join(''), 0o600);
+  const { inReadingOrder, renderPatch } = await import('../render/diff.ts');
+  writeOutput(
+    path,
+    inReadingOrder(plan.changes)
+      .map(change => renderPatch(change, true))
+      .join(''),
+    0o600,
+  );
   chmodSync(path, 0o600);
   process.stderr.write(`${path} holds the exact patch, passwords included; its mode is 0600.\n`);
 }

@@ -28,6 +28,7 @@ export const OPTIONS = {
   force: { type: 'boolean' },
   out: { type: 'string' },
   json: { type: 'boolean' },
+  stat: { type: 'boolean' },
   reporter: { type: 'string', multiple: true },
   patch: { type: 'string' },
   config: { type: 'string', short: 'c' },

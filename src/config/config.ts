@@ -1,6 +1,7 @@
 /** The configuration: found from the directory up to the git root, validated, with a place in every error. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
+import type { Feature } from '../../pgbouncer/asset-input.ts';
 import type { KnownImage } from '../images/known.ts';
 import { UsageError } from '../model/errors.ts';
 import type { CompiledRule, Rule } from './rules.ts';
@@ -23,7 +24,14 @@ export interface Config {
   include: string[];
   exclude: string[];
   annotations: boolean;
-  assets: { directory: string; statusScript: string; runbook: string; readme: boolean; statsVolume: boolean };
+  assets: {
+    directory: string;
+    statusScript: string;
+    runbook: string;
+    readme: boolean;
+    statsVolume: boolean;
+    features: Feature[];
+  };
   rules: string[];
   /** Answers to questions, by the id of the place. */
   answers: Record<string, 'pooled' | 'direct' | 'leave'>;
@@ -45,6 +53,7 @@ export const defaultConfig = (): Config => ({
     runbook: 'docs/pgbouncer.md',
     readme: true,
     statsVolume: false,
+    features: [],
   },
   rules: [],
   images: [],

@@ -1,5 +1,6 @@
 /** The format of rules and of the configuration, as zod schemas. Loaded only where a file of theirs is read. */
 import { z } from 'zod';
+import { FEATURES } from '../../pgbouncer/asset-input.ts';
 import { ATTRIBUTES } from './rules.ts';
 
 const texts = z
@@ -166,6 +167,7 @@ export const configSchema = z.strictObject({
       runbook: assetPath.default('docs/pgbouncer.md'),
       readme: z.boolean().default(true),
       statsVolume: z.boolean().default(false),
+      features: z.array(z.enum(FEATURES)).default([]),
     })
     .prefault({}),
   rules: z.array(insidePath).default([]),

@@ -382,6 +382,8 @@ export interface Edit {
 export interface Change {
   file: string;
   kind: 'modify' | 'create';
+  /** What a generated file is for; null for one of the repository's own. */
+  about: string | null;
   before: string;
   after: string;
   /** Number of edits, 1 for a new file. */

@@ -310,6 +310,7 @@ function makeChanges(result: EditResult, sources: ReadonlyMap<string, Source>): 
     changes.push({
       file: source.path,
       kind: 'modify',
+      about: null,
       before: source.text,
       after,
       edits: edits.length,
@@ -317,10 +318,11 @@ function makeChanges(result: EditResult, sources: ReadonlyMap<string, Source>): 
       digest: source.digest,
     });
   }
-  for (const { path, text, executable } of result.created) {
+  for (const { path, about, text, executable } of result.created) {
     changes.push({
       file: path,
       kind: 'create',
+      about,
       before: '',
       after: text,
       edits: 1,

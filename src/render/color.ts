@@ -15,7 +15,7 @@ export function colorDiff(diff: string): string {
   return diff
     .split('\n')
     .map(line => {
-      if (/^(?:diff |index |new file|--- |\+\+\+ )/.test(line)) return c.bold(line);
+      if (/^(?:# |diff |index |new file|--- |\+\+\+ )/.test(line)) return c.bold(line);
       if (line.startsWith('@@')) return c.cyan(line);
       if (line.startsWith('+')) return c.green(line);
       return line.startsWith('-') ? c.red(line) : line;

@@ -71,7 +71,7 @@ function renderHazards({ hazards, mode }: Plan): string {
 }
 
 function renderDiffLine(line: string): string {
-  const kind = /^(?:diff |index |new file|--- |\+\+\+ |@@)/.test(line)
+  const kind = /^(?:# |diff |index |new file|--- |\+\+\+ |@@)/.test(line)
     ? 'head'
     : line.startsWith('+')
       ? 'add'

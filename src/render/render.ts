@@ -9,7 +9,7 @@ import { toReport } from './report.ts';
 import type { Result } from './results.ts';
 import { VERSION } from './version.ts';
 
-export const REPORTERS = ['text', 'diff', 'json', 'sarif', 'github', 'markdown', 'html'] as const;
+export const REPORTERS = ['text', 'diff', 'stat', 'json', 'sarif', 'github', 'markdown', 'html'] as const;
 export type ReporterName = (typeof REPORTERS)[number];
 
 export interface Reporter {
@@ -20,7 +20,7 @@ export interface Reporter {
 
 /** What the command line says of reports. */
 export interface ReportOptions {
-  values: { reporter?: string[]; json?: boolean; 'show-secrets'?: boolean; color?: string };
+  values: { reporter?: string[]; json?: boolean; stat?: boolean; 'show-secrets'?: boolean; color?: string };
 }
 
 /** Throws a UsageError for a name that is none. */
@@ -32,6 +32,7 @@ export function readReporters({ values }: ReportOptions, otherwise: ReporterName
     return { name: known, file: file ?? null };
   });
   if (values.json) named.push({ name: 'json', file: null });
+  if (values.stat) named.push({ name: 'stat', file: null });
   if (named.length === 0 && otherwise !== null) named.push({ name: otherwise, file: null });
   if (named.filter(({ file }) => file === null).length > 1)
     throw new UsageError('Only one reporter can write to stdout; give the others a file: --reporter NAME=FILE.');
@@ -83,6 +84,8 @@ async function render(
       return (await import('./markdown.ts')).renderMarkdown(title, plan, results);
     case 'diff':
       return renderDiff(plan, showSecrets);
+    case 'stat':
+      return plan.changes.length === 0 ? '' : (await import('./diff.ts')).renderStat(plan.changes);
     case 'html':
       return (await import('./html.ts')).renderHtml(plan, await renderDiff(plan, showSecrets));
   }
@@ -90,8 +93,10 @@ async function render(
 
 async function renderDiff({ changes }: Plan, showSecrets: boolean): Promise<string> {
   if (changes.length === 0) return '';
-  const { renderPatch } = await import('./diff.ts');
-  return changes.map(change => renderPatch(change, showSecrets)).join('');
+  const { inReadingOrder, renderPatch } = await import('./diff.ts');
+  return inReadingOrder(changes)
+    .map(change => renderPatch(change, showSecrets))
+    .join('');
 }
 
 export function writeOutput(path: string, text: string, mode: number): void {

@@ -39,7 +39,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     );
   section(options.mode === 'write' ? 'Changes' : 'Would change', describeChanges(plan), 20);
   section(
-    'Pooled, but only with --unsafe',
+    'Pooled, but only with --unsafe: each is right if what its reason names holds, and that cannot be seen here',
     group(
       plan.sites.filter(site => site.action === 'pooled' && site.safety === 'unsafe'),
       place,

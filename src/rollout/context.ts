@@ -1,5 +1,5 @@
 /** What is verified: from URLs that were given, and from the compose files with what compose makes of them. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../model/errors.ts';
 import type { Server } from '../model/index.ts';
@@ -138,14 +138,11 @@ function toEndpoint(ways: Ways, way: 'pooled' | 'direct'): Endpoint {
   };
 }
 
-/** Files that the generated image includes after its own settings, in the order in which it includes them. */
+/** The file that the generated pooler includes after its own settings. */
 function readOwnSettings({ root, config }: Plan): Expected[] {
-  const directory = join(config.assets.directory, 'conf.d');
+  const path = join(config.assets.directory, 'custom.ini');
   try {
-    const names = readdirSync(join(root, directory)).filter(name => name.endsWith('.ini'));
-    return names
-      .sort()
-      .flatMap(name => readSettings(readFileSync(join(root, directory, name), 'utf8'), `${directory}/${name}`));
+    return readSettings(readFileSync(join(root, path), 'utf8'), path);
   } catch {
     return [];
   }

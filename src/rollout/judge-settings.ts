@@ -29,10 +29,10 @@ export function listExpected(environment: Readonly<Record<string, string>>): Exp
   });
 }
 
-/** Settings of a file in conf.d, which come after those of the variables and win. */
+/** Settings of custom.ini up to its first section line, which come after those of the variables and win. */
 export function readSettings(text: string, file: string): Expected[] {
-  if (/^\s*\[/m.test(text)) return [];
-  return [...text.matchAll(/^[ \t]*([a-z_]+)[ \t]*=[ \t]*(.*?)[ \t]*\r?$/gm)].flatMap(([, key = '', value = '']) =>
+  const own = text.replace(/^\s*\[[\s\S]*/m, '');
+  return [...own.matchAll(/^[ \t]*([a-z_]+)[ \t]*=[ \t]*(.*?)[ \t]*\r?$/gm)].flatMap(([, key = '', value = '']) =>
     VARIABLES.some(([, known]) => known === key) ? [{ key, value, from: file }] : [],
   );
 }
@@ -69,7 +69,7 @@ export function judgeSettings(expected: readonly Expected[], actual: ReadonlyMap
     const list = wrong.map(({ key, value, from }) => `${key} is ${actual.get(key)}, not ${value} (${from})`);
     return failed(
       list.join('; '),
-      'Settings are read when it starts: docker compose up -d --force-recreate pgbouncer. A file in conf.d goes before the variables.',
+      'Settings are read when it starts: docker compose up -d --force-recreate pgbouncer. custom.ini goes before the variables.',
     );
   }
   const shown = expected.filter(({ key }) => actual.has(key)).map(({ key, value }) => `${key} ${value}`);

@@ -188,7 +188,7 @@ function placeProblem(file: ComposeFile, service: ComposeService, newline: Newli
     insertService(
       file,
       service,
-      { ...trial, profiles: [], others: [], routes: [], settings: [], confDirectory: '.', statsVolume: null },
+      { ...trial, profiles: [], others: [], routes: [], settings: [], mounts: [], healthCheck: '' },
       newline,
     );
     return null;

@@ -1,7 +1,7 @@
 /** The pooler's variables and tuning knobs at the end of the env template that belongs to the stack. */
 
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
-import { knobs } from '../../pgbouncer/index.ts';
+import { knobsOf } from '../../pgbouncer/index.ts';
 import type { Server, Source } from '../model/index.ts';
 import { isTemplateFor } from '../processes/index.ts';
 import { lineStartOf } from '../text/lines.ts';
@@ -85,7 +85,7 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
       String(pool.published.value),
       'Port on the host. Postgres keeps its own for direct maintenance connections.',
     );
-  for (const { name, value, comment } of knobs)
+  for (const { name, value, comment } of knobsOf(config.pool.version))
     add(name, knobValue(name, value, pool, state), `${comment[0]?.toUpperCase()}${comment.slice(1)}.`);
   if (lines.length === 0) return '';
   const head = [

@@ -1,20 +1,16 @@
 /** The pooler of a Postgres that Kubernetes manifests define: a file of its own beside that of the Service. */
 
 import { forcedLabels, insertResource, isKustomization } from '../../codemods/kustomization.ts';
-import { generateAssets } from '../../pgbouncer/index.ts';
+import { type Feature, generateAssets } from '../../pgbouncer/index.ts';
 import { IMAGE, renderManifests, renderPooler } from '../../pgbouncer/manifests.ts';
 import { PlanError } from '../model/errors.ts';
 import type { Server, Site, Source } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
-import {
-  indentsSequences,
-  isManifestServer,
-  type PostgresWorkload,
-  readCluster,
-  readPostgresWorkload,
-} from '../topology/index.ts';
+import { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkload } from '../topology/index.ts';
+import { featuresOf, settingsOf } from './features.ts';
 import { needsExtraFloatDigits, unitOf } from './insert-poolers.ts';
-import { type EditState, generatedPools, leadsTo, toReview } from './state.ts';
+import { hasOtherUsers } from './roles.ts';
+import { type EditState, generatedPools, manifestPools, toReview } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 /** An existing pooler runs already; one that is new has to be there before its clients. */
 export function chooseManifestPool(site: Site, server: Server, pool: Pool): void {
@@ -41,15 +37,10 @@ function manifestPath(server: Server, pool: Pool): string {
 }
 
 export function insertManifests(state: EditState): void {
-  const pools = [...new Set(state.pools.values())].filter(
-    pool =>
-      !pool.existing &&
-      pool.servers.some(server => isManifestServer(server, state.topology)) &&
-      state.pooled.some(site => leadsTo(pool, site, state)),
-  );
+  const pools = manifestPools(state);
   for (const pool of pools) insertManifest(pool, state);
   const needsImage = pools.some(pool => !pool.servers[0]?.operator);
-  if (needsImage && generatedPools(state).length === 0) createImage(pools[0] as Pool, state);
+  if (needsImage && generatedPools(state).length === 0) createImage(pools[0] as Pool, featuresOf(state), state);
 }
 
 function insertManifest(pool: Pool, state: EditState): void {
@@ -69,7 +60,12 @@ function insertManifest(pool: Pool, state: EditState): void {
     return;
   }
   const text = workload ? renderPlain(server, workload, pool, source, state) : renderOperated(server, pool, source);
-  state.created.push({ path, text: text.replace(/\n/g, source.newline), executable: false });
+  state.created.push({
+    path,
+    about: 'the pooler in Kubernetes',
+    text: text.replace(/\n/g, source.newline),
+    executable: false,
+  });
   listInKustomizations(source.path, path, workload?.selectorKeys ?? [], pool, state);
 }
 
@@ -86,7 +82,7 @@ function renderOperated(server: Server, pool: Pool, source: Source): string {
 
 function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, source: Source, state: EditState): string {
   const { config } = state;
-  const settings: [string, string][] = [];
+  const settings = settingsOf(featuresOf(state));
   if (workload.isTrusting && !workload.hasPassword) settings.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const path = manifestPath(server, pool);
   if (hasOtherUsers(workload.user, pool, state) && !workload.isTrusting) {
@@ -116,15 +112,13 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
     envFrom: workload.envFrom,
     volumes: workload.volumes,
     mounts: workload.mounts,
+    version: config.pool.version,
+    features: featuresOf(state),
     settings,
     directory: config.assets.directory,
     indentSequences: indentsSequences(source.text),
   });
 }
-
-/** Clients that are not seen to be the role that PgBouncer has a password for: it then asks Postgres for theirs. */
-const hasOtherUsers = (owner: string | null, pool: Pool, state: EditState): boolean =>
-  state.pooled.some(site => leadsTo(pool, site, state) && (owner === null || site.user !== owner));
 
 /** The key that names a program in the existing manifests. */
 function labelKeysOf(selectorKeys: readonly string[]): string[] {
@@ -168,7 +162,7 @@ function listInKustomizations(
 }
 
 /** The build context alone: status script and runbook speak of compose. */
-function createImage(pool: Pool, state: EditState): void {
+function createImage(pool: Pool, features: ReadonlySet<Feature>, state: EditState): void {
   const { config } = state;
   const server = pool.servers[0] as Server;
   const assets = generateAssets({
@@ -176,6 +170,8 @@ function createImage(pool: Pool, state: EditState): void {
     statusScript: null,
     runbook: null,
     base: config.pool.base,
+    version: config.pool.version,
+    features,
     poolService: pool.host,
     poolPort: pool.port,
     publishedPort: null,
@@ -189,7 +185,6 @@ function createImage(pool: Pool, state: EditState): void {
     valueFiles: [],
     envFiles: [],
     bypass: null,
-    authQuery: false,
     poolSize: 0,
     composeFile: '',
     isRouted: false,

@@ -4,12 +4,13 @@ import { hasCredentials } from '../../codemods/compose-credentials.ts';
 import { insertDependency } from '../../codemods/compose-depends.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { insertService } from '../../codemods/compose-service.ts';
-import { generateAssets, knobs } from '../../pgbouncer/index.ts';
+import { generateAssets, healthCheck, knobsOf } from '../../pgbouncer/index.ts';
 import type { Server, Site } from '../model/index.ts';
 import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
 import { companionsOf, directRun, writtenCommand } from './direct-run.ts';
+import { featuresOf, hasTls, settingsOf, TLS_DIRECTORY } from './features.ts';
 import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
@@ -63,11 +64,14 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   );
   if (!service) return;
   const directory = dirOf(file.path);
-  const settings = knobs.map(({ name, value }): [string, string] => [
+  const assets = relativePath(directory, config.assets.directory);
+  const features = featuresOf(state);
+  const settings = knobsOf(config.pool.version).map(({ name, value }): [string, string] => [
     name,
     `\${${name}:-${knobValue(name, value, pool, state)}}`,
   ]);
   if (hasOtherRoles(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  settings.push(...settingsOf(features));
   const query = state.connectQueries.get(pool);
   if (query !== undefined) settings.push(['PGBOUNCER_CONNECT_QUERY', query]);
   if (config.assets.statsVolume) {
@@ -89,15 +93,18 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
       port: pool.port,
       published: isPublished(file, server, state) ? (pool.published?.text ?? null) : null,
       address: server.published[0]?.address ?? null,
-      buildContext: relativePath(directory, config.assets.directory),
+      buildContext: assets,
       upstreamPort: server.port,
       others,
       documents: hasReadme(state) ? 'the PgBouncer section of the README' : config.assets.runbook,
       routes: routesOf(pool, state),
       profiles: commonProfiles(file, consumersOf(pool, file, state)),
       settings,
-      confDirectory: `${relativePath(directory, config.assets.directory)}/conf.d`,
-      statsVolume: null,
+      mounts: [
+        `${assets}/custom.ini:/run/pgbouncer/custom.ini:ro`,
+        ...(hasTls(features) ? [`${assets}/tls:${TLS_DIRECTORY}:ro`] : []),
+      ],
+      healthCheck: healthCheck(features),
     },
     state.newlineOf(file.path),
   );
@@ -226,6 +233,8 @@ export function createAssets(state: EditState): void {
     statusScript: config.assets.statusScript,
     runbook: config.assets.runbook,
     base: config.pool.base,
+    version: config.pool.version,
+    features: featuresOf(state),
     poolService: pool.host,
     poolPort: pool.port,
     publishedPort: pool.published?.value ?? null,
@@ -244,10 +253,9 @@ export function createAssets(state: EditState): void {
     valueFiles: [...new Set(own.filter(isValue).map(site => site.file))],
     envFiles: [...new Set(own.filter(({ format }) => format === 'env').map(site => site.file))],
     bypass: hasBypass(state) ? config.direct.bypass : null,
-    authQuery: hasOtherRoles(pool, state),
     poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),
     composeFile: file.path,
-    isRouted: routesOf(pool, state).length > 0,
+    isRouted: pool.servers.length > 1,
     poolMode: pool.mode,
     celery:
       state.sites.some(site => site.scheme.startsWith('db+')) ||

@@ -26,6 +26,10 @@ export function hasOtherRoles(pool: Pool, state: EditState): boolean {
   );
 }
 
+/** Clients of a workload in Kubernetes that are not seen to be the role that PgBouncer has a password for. */
+export const hasOtherUsers = (owner: string | null, pool: Pool, state: EditState): boolean =>
+  state.pooled.some(site => leadsTo(pool, site, state) && (owner === null || site.user !== owner));
+
 const isPlain = (role: string): boolean => /^[\w.-]+$/.test(role) || /^\$\{?\w+\}?$/.test(role);
 
 /** `${POSTGRES_USER}` for a client and for the server is one role, whatever it is. */

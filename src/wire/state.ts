@@ -30,6 +30,8 @@ export interface EditInput {
 
 export interface Created {
   path: string;
+  /** What it is for, in a few words. */
+  about: string;
   text: string;
   executable: boolean;
 }
@@ -53,11 +55,16 @@ export interface EditState extends EditInput, EditResult {
 }
 
 /** Poolers that this run puts into compose files: something that became pooled leads to each. */
-export const generatedPools = (state: EditState): Pool[] =>
+export const generatedPools = (state: EditState): Pool[] => newPools(state, false);
+
+/** Pools of servers that manifests of Kubernetes define, which get manifests too. */
+export const manifestPools = (state: EditState): Pool[] => newPools(state, true);
+
+const newPools = (state: EditState, inManifests: boolean): Pool[] =>
   [...new Set(state.pools.values())].filter(
     pool =>
       !pool.existing &&
-      !pool.servers.some(server => isManifestServer(server, state.topology)) &&
+      pool.servers.some(server => isManifestServer(server, state.topology)) === inManifests &&
       state.pooled.some(site => leadsTo(pool, site, state)),
   );
 

@@ -176,11 +176,8 @@ function startPlain(postgres: Postgres, version: Version): Promise<Pooler> {
       PGBOUNCER_USER_2: 'super',
       PGBOUNCER_PASSWORD_2: credentials.POSTGRES_PASSWORD,
     },
-    // The lines of conf.d/staging.ini.example but for min_pool_size, which would hold connections of every pool.
-    conf: {
-      'staging.ini': 'server_round_robin = 1\nadmin_users = app\n',
-      'pools.ini': `[databases]\n${lines.join('\n')}\n`,
-    },
+    // Without a least size, which would hold connections of every pool.
+    custom: `server_round_robin = 1\nadmin_users = app\n[databases]\n${lines.join('\n')}\n`,
   });
 }
 

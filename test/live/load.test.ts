@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { templates } from '../../pgbouncer/templates.generated.ts';
 import { connect, createApp, findAsset, type PoolerOptions, runPsql, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { makeWorkDirectory, POSTGRES_BIN, run, versions, waitUntil } from './run.ts';
@@ -17,8 +16,18 @@ beforeAll(async () => {
   await createApp(postgres);
 });
 
-const sessionPool = readFileSync(findAsset('pgbouncer/conf.d/session.ini.example'), 'utf8');
-const staging = templates['conf.d/staging.ini.example'] ?? '';
+/** The example of custom.ini, as a user takes it over. */
+const sessionPool = readFileSync(findAsset('pgbouncer/custom.ini'), 'utf8').replace(
+  /^; (?=\[databases\]|app_session)/gm,
+  '',
+);
+/** The row of the runbook for a test that shows lost session state. */
+const staging = {
+  PGBOUNCER_SERVER_ROUND_ROBIN: '1',
+  PGBOUNCER_DEFAULT_POOL_SIZE: '2',
+  PGBOUNCER_MIN_POOL_SIZE: '2',
+  PGBOUNCER_RESERVE_POOL_SIZE: '0',
+};
 
 /** How often one client, alone, meets a setting that an earlier transaction of its own session made. */
 async function countKeptSettings(options: PoolerOptions): Promise<number> {
@@ -38,16 +47,14 @@ async function countKeptSettings(options: PoolerOptions): Promise<number> {
 }
 
 describe.skipIf(!hasServers).each(versions)('PgBouncer %s', version => {
-  test('the staging profile shows a SET that one client on a default pool never misses', async () => {
+  test('the settings for it show a SET that one client on a default pool never misses', async () => {
     expect(await countKeptSettings({ version })).toBe(10);
-    expect(await countKeptSettings({ version, conf: { 'staging.ini': staging } })).toBe(0);
+    expect(await countKeptSettings({ version, env: staging })).toBe(0);
   });
 
-  test('a database of session.ini keeps what its client set, and gives it to nobody', async () => {
-    const conf = {
-      'session.ini': sessionPool.replace('host=postgres port=5432', `host=127.0.0.1 port=${postgres.port}`),
-    };
-    await withPooler(postgres, { version, conf: { ...conf, 'staging.ini': staging } }, async pooler => {
+  test('the session pool of custom.ini keeps what its client set, and gives it to nobody', async () => {
+    const custom = sessionPool.replace('host=postgres port=5432', `host=127.0.0.1 port=${postgres.port}`);
+    await withPooler(postgres, { version, custom, env: staging }, async pooler => {
       const keeper = await connect(pooler.port, { database: 'app_session' });
       await keeper.query("SET work_mem = '1234kB'");
       const others = [await connect(pooler.port, { database: 'app_session' }), await connect(pooler.port)];

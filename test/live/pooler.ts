@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
-import { type AssetInput, generateAssets } from '../../pgbouncer/index.ts';
+import { type AssetInput, type Feature, generateAssets, healthCheck, knobsOf } from '../../pgbouncer/index.ts';
 import { assetInput } from './asset-input.ts';
 import type { Postgres } from './postgres.ts';
 import {
@@ -22,20 +22,43 @@ import {
   waitUntil,
 } from './run.ts';
 
-let assetsDirectory: string | null = null;
+const directories = new Map<string, string>();
 
-/** Path of a generated file. E.g.: `pgbouncer/docker-entrypoint.sh` */
-export function findAsset(path: string): string {
-  assetsDirectory ??= writeAssets(assetInput);
-  return join(assetsDirectory, path);
+/** Path of a generated file. E.g.: `scripts/pgbouncer_status.sh` */
+export const findAsset = (path: string, env: Environment = {}): string => join(assetsFor(env), path);
+
+/** What is generated where this environment is asked for. The scripts start under the shell that is `sh` in its PATH. */
+function assetsFor(env: Environment): string {
+  const features = featuresOf(env);
+  const shell = findShell(env);
+  const version = /pgbouncer\/(1\.\d+)/.exec(env.PATH ?? '')?.[1] ?? assetInput.version;
+  const key = [version, shell, ...features].join();
+  const known = directories.get(key);
+  if (known !== undefined) return known;
+  const root = writeAssets({ ...assetInput, version, features }, shell);
+  directories.set(key, root);
+  return root;
 }
 
-export function writeAssets(input: AssetInput): string {
+/** As a repository or its configuration asks for them. */
+export function featuresOf(env: Environment): Set<Feature> {
+  const names = Object.keys(env);
+  const needs: [Feature, boolean][] = [
+    ['users', names.some(name => name.startsWith('PGBOUNCER_USER_'))],
+    ['databases', Boolean(env.PGBOUNCER_DATABASES)],
+    ['auth-query', Boolean(env.PGBOUNCER_AUTH_QUERY)],
+    ['secret-files', names.some(name => /^(?:POSTGRES|PGBOUNCER_(?:USER|PASSWORD))_\w*FILE$/.test(name))],
+    ['processes', Boolean(env.PGBOUNCER_PROCESSES)],
+  ];
+  return new Set(needs.flatMap(([feature, isNeeded]) => (isNeeded ? [feature] : [])));
+}
+
+export function writeAssets(input: AssetInput, shell = '/bin/sh'): string {
   const root = makeWorkDirectory();
   for (const asset of generateAssets(input)) {
     const path = join(root, asset.path);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, asset.text);
+    writeFileSync(path, asset.text.replace(/^#!\/bin\/sh\n/, `#!${shell}\n`));
     chmodSync(path, asset.executable ? 0o755 : 0o644);
   }
   return root;
@@ -45,8 +68,8 @@ export interface PoolerOptions {
   version?: Version;
   shell?: Shell;
   env?: Environment;
-  /** Files of conf.d by name. */
-  conf?: Record<string, string>;
+  /** Content of custom.ini. */
+  custom?: string;
   /** The runtime directory of an earlier start. */
   directory?: string;
 }
@@ -56,7 +79,7 @@ export interface Pooler extends Running {
   /** The runtime directory: rendered files. */
   directory: string;
   env: Environment;
-  /** healthcheck.sh, as the container would run it. */
+  /** The health check of the compose file, as the container would run it. */
   checkHealth: () => Promise<Result>;
   /** SIGINT, as `docker stop` sends it by the image's STOPSIGNAL. */
   stop: () => Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -66,21 +89,24 @@ export const ENTRYPOINT = 'pgbouncer/docker-entrypoint.sh';
 export const whoAmI = "SELECT current_user || '@' || current_database()";
 export const credentials = { POSTGRES_USER: 'app', POSTGRES_PASSWORD: 'secret-of-app', POSTGRES_DB: 'app' };
 
-/** The environment of the container. `PGBOUNCER_PORT` is free. */
+/** The container, before its command runs: its environment, and its directory as PWD. `PGBOUNCER_PORT` is free. */
 export async function prepare(options: PoolerOptions, upstreamPort: number): Promise<Environment> {
-  const { version = '1.26', shell = 'dash', conf = {} } = options;
-  const confDirectory = makeWorkDirectory();
-  for (const [name, text] of Object.entries(conf)) {
-    writeFileSync(join(confDirectory, name), text);
-    giveAway(join(confDirectory, name));
+  const { version = '1.26', shell = 'dash', custom } = options;
+  const directory = options.directory ?? makeWorkDirectory();
+  if (custom !== undefined) {
+    writeFileSync(join(directory, 'custom.ini'), custom);
+    giveAway(join(directory, 'custom.ini'));
   }
   const env: Environment = {
     PATH: composePath(version, shell),
+    ...Object.fromEntries(knobsOf(version).map(({ name, value }) => [name, value])),
     PGBOUNCER_UPSTREAM_HOST: '127.0.0.1',
     PGBOUNCER_UPSTREAM_PORT: String(upstreamPort),
     PGBOUNCER_PORT: String(await findFreePort()),
-    PGBOUNCER_RUNTIME_DIR: options.directory ?? makeWorkDirectory(),
-    PGBOUNCER_CONF_DIR: confDirectory,
+    PGSERVICE: 'pool',
+    PGSERVICEFILE: join(directory, 'pg_service.conf'),
+    PGPASSFILE: join(directory, 'pgpass'),
+    PWD: directory,
     ...credentials,
     ...options.env,
   };
@@ -93,14 +119,27 @@ const findShell = (env: Environment): string =>
     .map(path => join(path, 'sh'))
     .find(path => existsSync(path)) ?? '/bin/sh';
 
-/** Runs a generated script to its end, under the shell that is `sh` in the PATH. */
+/** The scripts are in PATH, as they are in the image. */
+const inImage = (env: Environment): Environment => ({ ...env, PATH: `${findAsset('pgbouncer', env)}:${env.PATH}` });
+
+/** Runs a generated script to its end, in the container's directory. */
 export const runScript = (asset: string, env: Environment, args: string[] = []): Promise<Result> =>
-  run(findShell(env), [findAsset(asset), ...args], env);
+  run(findAsset(asset, env), args, inImage(env), '', env.PWD);
+
+/** Runs the entrypoint up to where it becomes PgBouncer. */
+export function render(env: Environment): Promise<Result> {
+  const bin = makeWorkDirectory();
+  const real = (env.PATH ?? '').split(':').find(path => existsSync(join(path, 'pgbouncer')));
+  writeFileSync(join(bin, 'pgbouncer'), `#!/bin/sh\nif [ "$1" = --version ]; then exec '${real}/pgbouncer' "$1"; fi\n`);
+  writeFileSync(join(bin, 'supervise.sh'), '#!/bin/sh\n');
+  for (const name of ['pgbouncer', 'supervise.sh']) chmodSync(join(bin, name), 0o755);
+  return run(findAsset(ENTRYPOINT, env), [], { ...env, PATH: `${bin}:${inImage(env).PATH}` }, '', env.PWD);
+}
 
 /** Starts the entrypoint and waits until it listens. @throws Error with its log if it ends before. */
 export async function startPooler(postgres: Pick<Postgres, 'port'>, options: PoolerOptions = {}): Promise<Pooler> {
   const env = await prepare(options, postgres.port);
-  const pooler = start(findShell(env), [findAsset('pgbouncer/docker-entrypoint.sh')], env);
+  const pooler = start(findAsset(ENTRYPOINT, env), [], inImage(env), env.PWD);
   await waitUntil('PgBouncer is up', () => {
     if (pooler.child.exitCode !== null) throw new Error(`PgBouncer ended:\n${pooler.log()}`);
     const started = pooler.log().match(/process up: PgBouncer/g)?.length ?? 0;
@@ -109,9 +148,9 @@ export async function startPooler(postgres: Pick<Postgres, 'port'>, options: Poo
   return {
     ...pooler,
     port: Number(env.PGBOUNCER_PORT),
-    directory: env.PGBOUNCER_RUNTIME_DIR ?? '',
+    directory: env.PWD ?? '',
     env,
-    checkHealth: () => runScript('pgbouncer/healthcheck.sh', env),
+    checkHealth: () => run(findShell(env), ['-c', healthCheck(featuresOf(env))], inImage(env), '', env.PWD),
     stop: () => {
       pooler.child.kill('SIGINT');
       return pooler.exit;

@@ -134,13 +134,14 @@ describe.skipIf(!hasServers).concurrent.each([
     // fewer than before: what the third left must not be taken for a process
     await withPooler(postgres, { version, shell, env: { PGBOUNCER_PROCESSES: '2' }, directory }, async pooler => {
       expect((await pooler.checkHealth()).code).toBe(0);
-      expect((await run('ls', [directory], { PATH: '/bin' })).stdout).toBe('1\n2\npgpass\nuserlist.txt\n');
+      expect((await run('ls', [directory], { PATH: '/bin' })).stdout).toBe(
+        '1\n2\npg_service.conf\npgpass\nsettings.ini\nuserlist.txt\n',
+      );
     });
   });
 
   test('SIGHUP reaches every process: a changed setting holds', async () => {
-    const conf = { 'custom.ini': 'admin_users = app\n' };
-    await withPooler(postgres, { version, shell, env, conf }, async pooler => {
+    await withPooler(postgres, { version, shell, env, custom: 'admin_users = app\n' }, async pooler => {
       pooler.child.kill('SIGHUP');
       await waitUntil('all reload', () => (pooler.log().match(/SIGHUP/g)?.length ?? 0) === 3);
       expect(listWorkers(pooler)).toHaveLength(3);

@@ -97,9 +97,9 @@ export interface Running {
   exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
-export function start(command: string, args: string[], env: Environment): Running {
+export function start(command: string, args: string[], env: Environment, cwd = '/'): Running {
   const [program = '', ...rest] = unprivileged(command, args);
-  const child = spawn(program, rest, { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(program, rest, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let log = '';
   const keep = (chunk: Buffer): void => {
     log += chunk.toString('utf8');
@@ -132,10 +132,10 @@ export interface Result {
 }
 
 /** Runs a program to its end. `input` goes to stdin. */
-export function run(command: string, args: string[], env: Environment, input = ''): Promise<Result> {
+export function run(command: string, args: string[], env: Environment, input = '', cwd = '/'): Promise<Result> {
   const [program = '', ...rest] = unprivileged(command, args);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { env, cwd: '/', detached: true });
+    const child = spawn(program, rest, { env, cwd, detached: true });
     running.add(child);
     const chunks: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
     child.stdout.on('data', chunk => chunks.stdout.push(chunk));

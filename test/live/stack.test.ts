@@ -68,8 +68,8 @@ describe.skipIf(found === null)('the crawler stack', () => {
   test('the pooler runs the generated image: not as root, its own settings read-only', async () => {
     const inside = (script: string) => project.run([...COMPOSE, 'exec', '-T', 'pgbouncer', 'sh', '-c', script]);
     expect((await inside('id -u; id -g')).stdout.split('\n').slice(0, 2)).toEqual(['10432', '10432']);
-    expect((await inside('touch /etc/pgbouncer/conf.d/x')).stderr).toContain('Read-only file system');
-    expect((await inside('stat -c %a /run/pgbouncer /run/pgbouncer/*')).stdout).toMatch(/^700\n(600\n)+$/);
+    expect((await inside('grep custom.ini /proc/mounts')).stdout).toMatch(/ \/run\/pgbouncer\/custom\.ini \S+ ro,/);
+    expect((await inside('stat -c %a /run/pgbouncer /run/pgbouncer/*')).stdout).toMatch(/^700\n(600\n|644\n)+$/);
     const [inspected] = JSON.parse(
       await project.must(['podman', 'inspect', (await project.container('pgbouncer')).id]),
     );
@@ -128,10 +128,9 @@ describe.skipIf(found === null)('the crawler stack', () => {
     const run = `docker compose run --rm test_app sh -c '${INGEST.join(' ')} direct ${line?.[1]}'`;
     expect(await project.must(['sh', '-c', run])).toContain('direct: 2 articles stored, 0 new');
     const inside = /## Looking inside\n\n```sh\n([^`]+)```/.exec(documented)?.[1] ?? '';
-    expect(inside.split('\n').filter(Boolean).length).toBe(5);
+    expect(inside.split('\n').filter(Boolean).length).toBe(3);
     const answer = await project.must(['sh', '-e', '-c', inside]);
     expect(answer).toMatch(/crawl_db +\| crawl_user/);
-    expect(answer).toMatch(/^PgBouncer 1\./m);
     const pgAdmin = ['-e', 'PGPASSWORD=crawl_password', 'pgadmin', 'psql', '-h', 'pgbouncer', '-p', '6432'];
     expect(
       await project.must([
@@ -232,7 +231,10 @@ describe.skipIf(found === null)('the crawler stack', () => {
   });
 
   test('stop lets a running transaction end; then pooled ways fail and direct ones work', async () => {
-    expect(await project.run(STATUS)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Pools\n.*cl_waiting/) });
+    expect(await project.run(STATUS)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^SHOW POOLS\n.*cl_waiting/),
+    });
     const transaction = openTransaction(project, 5);
     await waitFor('the transaction', 10, async () =>
       (await project.sql(
@@ -254,13 +256,16 @@ describe.skipIf(found === null)('the crawler stack', () => {
     expect((await project.run([...ON_HOST, '-e', 'PGBOUNCER_BYPASS=1', ...smoke])).code).toBe(0);
   });
 
-  test('own settings in conf.d and a knob of .env take effect', async () => {
-    writeFileSync(join(project.root, 'pgbouncer/conf.d/own.ini'), 'default_pool_size = 7\n');
+  test('own settings in custom.ini and a knob of .env take effect', async () => {
+    const own = join(project.root, 'pgbouncer/custom.ini');
+    const generated = readFileSync(own, 'utf8');
+    writeFileSync(own, `${generated}default_pool_size = 7\n`);
     writeFileSync(join(project.root, '.env'), 'PGBOUNCER_MAX_CLIENT_CONN=321\n');
-    await project.must([...COMPOSE, 'up', '-d', 'pgbouncer']);
+    await project.must([...COMPOSE, 'up', '-d', '--force-recreate', 'pgbouncer']);
     await project.waitUntilHealthy('pgbouncer');
     const settings = new Map((await project.console('SHOW CONFIG')).map(row => [row.key, row.value]));
     expect([settings.get('default_pool_size'), settings.get('max_client_conn')]).toEqual(['7', '321']);
+    writeFileSync(own, generated); // undo refuses a file that was edited since
   });
 
   test('no password is in any log', async () => {

@@ -30,9 +30,9 @@ describe.skipIf(compose === null)('with the compose files of a migrated reposito
     return { PATH: `${bin}:${PATH}` };
   };
 
-  test('sizes and variables come from there, and conf.d goes before them', async () => {
+  test('sizes and variables come from there, and custom.ini goes before them', async () => {
     const root = migrate();
-    writeFileSync(join(root, 'pgbouncer/conf.d/own.ini'), 'max_client_conn = 333\n');
+    writeFileSync(join(root, 'pgbouncer/custom.ini'), 'max_client_conn = 333\n');
     const env = { PGBOUNCER_DEFAULT_POOL_SIZE: '7', PGBOUNCER_MAX_CLIENT_CONN: '333' };
     const command = 'echo "$CRAWLER_CELERY_RESULT_BACKEND $DATABASE_URL_DIRECT $PGBOUNCER_BYPASS."';
     const args = ['-C', root, '--run', command];

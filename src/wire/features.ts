@@ -1,0 +1,49 @@
+/** What the generated pooler has to be able to do: what the repository needs, and what the configuration asks for. */
+import { CREDENTIALS } from '../../codemods/compose-credentials.ts';
+import type { Feature } from '../../pgbouncer/index.ts';
+import type { Server } from '../model/index.ts';
+import { readPostgresWorkload } from '../topology/index.ts';
+import { findService } from './databases.ts';
+import { hasOtherRoles, hasOtherUsers } from './roles.ts';
+import { type EditState, generatedPools, manifestPools } from './state.ts';
+
+/** Where certificates are in the container. */
+export const TLS_DIRECTORY = '/etc/pgbouncer/tls';
+
+/** Of all poolers together: they are built from one directory. */
+export function featuresOf(state: EditState): Set<Feature> {
+  const features = new Set(state.config.assets.features);
+  for (const pool of manifestPools(state)) {
+    const server = pool.servers[0] as Server;
+    const workload = server.operator ? null : readPostgresWorkload(server, state.sources.values());
+    if (workload && workload.mounts.length > 0) features.add('secret-files');
+    if (workload && !workload.isTrusting && hasOtherUsers(workload.user, pool, state)) features.add('auth-query');
+  }
+  for (const pool of generatedPools(state)) {
+    const services = pool.servers.map(server => findService(server, state.topology.composeFiles)?.[1]);
+    if (services.some(service => service?.environment.some(({ key }) => /_FILE$/.test(CREDENTIALS[key] ?? ''))))
+      features.add('secret-files');
+    if (pool.servers.length > 1) features.add('users').add('databases');
+    if (hasOtherRoles(pool, state)) features.add('auth-query');
+  }
+  return features;
+}
+
+export const hasTls = (features: ReadonlySet<Feature>): boolean =>
+  features.has('client-tls') || features.has('server-tls');
+
+/** Variables of the pooler that come with a feature. */
+export function settingsOf(features: ReadonlySet<Feature>): [name: string, value: string][] {
+  const settings: [string, string][] = [];
+  if (features.has('processes')) settings.push(['PGBOUNCER_PROCESSES', '${PGBOUNCER_PROCESSES:-2}']);
+  if (features.has('client-tls')) {
+    settings.push(['PGBOUNCER_CLIENT_TLS_SSLMODE', 'require']);
+    settings.push(['PGBOUNCER_CLIENT_TLS_CERT_FILE', `${TLS_DIRECTORY}/client.crt`]);
+    settings.push(['PGBOUNCER_CLIENT_TLS_KEY_FILE', `${TLS_DIRECTORY}/client.key`]);
+  }
+  if (features.has('server-tls')) {
+    settings.push(['PGBOUNCER_SERVER_TLS_SSLMODE', 'verify-full']);
+    settings.push(['PGBOUNCER_SERVER_TLS_CA_FILE', `${TLS_DIRECTORY}/server-ca.crt`]);
+  }
+  return settings;
+}
