@@ -24,6 +24,12 @@ export const isCiPath = (path: string): boolean =>
     path,
   );
 
+/** Code of tests by its place: it starts with values of its own, and no program of the repository loads it. */
+export const isTestPath = (path: string): boolean =>
+  /(?:^|\/)(?:(?:[\w-]+[-_])?tests?|__tests__|specs?|(?:[\w-]+[-_])?e2e(?:[-_][\w-]+)?|testdata|fixtures|cypress|playwright)\//i.test(
+    path,
+  ) || /(?:^|[._-])(?:test|spec)\.[a-z]+$|(?:^|\/)(?:test_|conftest)/i.test(path);
+
 /** Env files and their templates, whatever their format is read as. */
 const ENVIRONMENT =
   /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[._-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;

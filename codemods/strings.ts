@@ -35,6 +35,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const { at, value, isShared } = one;
     const before = values[i - 1];
     const between = before ? text.slice(before.end, at) : '\n';
+    if (ASKS.test(between)) return;
     const given = ANOTHER.test(between) || one.name !== null ? '' : (before?.value.text ?? '');
     const key = one.name ?? given;
     const section = sectionOf(values, i, text, sections);
@@ -123,6 +124,8 @@ const READS =
   /(?:^|\.)(?:(?:get|lookup|read|must)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?|Env\.\w+)$/i;
 /** What stands between such a read and its default: `ENV["X"] || "…"`, `GetEnvironmentVariable("X") ?? "…"`. */
 const OTHERWISE = /^[\])\s]*(?:\|\||\?\?|\?:|\bor\b|\.unwrap_or(?:_else)?\(\s*(?:\|_?\|\s*)?)\s*$/;
+/** What stands before the name of a setting: `config('database.host')` is no host. */
+const ASKS = /\b(?:config(?:uration)?|settings?|options?|param(?:eter)?s?)(?:(?:\.|->|::)(?:get\w*|fetch|dig))?\(\s*$/i;
 /** What stands between two literals that have nothing to do with one another: a line's end, or the next statement or call. */
 const ANOTHER = /[\n;]|\)\s*,?\s*\w[\w.]*\(/;
 /** Functions of drivers that get a connection string. */

@@ -422,3 +422,91 @@ test('a script alone does not go through a pool that no application uses', async
   expect(changes).toEqual([]);
   expect(sites.filter(({ file }) => file === 'tools/check.py')).toMatchObject([{ rule: 'documents-only' }]);
 });
+
+describe('places in which nothing of the stack runs by itself', () => {
+  test('a container that waits for people: what they run there counts, what they dump does not', async () => {
+    const inside = (files: Record<string, string>) =>
+      planned({
+        '.devcontainer/docker-compose.yml': `${PG}  app:\n    build: .\n    command: sleep infinity\n    volumes: ["../..:/workspaces:cached"]\n    ${WITH_URL}\n`,
+        '.devcontainer/Dockerfile': 'FROM ruby:3\n',
+        ...files,
+      });
+    const modes = async (files: Record<string, string>) => (await inside(files)).pools.map(({ mode }) => mode);
+    const jobs = {
+      Gemfile: 'gem "good_job"\n',
+      'config/application.rb': 'module App\n  config.active_job.queue_adapter = :good_job\nend\n',
+    };
+    expect(await modes(jobs)).toEqual(['session']);
+    expect(await modes({ 'bin/backup.sh': '#!/bin/sh\npg_dump "$DATABASE_URL" > all.sql\n' })).toEqual(['transaction']);
+  });
+
+  test('what tests connect to is theirs: a fixed port beside the host is no port of the application', async () => {
+    const { decided, pools, sites, written } = await planned({
+      'docker-compose.yml': `${PG}  app:\n    build: .\n    environment:\n      POSTGRES_HOST: db\n`,
+      Dockerfile: 'FROM node:22\nCOPY . .\nCMD ["node", "app.js"]\n',
+      'app.js':
+        "const { Pool } = require('pg');\nnew Pool({ host: process.env.POSTGRES_HOST || 'localhost', port: Number(process.env.POSTGRES_PORT || 5432) });\n",
+      'packages/e2e-tests/fixtures/page.js':
+        "export const connection = { host: process.env.POSTGRES_HOST, port: '5432', database: 'd' };\n",
+    });
+    expect(decided('POSTGRES_HOST', 'docker-compose.yml')).toEqual(['pooled safe']);
+    expect(pools.map(({ port }) => port)).toEqual([6432]);
+    expect(written('docker-compose.yml')).toMatch(/POSTGRES_HOST: pgbouncer\n[\s\S]*?POSTGRES_PORT: "?6432/);
+    expect(sites.filter(({ question }) => question)).toEqual([]);
+  });
+
+  test('a command of tests, and the stack of a migration', async () => {
+    const { sites } = await planned({
+      'docker-compose.yml': `${PUBLISHED}  app:\n    build: .\n    ${WITH_URL}\n`,
+      'README.md': `# x\n\n\`\`\`bash\nDATABASE_URL=${URL} rails test\nDATABASE_URL=${URL} rails server\n\`\`\`\n`,
+      'tools/docker-compose.migrate.yml': `services:\n  old-db:\n    image: postgres:14\n    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }\n  copy:\n    image: acme/copy\n    env_file: old.env\n`,
+      'tools/old.env': 'OLD_DB_HOST=old-db\nOLD_DB_PORT=5432\n',
+    });
+    const rules = sites.map(({ file, rule }) => `${file} ${rule}`);
+    expect(rules.filter(line => line.startsWith('README'))).toEqual([
+      'README.md test-command',
+      'README.md application-url',
+    ]);
+    expect(new Set(rules.filter(line => line.startsWith('tools')))).toEqual(new Set(['tools/old.env test-stack']));
+  });
+});
+
+describe('what is no endpoint, and what is another', () => {
+  test('a call that asks for a setting by its name', async () => {
+    const { decided, sites } = await planned({
+      'docker-compose.yml': `${PG}  app:\n    build: .\n    environment:\n      DB_HOST: db\n      DB_PORT: 5432\n`,
+      Dockerfile: 'FROM php:8\nCOPY . .\nCMD ["php", "a.php"]\n',
+      'a.php': "<?php\n$env = ['DB_HOST' => config('database.host'), 'DB_PORT' => config('database.port')];\n",
+    });
+    expect(decided('DB_HOST', 'docker-compose.yml')).toEqual(['pooled safe']);
+    expect(sites.filter(({ file, action }) => file === 'a.php' && action !== 'leave')).toEqual([]);
+  });
+
+  test("the server behind Bitnami's pooler, in a file of settings for it", async () => {
+    const { sites } = await planned({
+      'docker-compose.yml': `${PG}  pgbouncer:\n    image: bitnamilegacy/pgbouncer\n    env_file: pool.env\n`,
+      'pool.env': 'POSTGRESQL_HOST=db\nPOSTGRESQL_USER=u\nPGBOUNCER_AUTH_TYPE=trust\nPGBOUNCER_POOL_MODE=transaction\n',
+    });
+    expect(sites.filter(({ file }) => file === 'pool.env')).toMatchObject([{ rule: 'pooler-itself', action: 'leave' }]);
+  });
+
+  test('a port that nothing sets can be any, and 5432 of this machine with another database is another server', async () => {
+    const { sites, written } = await planned({
+      'docker-compose.yml': `services:\n  db:\n    image: postgres:16\n    environment: { POSTGRES_USER: postgres, POSTGRES_PASSWORD: p, POSTGRES_DB: shop }\n    ports: ["5432:5432"]\n  app:\n    build: .\n    environment: { DATABASE_URL: "postgresql://postgres:p@db:5432/shop" }\n`,
+      Dockerfile: PYTHON,
+      'schema.sh':
+        'ID="$(docker run -d -p 5432 postgres:16)"\nPORT="$(docker port "$ID" 5432)"\njava -Durl="jdbc:postgresql://localhost:${PORT}/shop?user=postgres" -jar app.jar\n',
+      'examples/app.js':
+        'const { Pool } = require("pg");\nnew Pool({ connectionString: "postgres://postgres:p@localhost:5432/postgres" });\n',
+      'app.js':
+        'const { Pool } = require("pg");\nnew Pool({ connectionString: "postgres://postgres:p@localhost:5432/shop" });\n',
+    });
+    const actionIn = (file: string) => sites.filter(site => site.file === file).map(({ action }) => action);
+    expect([actionIn('schema.sh'), actionIn('examples/app.js'), actionIn('app.js')]).toEqual([
+      ['review'],
+      ['review'],
+      ['pooled'],
+    ]);
+    expect(written('docker-compose.yml')).toContain('@pgbouncer:6432/shop');
+  });
+});

@@ -84,12 +84,18 @@ function decideSites(
 
 /**
  * 5432 of localhost is what every Postgres of a machine has: in code, settings and documents it means this repository's only with
- * the user of that server.
+ * the user of that server; with its database too where that user is the one that every server has.
  */
-function isUnproven({ resolution, format, user }: Site, { port, portVariable }: Endpoint): boolean {
+function isUnproven({ resolution, format, user, database }: Site, { port, portVariable }: Endpoint): boolean {
   if (resolution.kind !== 'published' || /^(?:env|compose)$/.test(format)) return false;
   if ((port ?? '5432') !== '5432' || portVariable !== null) return false;
-  return user === null || (Boolean(resolution.server.user) && resolution.server.user !== user);
+  const { server } = resolution;
+  const differs = (own: string | null, of: string | null) => Boolean(of) && own !== of;
+  return (
+    user === null ||
+    differs(user, server.user) ||
+    (user === 'postgres' && database !== null && differs(database, server.database))
+  );
 }
 
 /** The file in whose stack the names of a site mean something: for an env file, the first of those that get it and know the host. */

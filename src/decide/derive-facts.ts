@@ -45,12 +45,21 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
     )
   )
     facts.push(isNowhereRead(site, input) ? 'unread-port' : 'lone-port');
+  if (isForTests(site)) facts.push('test-stack');
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
   if (site.portVariable === null && lacksPort(site, endpoint, input, portOf)) facts.push('host-without-port');
   return facts;
 }
+
+/** Only compose files for tests or for a migration define the server. */
+const isForTests = ({ resolution }: Site): boolean =>
+  (resolution.kind === 'server' || resolution.kind === 'published') &&
+  resolution.server.definitions.length > 0 &&
+  resolution.server.definitions.every(({ file }) =>
+    /compose[\w.-]*(?:test|e2e|migrat)[\w.-]*\.ya?ml$/i.test(baseOf(file)),
+  );
 
 /** The variable that has to be set beside a host, because programs take the port from it and nothing sets it. */
 export function missingPort(site: Site, endpoint: Endpoint, input: DecideInput, portOf: PortOf): string | null {
@@ -176,6 +185,10 @@ function isDeployedTwice({ resolution, file }: Site, { servers, stacks, composeF
 }
 
 const isPoolerSetting = (site: Site): boolean =>
+  // The server behind Bitnami's image, which has settings of its own beside it.
+  (/^POSTGRESQL_(?:HOST|PORT)(?:_NUMBER)?$/.test(site.key ?? '') &&
+    (site.entry?.siblings.some(name => /^PGBOUNCER_(?:AUTH_TYPE|DATABASE|DSN_\d+|USERLIST\w*)$/.test(name)) ??
+      false)) ||
   /^(?:PGBOUNCER|PGCAT|PGPOOL|POOLER)[_.]/i.test(site.key ?? '') ||
   /(?:^|\/)(?:pgbouncer|pgcat|pgpool)[^/]*(?:\/|\.ini|\.toml|\.conf|\.cfg)/i.test(site.file);
 

@@ -2,7 +2,7 @@
  * Sites that live or die together: host and port of one block, a value and the definitions of the variables in it, a
  * host without a port and the code that reads it with one.
  */
-import { isCiPath } from '../../codemods/paths.ts';
+import { isCiPath, isTestPath } from '../../codemods/paths.ts';
 import type { Part, RawSite } from '../model/index.ts';
 
 export interface FileSite {
@@ -44,6 +44,7 @@ export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSit
   sites.forEach(({ file, site }, i) => {
     for (const name of site.form === 'url' ? variablesOf(site) : [])
       for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
+    if (isTestCode(file, site)) return;
     for (const name of variablesOf(site))
       for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
   });
@@ -116,8 +117,9 @@ function joinLoneHosts(
     if (hasValue(site.port)) withPort.add(find(i));
   });
   const readers = new Map<string, number[]>();
-  sites.forEach(({ site }, i) => {
+  sites.forEach(({ file, site }, i) => {
     if (site.role !== 'fallback' || site.form !== 'host' || site.key === null || !withPort.has(find(i))) return;
+    if (isTestCode(file, site)) return;
     if (site.section.some(name => OTHER_ENGINE.test(name))) return;
     readers.set(site.key, [...(readers.get(site.key) ?? []), i]);
   });
@@ -127,5 +129,8 @@ function joinLoneHosts(
     for (const reader of readers.get(site.key) ?? []) join(i, reader);
   });
 }
+
+/** What it reads of the environment says nothing of the application: a fixed port beside it is a test's own. */
+const isTestCode = (file: string, { role }: RawSite): boolean => role !== 'environment' && isTestPath(file);
 
 const hasValue = (part: Part | null): boolean => part !== null && part.value !== null;

@@ -189,11 +189,19 @@ function isMountOf(volume: string, file: ComposeFile, path: string): boolean {
 const push = <T>(map: Map<string, T[]>, id: string, items: readonly T[]) =>
   map.set(id, [...(map.get(id) ?? []), ...items.filter(item => !map.get(id)?.includes(item))]);
 
-type Started = { file: ComposeFile; service: ComposeService; id: string; starts: Start[]; context: string | null };
+type Started = {
+  file: ComposeFile;
+  service: ComposeService;
+  id: string;
+  starts: Start[];
+  context: string | null;
+  workspace: string | null;
+};
 
 /**
  * What is built in a service's folder and belongs to no program that is known counts for the service whose program is unknown.
- * An image that is built elsewhere can do all that the repository's code does.
+ * An image that is built elsewhere can do all that the repository's code does, and so can people in a container that waits for them;
+ * what they dump or administrate there they direct themselves.
  */
 function claimTheRest(
   started: readonly Started[],
@@ -203,18 +211,16 @@ function claimTheRest(
   needsOf: (path: string) => readonly Need[],
   images: ImageLookup,
 ): void {
-  for (const { service, id, context } of started) {
+  for (const { service, id, context, workspace } of started) {
     if (loaded.get(id)) continue;
-    const isOwn = context === null && isOwnImage(service, images);
-    if (context === null && !isOwn) continue;
+    const scope = workspace ?? context ?? (isOwnImage(service, images) ? '' : null);
+    if (scope === null) continue;
     // The program of another service is none of this one.
     const claimed = started
-      .filter(other => other.id !== id && other.context === context)
+      .filter(other => workspace === null && other.id !== id && other.context === context)
       .flatMap(other => (services.get(other.id) ?? []).map(({ program }) => program));
-    const paths = telling.filter(
-      path => isInside(context ?? '', path) && !isOnlyAside(path) && !claimed.includes(path),
-    );
-    const needs = paths.flatMap(needsOf);
+    const paths = telling.filter(path => isInside(scope, path) && !isOnlyAside(path) && !claimed.includes(path));
+    const needs = paths.flatMap(needsOf).filter(({ kind }) => workspace === null || !BY_HAND.has(kind));
     const own = services.get(id) ?? [];
     const main = own.findLast(process => process.kind === 'start' && process.words.length !== 1) ?? own.at(-1);
     if (needs.length === 0 || !main) continue;
@@ -229,6 +235,8 @@ function claimTheRest(
     );
   }
 }
+
+const BY_HAND: ReadonlySet<Need['kind']> = new Set(['dump', 'replicate', 'admin']);
 
 const isSameProgram = (a: ComposeService, b: ComposeService): boolean =>
   a.build === null && b.build === null ? a.image === b.image : a.build === b.build && a.dockerfile === b.dockerfile;

@@ -26,6 +26,8 @@ export interface ServiceStarts {
   isRebuilt: boolean;
   /** Image that the last stage is made from, or that compose names. */
   image: string | null;
+  /** Folder of the repository in which people work, where the service starts nothing itself: `sleep infinity`, a development container. */
+  workspace: string | null;
 }
 
 /** `contextOf`: from where the repository builds the image of a service, as far as that is known. */
@@ -70,13 +72,16 @@ export function startsOf(
   const place: Place = { file: file.path, line: own.line };
   const shellArguments = command === null && imageCommand?.form === 'shell' && entry !== null;
   const commands = joinEntry(entry, arguments_, shellArguments);
+  const starts = followCommands(commands, {
+    shelf,
+    layout,
+    cwd: service.workingDir ?? layout.workdir ?? layout.home,
+    chain: [place],
+  });
+  const isIdle = starts.length === 0 && (commands.length > 0 || /(?:^|\/)\.devcontainer\//.test(file.path));
   return {
-    starts: followCommands(commands, {
-      shelf,
-      layout,
-      cwd: service.workingDir ?? layout.workdir ?? layout.home,
-      chain: [place],
-    }),
+    starts,
+    workspace: isIdle ? workspaceOf(file, service) : null,
     context,
     dockerfile,
     isRebuilt: found?.isRebuilt ?? true,
@@ -153,6 +158,17 @@ function imageLayoutOf(
       layout.places.push({ source: folder, target: posix.resolve(target) });
   }
   return layout;
+}
+
+/** The folder of the repository that is mounted, the whole of it where its parent is; null: none. */
+function workspaceOf(file: ComposeFile, { volumes }: ComposeService): string | null {
+  const folders = volumes.flatMap(volume => {
+    const [source = '', target = ''] = volume.split(':');
+    if (!/^\.{1,2}(?:\/|$)/.test(source) || !target.startsWith('/')) return [];
+    const folder = joinPath(dirOf(file.path), source);
+    return [folder.startsWith('..') ? '' : folder];
+  });
+  return folders.sort((a, b) => a.length - b.length)[0] ?? null;
 }
 
 /** The line of a service's command in compose, for reports. */

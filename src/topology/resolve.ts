@@ -47,7 +47,8 @@ export function resolveEndpoint(
 
 function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, topology: Topology): Resolution {
   if (inContainer && endpoint.host !== 'host.docker.internal') return { kind: 'container-localhost' };
-  const port = endpoint.port ?? '5432';
+  // What a variable holds that nothing sets can be any port.
+  const port = endpoint.port ?? (endpoint.portVariable === null ? '5432' : '');
   const leadsTo = (server: Server) =>
     server.published.some(
       published =>
