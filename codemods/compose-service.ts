@@ -26,6 +26,12 @@ export interface PoolerService {
   /** Address that the mapping of Postgres is bound to. */
   address: string | null;
   buildContext: string;
+  /** A public image instead of one that is built, and what it calls the variables. */
+  image: {
+    name: string;
+    rename: (name: string) => readonly string[];
+    constants: readonly [name: string, value: string][];
+  } | null;
   upstreamPort: number;
   profiles: string[];
   /** Further variables: tuning knobs with their defaults. */
@@ -153,7 +159,11 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
     `# Pools connections to ${[server, ...pooler.others].map(({ name }) => name).join(', ')}. Runbook, sizing and direct access: see ${pooler.documents}.`,
   );
   lines.push(`${pooler.name}:`);
-  add('build', pooler.buildContext);
+  if (pooler.image) {
+    add('image', pooler.image.name);
+    // The generated image says so itself: running transactions end, idle clients are cut off.
+    add('stop_signal', 'SIGINT');
+  } else add('build', pooler.buildContext);
   for (const key of ['restart', 'logging', 'env_file', 'secrets', 'platform'])
     lines.push(...copyPair(file, server, key, style));
   if (pooler.profiles.length > 0) addList('profiles', pooler.profiles);
@@ -163,7 +173,7 @@ function renderService(file: ComposeFile, server: ComposeService, pooler: Pooler
     const address = pooler.address === null ? '' : `${pooler.address}:`;
     addList('ports', [quoted(`${address}${pooler.published}:${pooler.port}`)]);
   }
-  addList('volumes', pooler.mounts);
+  if (pooler.mounts.length > 0) addList('volumes', pooler.mounts);
   lines.push(`${unit}healthcheck:`);
   lines.push(
     `${unit}${unit}# PgBouncer itself answers pg_isready, also with Postgres down: so a query has to pass too.`,
@@ -224,6 +234,7 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
         ];
   const own: [string, string][] = [...upstream, ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`]];
   if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
+  if (pooler.image) return renderForImage(file, server, [...own, ...pooler.settings], pooler.image, style);
   const lines = [`${unit}environment:`];
   for (const [name, value] of own) lines.push(renderEntry(name, value, isList, style));
   for (const [name, entry] of listCredentials(file, server, pooler.others)) {
@@ -237,10 +248,44 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   return lines;
 }
 
-/** A map's numbers and truth values need quotes; in a list they would be part of the value. */
+/** The same for a public image, under its names. @throws Error for what it has no setting for. */
+function renderForImage(
+  file: ComposeFile,
+  server: ComposeService,
+  settings: readonly [name: string, value: string][],
+  image: NonNullable<PoolerService['image']>,
+  style: Style,
+): string[] {
+  const isList = isSeq(server.environmentNode);
+  const namesOf = (name: string): readonly string[] => {
+    const names = image.rename(name);
+    if (names.length === 0) throw new Error(`${image.name} has no setting for ${name}; leave assets.image out`);
+    return names;
+  };
+  if (server.envFiles.length > 0)
+    throw new Error(
+      `${server.name} takes its user and password from an env_file, whose names ${image.name} does not know`,
+    );
+  const entries = settings.flatMap(([name, value]) => namesOf(name).map((own): [string, string] => [own, value]));
+  const credentials = listCredentials(file, server, []).flatMap(([name, entry]): [string, string][] => {
+    const raw = rawEntry(file, entry);
+    if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
+    return namesOf(name).map(own => [own, isPair(entry.node) ? raw : valueOfItem(raw)]);
+  });
+  const given = new Set(credentials.map(([name]) => name));
+  const defaults = image
+    .rename('POSTGRES_USER')
+    .flatMap((name): [string, string][] => (given.has(name) ? [] : [[name, 'postgres']]));
+  const known = new Set(entries.map(([name]) => name));
+  const constants = image.constants.filter(([name]) => !known.has(name));
+  const all = [...entries, ...credentials, ...defaults, ...constants];
+  return [`${style.unit}environment:`, ...all.map(([name, value]) => renderEntry(name, value, isList, style))];
+}
+
+/** A map's numbers, truth values and stars need quotes; in a list they would be part of the value. */
 function renderEntry(name: string, value: string, isList: boolean, { unit, listIndent, quote }: Style): string {
   if (isList) return `${unit}${listIndent}- ${name}=${value}`;
-  const shown = /^(?:\d+|true|false)$/.test(value) ? `${quote}${value}${quote}` : value;
+  const shown = /^(?:\d+|true|false|\*)$/.test(value) ? `${quote}${value}${quote}` : value;
   return `${unit}${unit}${name}: ${shown}`;
 }
 

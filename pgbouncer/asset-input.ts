@@ -26,6 +26,8 @@ export interface AssetInput {
   /** Path of the runbook; null: none wanted. */
   runbook: string | null;
   base: 'alpine' | 'debian';
+  /** A public image that is used instead of one that is built. */
+  image: string | null;
   /** Of the PgBouncer that will be installed. E.g.: `1.25` */
   version: string;
   features: ReadonlySet<Feature>;

@@ -14,6 +14,9 @@ export const healthCommand = (features: ReadonlySet<Feature>): string =>
 
 const IS_READY = 'pg_isready -q -h 127.0.0.1 -p $PGBOUNCER_PORT -t 3';
 
+/** Of a public image, in which the environment tells libpq where the pool is. */
+export const publicHealthCheck = `pg_isready -q -t 3 && ${QUERY} >/dev/null`;
+
 /** The same, and a pooler that fails it looks Postgres up anew. */
 export const healthCheck = (features: ReadonlySet<Feature>): string =>
   features.has('processes')

@@ -10,7 +10,8 @@ import { templates } from './templates.generated.ts';
 
 export { type AssetInput, FEATURES, type Feature } from './asset-input.ts';
 
-export { healthCheck, healthCommand } from './health.ts';
+export { healthCheck, healthCommand, publicHealthCheck } from './health.ts';
+export { findPublicImage, type PublicImage, publicImages } from './public-images.ts';
 
 export interface Asset {
   path: string;
@@ -75,11 +76,14 @@ export function generateAssets(input: AssetInput): Asset[] {
     text: fillTemplate(template, { ...values, ...more }, input.features),
     executable: path.endsWith('.sh'),
   });
-  const assets = [
-    fill(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, "the pooler's image", { SCRIPTS: scripts.join(' ') }),
-    ...scripts.map(name => fill(inDirectory(name), name, SCRIPTS[name] ?? '')),
-    fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own'),
-  ];
+  const assets: Asset[] = [];
+  if (input.image === null) {
+    assets.push(
+      fill(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, "the pooler's image", { SCRIPTS: scripts.join(' ') }),
+      ...scripts.map(name => fill(inDirectory(name), name, SCRIPTS[name] ?? '')),
+      fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own'),
+    );
+  }
   if (input.statusScript !== null) {
     const placed = locateCompose(input.statusScript, input.composeFile);
     assets.push(fill(input.statusScript, 'pgbouncer_status.sh', 'pools, statistics and clients at a glance', placed));
@@ -94,6 +98,13 @@ export function generateAssets(input: AssetInput): Asset[] {
   return assets;
 }
 
+/**
+ * How PgBouncer asks Postgres for the password of a role. Only qualified names, operators too: no search_path can change what it calls.
+ * PgBouncer checks the password itself, so nobody else would see that it expired.
+ */
+export const AUTH_QUERY =
+  'SELECT rolname, CASE WHEN rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now() THEN NULL ELSE rolpassword END FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin';
+
 type Values = Record<string, string>;
 
 const SCRIPTS: Record<string, string> = {
@@ -107,6 +118,7 @@ function listValues(input: AssetInput): Values {
     CLIENT_PACKAGE: chooseClientPackage(input.base, server.major),
     ...versionGate(input),
     OWN_NAMES: input.features.size === 0 ? '' : ownNames(input.features),
+    AUTH_QUERY,
     POOL_SERVICE: requireSafe('pool service', input.poolService),
     POOL_PORT: String(input.poolPort),
     SERVER_SERVICE: requireSafe('server service', server.service),

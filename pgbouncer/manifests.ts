@@ -1,8 +1,9 @@
 /** The pooler as Kubernetes objects. Pure: what the Postgres workload gets, in; the text of one file, out. */
 import { stringify } from 'yaml';
 import type { Feature } from './asset-input.ts';
-import { healthCommand } from './health.ts';
+import { healthCommand, publicHealthCheck } from './health.ts';
 import { knobs, knobsOf } from './index.ts';
+import type { PublicImage } from './public-images.ts';
 
 /** Plain data of a manifest. */
 export type Data = string | number | boolean | null | Data[] | { [key: string]: Data };
@@ -27,6 +28,8 @@ export interface ManifestInput {
   mounts: Data[];
   /** Further settings of the entrypoint. */
   settings: [name: string, value: string][];
+  /** A public image, and what it calls the settings; null: one that is built. */
+  image: ({ name: string } & PublicImage) | null;
   /** Directory of the image's build context. E.g.: `pgbouncer` */
   directory: string;
   /** List items stand below their key, or as deep as it. */
@@ -41,10 +44,11 @@ const UID = 10432;
 
 export function renderManifests(input: ManifestInput): string {
   const { name, directory } = input;
-  const head = `# PgBouncer in front of ${input.upstream.host}.
-# 1. Build the image and replace ${IMAGE} below:
+  const build = `# 1. Build the image and replace ${IMAGE} below:
 #    docker build -t ${IMAGE} ${directory} && docker push ${IMAGE}
-# 2. Apply this file and wait for it (kubectl rollout status deployment/${name}) before what connects through it.
+# 2. Apply`;
+  const head = `# PgBouncer in front of ${input.upstream.host}.
+${input.image === null ? build : '# Apply'} this file and wait for it (kubectl rollout status deployment/${name}) before what connects through it.
 # Settings are read at start: after a change, kubectl rollout restart deployment/${name}
 `;
   const objects = [configMap(input), deployment(input), service(input), disruptionBudget(input)];
@@ -67,7 +71,7 @@ const selector = ({ name, labelKeys }: Pick<ManifestInput, 'name' | 'labelKeys'>
 
 function configMap(input: ManifestInput): Data {
   const { upstream, port, poolMode, settings } = input;
-  const tuning = knobsOf(input.version).map(knob => [
+  const tuning = knobsOf(input.version).map((knob): [string, string] => [
     knob.name,
     knob.name === 'PGBOUNCER_POOL_MODE' ? poolMode : knob.value,
   ]);
@@ -76,17 +80,42 @@ function configMap(input: ManifestInput): Data {
     kind: 'ConfigMap',
     metadata: metadata(input, '-settings'),
     data: {
-      PGBOUNCER_UPSTREAM_HOST: upstream.host,
-      PGBOUNCER_UPSTREAM_PORT: String(upstream.port),
-      PGBOUNCER_PORT: String(port),
-      ...Object.fromEntries(tuning),
-      ...Object.fromEntries(settings),
+      ...Object.fromEntries(input.image?.constants ?? []),
+      ...renamed(input, [
+        ['PGBOUNCER_UPSTREAM_HOST', upstream.host],
+        ['PGBOUNCER_UPSTREAM_PORT', String(upstream.port)],
+        ['PGBOUNCER_PORT', String(port)],
+        ...tuning,
+        ...settings,
+      ]),
     },
   };
 }
 
+/** @throws Error for what a public image has no setting for. */
+function renamed(
+  { image }: ManifestInput,
+  settings: readonly [name: string, value: string][],
+): { [key: string]: string } {
+  return Object.fromEntries(
+    settings.flatMap(([name, value]) => namesIn(image, name).map((own): [string, string] => [own, value])),
+  );
+}
+
+function namesIn(image: ManifestInput['image'], name: string): readonly string[] {
+  if (image === null) return [name];
+  const names = image.rename(name);
+  if (names.length === 0) throw new Error(`${image.name} has no setting for ${name}; leave assets.image out`);
+  return names;
+}
+
 function deployment(input: ManifestInput): Data {
-  const { name, labels, volumes, env } = input;
+  const { name, labels, volumes, image } = input;
+  const uid = image?.uid ?? UID;
+  const env = input.env.flatMap(entry =>
+    namesIn(image, String((entry as { name: string }).name)).map(own => ({ ...(entry as object), name: own }) as Data),
+  );
+  const places = image?.writes ?? ['/run/pgbouncer'];
   const own = selector(input);
   return {
     apiVersion: 'apps/v1',
@@ -104,9 +133,9 @@ function deployment(input: ManifestInput): Data {
           terminationGracePeriodSeconds: 60,
           securityContext: {
             runAsNonRoot: true,
-            runAsUser: UID,
-            runAsGroup: UID,
-            fsGroup: UID,
+            runAsUser: uid,
+            runAsGroup: uid,
+            fsGroup: uid,
             seccompProfile: { type: 'RuntimeDefault' },
           },
           topologySpreadConstraints: [
@@ -120,11 +149,11 @@ function deployment(input: ManifestInput): Data {
           containers: [
             {
               name,
-              image: IMAGE,
+              image: image?.name ?? IMAGE,
               ports: [{ name: 'pgbouncer', containerPort: input.port }],
               envFrom: [{ configMapRef: { name: `${name}-settings` } }, ...input.envFrom],
               ...(env.length > 0 ? { env } : {}),
-              ...probesOf(input.features),
+              ...probesOf(input),
               // The Service forgets the Pod first; then SIGINT, the image's stop signal, lets transactions end.
               lifecycle: { preStop: { exec: { command: ['sleep', '10'] } } },
               securityContext: {
@@ -136,10 +165,19 @@ function deployment(input: ManifestInput): Data {
                 requests: { cpu: '50m', memory: '32Mi' },
                 limits: { memory: '128Mi' },
               },
-              volumeMounts: [{ name: 'run', mountPath: '/run/pgbouncer' }, ...input.mounts],
+              volumeMounts: [
+                ...places.map((path, i) => ({ name: i === 0 ? 'run' : `run-${i}`, mountPath: path })),
+                ...input.mounts,
+              ],
             },
           ],
-          volumes: [{ name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } }, ...volumes],
+          volumes: [
+            ...places.map((_, i) => ({
+              name: i === 0 ? 'run' : `run-${i}`,
+              emptyDir: { medium: 'Memory', sizeLimit: '8Mi' },
+            })),
+            ...volumes,
+          ],
         },
       },
     },
@@ -147,9 +185,9 @@ function deployment(input: ManifestInput): Data {
 }
 
 /** Ready: a query passes through the pool. Alive: the console answers, so a dead Postgres restarts nothing. */
-const probesOf = (features: ReadonlySet<Feature>): { [key: string]: Data } => ({
+const probesOf = ({ features, image }: ManifestInput): { [key: string]: Data } => ({
   readinessProbe: {
-    exec: { command: ['sh', '-c', healthCommand(features)] },
+    exec: { command: ['sh', '-c', image === null ? healthCommand(features) : publicHealthCheck] },
     periodSeconds: 10,
     timeoutSeconds: 10,
     failureThreshold: 3,

@@ -5,6 +5,7 @@
 
 import type { AssetInput } from './asset-input.ts';
 import { bases } from './bases.ts';
+import { findPublicImage } from './public-images.ts';
 import { listKnownHoles, securityFloor } from './versions.ts';
 
 export function renderRunbook(input: AssetInput): string {
@@ -58,7 +59,7 @@ const head = ({ poolMode }: AssetInput): string =>
   );
 
 function places(input: AssetInput): string {
-  const { server, poolService, poolPort, directory, composeFile, features } = input;
+  const { server, poolService, poolPort, directory, composeFile, features, image } = input;
   return lines(
     '## What runs where',
     '',
@@ -70,8 +71,12 @@ function places(input: AssetInput): string {
     `- Databases: ${listed(input.databases, '$POSTGRES_DB')}${input.isRouted ? '' : '; any other of the server is there under its own name too'}. Users: ${listed(input.users, '$POSTGRES_USER')}.`,
     features.has('auth-query') &&
       '- Every role of the server can log in: PgBouncer asks Postgres for its password (`PGBOUNCER_AUTH_QUERY`), for which `POSTGRES_USER` must be a superuser.',
-    `- ${code(`${directory}/docker-entrypoint.sh`)} writes ${code('pgbouncer.ini')} and ${code('userlist.txt')} when the container starts, from the ${code('PGBOUNCER_*')} and`,
-    `  ${code('POSTGRES_*')} variables in ${code(composeFile)}. Nothing secret is in the image.`,
+    ...(image === null
+      ? [
+          `- ${code(`${directory}/docker-entrypoint.sh`)} writes ${code('pgbouncer.ini')} and ${code('userlist.txt')} when the container starts, from the ${code('PGBOUNCER_*')} and`,
+          `  ${code('POSTGRES_*')} variables in ${code(composeFile)}. Nothing secret is in the image.`,
+        ]
+      : [`- ${code(image)} takes its settings from the variables in ${code(composeFile)}, under names of its own.`]),
   );
 }
 
@@ -198,7 +203,11 @@ function failures(input: AssetInput): string {
       '`server does not support SSL, but SSL was required`',
       '`sslmode=require` in the client, and no TLS here: `prefer` inside the network, or see Settings',
     ],
-    ['`pgbouncer entrypoint: refused: …`', 'a setting that cannot work: the message says which, and what to do'],
+    ...(input.image === null
+      ? ([
+          ['`pgbouncer entrypoint: refused: …`', 'a setting that cannot work: the message says which, and what to do'],
+        ] as [string, string][])
+      : []),
   ];
   return lines(
     '## When something fails',
@@ -235,16 +244,22 @@ function existingEnvFiles(input: AssetInput): string {
   );
 }
 
-const settings = ({ directory, server, poolMode, poolService, features }: AssetInput): string =>
+const settings = ({ directory, server, poolMode, poolService, features, image }: AssetInput): string =>
   lines(
     '## Settings',
     '',
     `| for | set, then ${code(`docker compose up -d --build --force-recreate ${poolService}`)} |`,
     '|---|---|',
-    `| any setting of PgBouncer | \`PGBOUNCER_NAME\` in the compose file, or ${code(`${directory}/custom.ini`)}, which wins and has databases with settings of their own; what PgBouncer does not know it refuses |`,
-    features.has('users')
-      ? '| a further user | `PGBOUNCER_USER_3` and `PGBOUNCER_PASSWORD_3`, and so on without a gap |'
-      : `| a further user | a line ${code('add_user "$REPORTS_USER" "$REPORTS_PASSWORD" REPORTS_PASSWORD')} below the first in ${code('docker-entrypoint.sh')}, and both variables; for all roles ${code('auth-query')} in ${code('assets.features')} of pool-migrate.yml |`,
+    ...(image === null
+      ? [
+          `| any setting of PgBouncer | \`PGBOUNCER_NAME\` in the compose file, or ${code(`${directory}/custom.ini`)}, which wins and has databases with settings of their own; what PgBouncer does not know it refuses |`,
+          features.has('users')
+            ? '| a further user | `PGBOUNCER_USER_3` and `PGBOUNCER_PASSWORD_3`, and so on without a gap |'
+            : `| a further user | a line ${code('add_user "$REPORTS_USER" "$REPORTS_PASSWORD" REPORTS_PASSWORD')} below the first in ${code('docker-entrypoint.sh')}, and both variables; for all roles ${code('auth-query')} in ${code('assets.features')} of pool-migrate.yml |`,
+        ]
+      : [
+          `| any setting of PgBouncer | the variable that ${code(image)} has for it; see ${findPublicImage(image)?.source} |`,
+        ]),
     features.has('databases') &&
       `| another database | ${code(`PGBOUNCER_DATABASES`)}: ${code(`name=${server.service}:${server.port}`)} for each, separated by spaces; all others are refused |`,
     features.has('processes') &&
@@ -253,10 +268,13 @@ const settings = ({ directory, server, poolMode, poolService, features }: AssetI
       ? `| TLS | certificates in ${code(`${directory}/tls`)} (files that uid 10432 can read): ${names([...(features.has('client-tls') ? ['client.crt', 'client.key'] : []), ...(features.has('server-tls') ? ['server-ca.crt'] : [])])} |`
       : '| TLS | `PGBOUNCER_CLIENT_TLS_SSLMODE`, `PGBOUNCER_SERVER_TLS_SSLMODE` and their files, which uid 10432 can read |',
     poolMode === 'transaction' &&
+      image === null &&
       '| a test that shows lost session state | `PGBOUNCER_SERVER_ROUND_ROBIN=1`, `PGBOUNCER_DEFAULT_POOL_SIZE=2`, `PGBOUNCER_MIN_POOL_SIZE=2`: each transaction comes to another server connection |',
   );
 
-function versions({ base, poolService }: AssetInput): string {
+function versions({ base, poolService, image }: AssetInput): string {
+  if (image !== null)
+    return `Security floor: **PgBouncer ${securityFloor}**. Keep the port off public interfaces, and move ${code(image)} to a newer tag when there is one.`;
   const { name, pgbouncer } = bases[base];
   const holes = listKnownHoles(pgbouncer);
   return lines(

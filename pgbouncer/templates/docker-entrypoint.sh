@@ -87,7 +87,7 @@ INI
   if [ "${PGBOUNCER_AUTH_QUERY:-}" = true ]; then
     printf 'auth_user = %s\n' "$user"
     # shellcheck disable=SC2016 # $1 is PgBouncer's
-    printf '%s\n' 'auth_query = SELECT rolname, CASE WHEN rolvaliduntil OPERATOR(pg_catalog.<) pg_catalog.now() THEN NULL ELSE rolpassword END FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) $1 AND rolcanlogin'
+    printf '%s\n' 'auth_query = @@AUTH_QUERY@@'
   fi
   #</auth-query>
   for name in $(printenv | sed -nE 's/^PGBOUNCER_([A-Z0-9_]+)=.+/\1/p' | sort); do

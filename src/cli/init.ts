@@ -33,6 +33,7 @@ assets:
   statsVolume: false
   features: []             # what the pooler needs beyond what is seen here: users, databases, auth-query, secret-files,
                            # processes, client-tls, server-tls
+  image: null              # a public image instead of one that is built, e.g. edoburu/pgbouncer:v1.25.2-p0
 
 rules: []                  # files with rules of your own, tried before ours
 images: []                 # what images of yours do, as in rules/images.yml

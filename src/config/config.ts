@@ -31,6 +31,7 @@ export interface Config {
     readme: boolean;
     statsVolume: boolean;
     features: Feature[];
+    image: string | null;
   };
   rules: string[];
   /** Answers to questions, by the id of the place. */
@@ -54,6 +55,7 @@ export const defaultConfig = (): Config => ({
     readme: true,
     statsVolume: false,
     features: [],
+    image: null,
   },
   rules: [],
   images: [],

@@ -1,6 +1,7 @@
 /** The format of rules and of the configuration, as zod schemas. Loaded only where a file of theirs is read. */
 import { z } from 'zod';
 import { FEATURES } from '../../pgbouncer/asset-input.ts';
+import { findPublicImage, publicImages } from '../../pgbouncer/public-images.ts';
 import { ATTRIBUTES } from './rules.ts';
 
 const texts = z
@@ -168,6 +169,15 @@ export const configSchema = z.strictObject({
       readme: z.boolean().default(true),
       statsVolume: z.boolean().default(false),
       features: z.array(z.enum(FEATURES)).default([]),
+      image: z
+        .string()
+        .regex(/^[\w.:/@-]+$/, 'the name of an image')
+        .refine(
+          image => findPublicImage(image) !== null,
+          `an image whose settings are known: ${publicImages.flatMap(({ names }) => names).join(', ')}`,
+        )
+        .nullable()
+        .default(null),
     })
     .prefault({}),
   rules: z.array(insidePath).default([]),

@@ -13,7 +13,7 @@ export function readPoolerSettings(
 ): PoolerSettings {
   const settings = new Map<string, { value: string; place: Place }>();
   for (const path of iniFiles(service, file)) {
-    for (const [key, value, line] of readIni(read(path) ?? ''))
+    for (const [key, value, line] of readIni(read(path) ?? '', /\/custom\.ini$/.test(path) ? 'pgbouncer' : ''))
       settings.set(key, { value, place: { file: path, line } });
   }
   for (const { key, value } of service.environment) {
@@ -75,9 +75,9 @@ function iniFiles({ volumes, build }: ComposeService, { path }: ComposeFile): st
   return [...mounted, ...(build === null ? [] : [joinPath(joinPath(dirOf(path), build), 'pgbouncer.ini')])];
 }
 
-/** Keys of the section `[pgbouncer]`, with their lines. */
-function readIni(text: string): [key: string, value: string, line: number][] {
-  let section = '';
+/** Keys of the section `[pgbouncer]`, with their lines. `first`: the section before any line names one. */
+function readIni(text: string, first: string): [key: string, value: string, line: number][] {
+  let section = first;
   return text.split(/\r?\n/).flatMap((line, i): [string, string, number][] => {
     section = /^\s*\[(\w+)\]/.exec(line)?.[1] ?? section;
     const [, key, value] = /^\s*([a-z_]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];

@@ -3,9 +3,11 @@
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { insertService } from '../../codemods/compose-service.ts';
 import { isSwarmPath } from '../../codemods/paths.ts';
+import type { Config } from '../config/config.ts';
 import type { Newline, Server, Site } from '../model/index.ts';
 import { isManifestServer } from '../topology/index.ts';
 import { routingProblem } from './databases.ts';
+import { publicImageOf } from './features.ts';
 import { noteFetches } from './fetched.ts';
 import { insertIntoCode } from './insert-code.ts';
 import { insertCompanions } from './insert-companions.ts';
@@ -160,13 +162,14 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
   const lost = composed.find(file => refused.has(file) || !sources.has(file));
   if (lost) return `${lost} was refused.`;
   const swarm = composed.find(isSwarmPath);
-  if (swarm) return `it is defined in ${swarm} too, and a swarm stack can't build the image.`;
+  if (swarm && config.assets.image === null)
+    return `it is defined in ${swarm} too, and a swarm stack can't build the image.`;
   for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {
     const service = file.services.find(candidate => candidate.name === server.service);
     if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;
     if (file.services.some(candidate => candidate.name === config.pool.host))
       return `${file.path} has a service ${config.pool.host} that is no pooler.`;
-    const reason = service ? placeProblem(file, service, sources.get(file.path)?.newline ?? '\n') : null;
+    const reason = service ? placeProblem(file, service, sources.get(file.path)?.newline ?? '\n', config) : null;
     if (reason) return `${file.path}: ${reason}.`;
     if (topology.others.some(other => other.service === server.service)) return 'several servers share its name.';
   }
@@ -174,7 +177,7 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
 }
 
 /** Why the service could not be inserted after the server's, told by trying. */
-function placeProblem(file: ComposeFile, service: ComposeService, newline: Newline): string | null {
+function placeProblem(file: ComposeFile, service: ComposeService, newline: Newline, config: Config): string | null {
   const trial = {
     name: 'x',
     port: 1,
@@ -188,7 +191,16 @@ function placeProblem(file: ComposeFile, service: ComposeService, newline: Newli
     insertService(
       file,
       service,
-      { ...trial, profiles: [], others: [], routes: [], settings: [], mounts: [], healthCheck: '' },
+      {
+        ...trial,
+        profiles: [],
+        others: [],
+        routes: [],
+        settings: [],
+        mounts: [],
+        healthCheck: '',
+        image: publicImageOf({ config }),
+      },
       newline,
     );
     return null;

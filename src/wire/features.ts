@@ -1,11 +1,18 @@
 /** What the generated pooler has to be able to do: what the repository needs, and what the configuration asks for. */
 import { CREDENTIALS } from '../../codemods/compose-credentials.ts';
-import type { Feature } from '../../pgbouncer/index.ts';
+import { type Feature, findPublicImage, type PublicImage } from '../../pgbouncer/index.ts';
 import type { Server } from '../model/index.ts';
 import { readPostgresWorkload } from '../topology/index.ts';
 import { findService } from './databases.ts';
 import { hasOtherRoles, hasOtherUsers } from './roles.ts';
 import { type EditState, generatedPools, manifestPools } from './state.ts';
+
+/** The public image that is used instead of one that is built. */
+export function publicImageOf({ config }: Pick<EditState, 'config'>): ({ name: string } & PublicImage) | null {
+  const { image } = config.assets;
+  const known = image === null ? null : findPublicImage(image);
+  return image !== null && known ? { name: image, ...known } : null;
+}
 
 /** Where certificates are in the container. */
 export const TLS_DIRECTORY = '/etc/pgbouncer/tls';

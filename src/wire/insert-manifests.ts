@@ -1,13 +1,13 @@
 /** The pooler of a Postgres that Kubernetes manifests define: a file of its own beside that of the Service. */
 
 import { forcedLabels, insertResource, isKustomization } from '../../codemods/kustomization.ts';
-import { type Feature, generateAssets } from '../../pgbouncer/index.ts';
+import { AUTH_QUERY, type Feature, generateAssets } from '../../pgbouncer/index.ts';
 import { IMAGE, renderManifests, renderPooler } from '../../pgbouncer/manifests.ts';
 import { PlanError } from '../model/errors.ts';
 import type { Server, Site, Source } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkload } from '../topology/index.ts';
-import { featuresOf, settingsOf } from './features.ts';
+import { featuresOf, publicImageOf, settingsOf } from './features.ts';
 import { needsExtraFloatDigits, unitOf } from './insert-poolers.ts';
 import { hasOtherUsers } from './roles.ts';
 import { type EditState, generatedPools, manifestPools, toReview } from './state.ts';
@@ -39,8 +39,13 @@ function manifestPath(server: Server, pool: Pool): string {
 export function insertManifests(state: EditState): void {
   const pools = manifestPools(state);
   for (const pool of pools) insertManifest(pool, state);
-  const needsImage = pools.some(pool => !pool.servers[0]?.operator);
+  const needsImage = pools.some(pool => needsOwnImage(pool, state));
   if (needsImage && generatedPools(state).length === 0) createImage(pools[0] as Pool, featuresOf(state), state);
+}
+
+function needsOwnImage({ servers: [server] }: Pool, state: EditState): boolean {
+  const workload = server && !server.operator ? readPostgresWorkload(server, state.sources.values()) : null;
+  return workload !== null && manifestImage(workload, state) === null;
 }
 
 function insertManifest(pool: Pool, state: EditState): void {
@@ -82,11 +87,12 @@ function renderOperated(server: Server, pool: Pool, source: Source): string {
 
 function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, source: Source, state: EditState): string {
   const { config } = state;
+  const image = manifestImage(workload, state);
   const settings = settingsOf(featuresOf(state));
   if (workload.isTrusting && !workload.hasPassword) settings.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const path = manifestPath(server, pool);
   if (hasOtherUsers(workload.user, pool, state) && !workload.isTrusting) {
-    settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+    settings.push(['PGBOUNCER_AUTH_QUERY', image === null ? 'true' : AUTH_QUERY]);
     state.notes.push(
       `${path}: clients may log in as other roles than POSTGRES_USER, so ${pool.host} asks Postgres for their passwords (PGBOUNCER_AUTH_QUERY); POSTGRES_USER must then be a superuser, as in the official image.`,
     );
@@ -97,9 +103,10 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
     state.notes.push(
       `${path}: ${server.service} shows no POSTGRES_PASSWORD; give ${pool.host} user, password and database.`,
     );
-  state.notes.push(
-    `${path}: replace the image ${IMAGE} with one that you build from ${config.assets.directory}/ and push; apply the file and wait until it is ready before the rest.`,
-  );
+  if (image === null)
+    state.notes.push(
+      `${path}: replace the image ${IMAGE} with one that you build from ${config.assets.directory}/ and push; apply the file and wait until it is ready before the rest.`,
+    );
   return renderManifests({
     name: pool.host,
     namespace: workload.namespace,
@@ -115,9 +122,16 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
     version: config.pool.version,
     features: featuresOf(state),
     settings,
+    image,
     directory: config.assets.directory,
     indentSequences: indentsSequences(source.text),
   });
+}
+
+/** A public image gets user and password under its own names, which a whole Secret or a file does not have. */
+function manifestImage({ envFrom, mounts }: PostgresWorkload, state: EditState): ReturnType<typeof publicImageOf> {
+  const image = publicImageOf(state);
+  return envFrom.length > 0 || mounts.length > 0 ? null : image;
 }
 
 /** The key that names a program in the existing manifests. */
@@ -170,6 +184,7 @@ function createImage(pool: Pool, features: ReadonlySet<Feature>, state: EditStat
     statusScript: null,
     runbook: null,
     base: config.pool.base,
+    image: null,
     version: config.pool.version,
     features,
     poolService: pool.host,

@@ -4,13 +4,13 @@ import { hasCredentials } from '../../codemods/compose-credentials.ts';
 import { insertDependency } from '../../codemods/compose-depends.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { insertService } from '../../codemods/compose-service.ts';
-import { generateAssets, healthCheck, knobsOf } from '../../pgbouncer/index.ts';
+import { AUTH_QUERY, generateAssets, healthCheck, knobsOf, publicHealthCheck } from '../../pgbouncer/index.ts';
 import type { Server, Site } from '../model/index.ts';
 import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
 import { companionsOf, directRun, writtenCommand } from './direct-run.ts';
-import { featuresOf, hasTls, settingsOf, TLS_DIRECTORY } from './features.ts';
+import { featuresOf, hasTls, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
 import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
@@ -66,11 +66,13 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   const directory = dirOf(file.path);
   const assets = relativePath(directory, config.assets.directory);
   const features = featuresOf(state);
+  const image = publicImageOf(state);
   const settings = knobsOf(config.pool.version).map(({ name, value }): [string, string] => [
     name,
     `\${${name}:-${knobValue(name, value, pool, state)}}`,
   ]);
-  if (hasOtherRoles(pool, state)) settings.push(['PGBOUNCER_AUTH_QUERY', 'true']);
+  if (hasOtherRoles(pool, state))
+    settings.push(['PGBOUNCER_AUTH_QUERY', image === null ? 'true' : AUTH_QUERY.replaceAll('$', '$$$$')]);
   settings.push(...settingsOf(features));
   const query = state.connectQueries.get(pool);
   if (query !== undefined) settings.push(['PGBOUNCER_CONNECT_QUERY', query]);
@@ -101,10 +103,11 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
       profiles: commonProfiles(file, consumersOf(pool, file, state)),
       settings,
       mounts: [
-        `${assets}/custom.ini:/run/pgbouncer/custom.ini:ro`,
+        ...(image === null ? [`${assets}/custom.ini:/run/pgbouncer/custom.ini:ro`] : []),
         ...(hasTls(features) ? [`${assets}/tls:${TLS_DIRECTORY}:ro`] : []),
       ],
-      healthCheck: healthCheck(features),
+      image,
+      healthCheck: image === null ? healthCheck(features) : publicHealthCheck,
     },
     state.newlineOf(file.path),
   );
@@ -233,6 +236,7 @@ export function createAssets(state: EditState): void {
     statusScript: config.assets.statusScript,
     runbook: config.assets.runbook,
     base: config.pool.base,
+    image: config.assets.image,
     version: config.pool.version,
     features: featuresOf(state),
     poolService: pool.host,

@@ -6,6 +6,7 @@ export const assetInput: AssetInput = {
   statusScript: 'scripts/pgbouncer_status.sh',
   runbook: 'docs/pgbouncer.md',
   base: 'alpine',
+  image: null,
   poolService: 'pgbouncer',
   poolPort: 6432,
   publishedPort: 6432,
