@@ -83,7 +83,12 @@ const CALLS: Call[] = [
   migrates('Flyway', 'flyway-core', /flyway-core|flyway-database-postgresql/),
   { need: 'session-lock', what: 'Marten daemon', literal: 'DaemonMode.', call: /\bDaemonMode\.(?:HotCold|Solo)\b/ },
   { need: 'listen', what: 'pgxlisten', literal: 'pgxlisten', call: /"github\.com\/jackc\/pgxlisten"/ },
-  { need: 'listen', what: 'River', literal: 'riverqueue/river', call: /"github\.com\/riverqueue\/river"/ },
+  {
+    need: 'listen',
+    what: 'River',
+    literal: 'riverqueue/river',
+    call: /"github\.com\/riverqueue\/river"(?![\s\S]*\bPollOnly:\s*true)/,
+  },
   { need: 'listen', what: 'pq.NewListener', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
   { need: 'listen', what: 'WaitForNotification', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
 ];

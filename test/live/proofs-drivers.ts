@@ -73,6 +73,7 @@ export const driverProofs: Record<string, Proof[]> = {
   ],
   'worker-listens': [{ by: notRun('these libraries'), ...listen }],
   'listen-call': [{ by: notRun('PgListener of sqlx, skunk and pg-listen'), ...listen }],
+  'long-polling-listens': [{ by: notRun('Hangfire'), ...listen }],
   'adapter-listens': [{ by: notRun('good_job and libcluster_postgres'), ...listen }],
   'worker-command-listens': [{ by: notRun('good_job, procrastinate and graphile-worker'), ...listen }],
   'cable-listens': [{ by: notRun('Action Cable'), ...listen }],
@@ -198,6 +199,7 @@ export const driverProofs: Record<string, Proof[]> = {
     { by: 'Django', bad: python('iterator'), good: python('all'), shows: /cursor ".*" does not exist/ },
     { by: 'Django', bad: python('iterator'), good: python('iterator-off'), shows: /cursor ".*" does not exist/ },
   ],
+  'tenant-backend': [{ by: notRun('these libraries'), ...searchPath }],
   'tenant-schemas': [{ by: notRun('these libraries'), ...searchPath }],
   'reserved-connection': [
     {
