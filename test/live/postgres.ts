@@ -18,14 +18,20 @@ export interface PostgresOptions {
   settings?: Record<string, string>;
   /** Lines that come first in pg_hba.conf. */
   hba?: string[];
+  /** Directory of another major's programs. */
+  bin?: string;
 }
 
-export async function startPostgres({ settings = {}, hba = [] }: PostgresOptions = {}): Promise<Postgres> {
+export async function startPostgres({
+  settings = {},
+  hba = [],
+  bin = POSTGRES_BIN,
+}: PostgresOptions = {}): Promise<Postgres> {
   const directory = makeWorkDirectory();
   const data = join(directory, 'data');
   const port = await findFreePort();
   const init = await run(
-    join(POSTGRES_BIN, 'initdb'),
+    join(bin, 'initdb'),
     ['-D', data, '-U', 'boss', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--no-instructions', '--locale=C'],
     env,
   );
@@ -59,7 +65,7 @@ export async function startPostgres({ settings = {}, hba = [] }: PostgresOptions
     query,
     log: () => server?.log() ?? '',
     start: async () => {
-      const started = start(join(POSTGRES_BIN, 'postgres'), ['-D', data], env);
+      const started = start(join(bin, 'postgres'), ['-D', data], env);
       server = started;
       await waitUntil('Postgres answers', async () => {
         if (started.child.exitCode !== null) throw new Error(`Postgres ended:\n${started.log()}`);
