@@ -36,7 +36,8 @@ export function extract(text: string, context: ExtractContext): Extraction {
     const before = values[i - 1];
     const between = before ? text.slice(before.end, at) : '\n';
     if (ASKS.test(between)) return;
-    const given = ANOTHER.test(between) || one.name !== null ? '' : (before?.value.text ?? '');
+    const isNext = /^\s*,\s*$/.test(between);
+    const given = (ANOTHER.test(between) && !isNext) || one.name !== null ? '' : (before?.value.text ?? '');
     const key = one.name ?? given;
     const section = sectionOf(values, i, text, sections);
     // A number belongs to the call of the literal before it.
@@ -121,7 +122,7 @@ function readDrivers(text: string, tokens: readonly Token[]): Map<string, { at: 
 
 /** Functions that read a variable of the environment with a default. */
 const READS =
-  /(?:^|\.)(?:(?:get|lookup|read|must)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?|Env\.\w+)$/i;
+  /(?:^|\.)(?:(?:get|lookup|read|must|\w+_or)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?|Env\.\w+)$/i;
 /** What stands between such a read and its default: `ENV["X"] || "…"`, `GetEnvironmentVariable("X") ?? "…"`. */
 const OTHERWISE = /^[\])\s]*(?:\|\||\?\?|\?:|\bor\b|\.unwrap_or(?:_else)?\(\s*(?:\|_?\|\s*)?)\s*$/;
 /** What stands before the name of a setting: `config('database.host')` is no host. */

@@ -510,3 +510,17 @@ describe('what is no endpoint, and what is another', () => {
     expect(written('docker-compose.yml')).toContain('@pgbouncer:6432/shop');
   });
 });
+
+test('a host under a name of its own in a URL, a default on the line after its variable, a copy that was kept', async () => {
+  const { sites, decided } = await planned({
+    'docker-compose.yml': PUBLISHED.replace('5432:5432', '5440:5432'),
+    '.env.example': 'DB_URL=localhost\nDB_PORT=5440\nDATABASE_URL=postgres://u:p@${DB_URL}:${DB_PORT}/d\n',
+    'app.py': 'import os, psycopg2\npsycopg2.connect(os.environ["DATABASE_URL"])\n',
+    'config/runtime.exs':
+      'import Config\nurl =\n  get_var_from_path_or_env(\n    dir,\n    "DATABASE_URL",\n    "postgres://u:p@localhost:5440/d"\n  )\n',
+    'docs/start.md.old': 'postgres://u:p@localhost:5440/d\n',
+  });
+  expect(decided('DB_PORT', '.env.example')).toEqual(['pooled safe']);
+  expect(decided('DATABASE_URL', 'config/runtime.exs')).toEqual(['pooled safe']);
+  expect(sites.filter(({ file }) => file === 'docs/start.md.old')).toMatchObject([{ rule: 'backup-copy' }]);
+});

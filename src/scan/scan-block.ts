@@ -96,7 +96,10 @@ export const isPortKey = (key: string): boolean => /^PGPORT$/i.test(key) || PORT
 /** E.g.: `DB_HOST` → `db`, `PGHOST` → `pg`, `HOST` → ''. */
 const hostBase = (key: string, isHost: boolean): string =>
   key
-    .replace(isHost ? /(?:HOST(?:_?NAME|_?ADDR)?|SERVER(?:_?NAME)?|ADDR(?:ESS)?|ENDPOINT)$/i : /PORT(?:_NUMBER)?$/i, '')
+    .replace(
+      isHost ? /(?:HOST(?:_?NAME|_?ADDR)?|SERVER(?:_?NAME)?|ADDR(?:ESS)?|ENDPOINT|UR[LI])$/i : /PORT(?:_NUMBER)?$/i,
+      '',
+    )
     .replace(/[_.\-:]+$/, '')
     .toLowerCase();
 
