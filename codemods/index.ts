@@ -5,7 +5,7 @@ import type { Codemod, Extract } from './codemod.ts';
 import { isComposeFile } from './paths.ts';
 
 const ENV_FILE =
-  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[._-](?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[._-]?(?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
 const PROSE = /\.(?:mdx?|mdc|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
@@ -23,7 +23,7 @@ export const codemods: Codemod[] = [
   { id: 'markdown', matches: path => PROSE.test(path), load: async () => (await import('./markdown.ts')).extract },
   {
     id: 'dockerfile',
-    matches: path => /^(?:.*\.)?(?:Dockerfile|Containerfile)(?:\..*)?$/i.test(baseOf(path)),
+    matches: path => /^(?:.*\.)?(?:Dockerfile|Containerfile)(?:[.-].*)?$/i.test(baseOf(path)),
     load: async () => (await import('./dockerfile.ts')).extract,
   },
   {
@@ -95,6 +95,7 @@ async function loadShell(): Promise<Extract> {
   return extractScript;
 }
 
-export function codemodFor(path: string, text: string): Codemod {
-  return codemods.find(codemod => codemod.matches(path, text)) as Codemod;
+/** `isEnvironment`: compose gives it to a service as an env file, whatever it is called. */
+export function codemodFor(path: string, text: string, isEnvironment = false): Codemod {
+  return codemods.find(({ id, matches }) => (isEnvironment ? id === 'env' : matches(path, text))) as Codemod;
 }

@@ -32,7 +32,7 @@ export const isTestPath = (path: string): boolean =>
 
 /** Env files and their templates, whatever their format is read as. */
 const ENVIRONMENT =
-  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[._-](?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[._-]?(?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
 
 export const isEnvironmentFile = (path: string): boolean =>
   ENVIRONMENT.test(path.slice(path.lastIndexOf('/') + 1)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);

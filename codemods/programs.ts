@@ -8,5 +8,8 @@ export const startsServer = (commands: readonly string[][]): boolean =>
     return at !== -1 && words.slice(at).some(word => isServerImage(imageName(word)));
   });
 
+/** Code that starts psql: `spawn("psql", …)`, `subprocess.run(["psql", …])`. */
+export const PSQL = /(?:spawn|exec\w*|run|call|check_\w+|Popen|system|Command)(?:Sync)?\(\s*\[?\s*["'`]psql["'`\s]/;
+
 /** Code that starts a dump or a restore. */
 export const DUMPS = /["'`\s/](?:pg_dump|pg_dumpall|pg_restore|pg_basebackup)["'`\s]/;

@@ -175,8 +175,10 @@ function scanWords(
   const found: RawSite[] = [];
   const client = words.findIndex(word => CLIENTS.has(baseName(word.value.text)));
   const isNested = (i: number) => isScriptFlag(words[i - 1]?.value.text ?? '') && isShellBefore(words, i - 1);
-  if (client !== -1) found.push(...clientFlags(outer, words, client, scope, `command@${command.start}`));
-  else found.push(...hostFlags(outer, words, scope, context, `command@${command.start}`));
+  // Texts of one file start at places of their own: each recipe of a Makefile, each service's command.
+  const group = `command@${(outer.runs[0]?.from ?? 0) + command.start}`;
+  if (client !== -1) found.push(...clientFlags(outer, words, client, scope, group));
+  else found.push(...hostFlags(outer, words, scope, context, group));
   words.forEach((word, i) => {
     if (isNested(i) && depth < 5) {
       const inner = scanShell(composeMapped(outer, word.value), scope, context, depth + 1);

@@ -59,6 +59,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
       sites.push(...scan(value, { role: 'argument', call: callee, section, facts: facts() }));
     else if (one.name !== null && (CONNECTION.test(one.name) || isHostKey(one.name)))
       sites.push(...scan(value, { role: 'setting', key, local: key, section, facts: facts() }));
+    else if (MENTIONS.test(value.text)) sites.push(...scan(value, { role: 'prose', facts: ['mention'], section }));
     else sites.push(...scan(value, { role: 'literal', facts: ['not-parsed'], section }));
   });
   sites.push(...scanSettings(blocks, reads, sites, context));
@@ -125,6 +126,9 @@ const READS =
   /(?:^|\.)(?:(?:get|lookup|read|must|\w+_or)?_?env\w*|ENV\.fetch|System\.get_env|os_getenv|getEnv\w*|GetEnvironmentVariable|getOrDefault|SetDefault|unwrap_or(?:_else)?|Env\.\w+)$/i;
 /** What stands between such a read and its default: `ENV["X"] || "…"`, `GetEnvironmentVariable("X") ?? "…"`. */
 const OTHERWISE = /^[\])\s]*(?:\|\||\?\?|\?:|\bor\b|\.unwrap_or(?:_else)?\(\s*(?:\|_?\|\s*)?)\s*$/;
+/** A text for people: the connection string in it is an example. */
+const MENTIONS = /\be\.g\.|\bfor example\b|`[a-z:+]*postgres/i;
+
 /** What stands before the name of a setting: `config('database.host')` is no host. */
 const ASKS = /\b(?:config(?:uration)?|settings?|options?|param(?:eter)?s?)(?:(?:\.|->|::)(?:get\w*|fetch|dig))?\(\s*$/i;
 /** What stands between two literals that have nothing to do with one another: a line's end, or the next statement or call. */

@@ -524,3 +524,51 @@ test('a host under a name of its own in a URL, a default on the line after its v
   expect(decided('DATABASE_URL', 'config/runtime.exs')).toEqual(['pooled safe']);
   expect(sites.filter(({ file }) => file === 'docs/start.md.old')).toMatchObject([{ rule: 'backup-copy' }]);
 });
+
+describe('files under other names', () => {
+  test('an env file of any name that compose gives to a service, and a template without a dot', async () => {
+    const { decided } = await planned({
+      'docker-compose.yml': `${PG}  app:\n    image: acme/app\n    env_file: dev/environment\n  job:\n    image: acme/job\n    env_file: .env\n`,
+      'dev/environment': `WORKERS=2\nDATABASE_URL=${URL}\n`,
+      ENVEXAMPLE: 'DB_HOST=db\nDB_PORT=5432\n',
+    });
+    expect(decided('DATABASE_URL', 'dev/environment')).toEqual(['pooled safe']);
+    expect(decided('DB_HOST', 'ENVEXAMPLE')).toEqual(['pooled safe']);
+  });
+
+  test('Dockerfile-prod: an argument of the build is none of what runs', async () => {
+    const { sites } = await planned({
+      'docker-compose.yml': `${PG}  app:\n    image: acme/app\n    ${WITH_URL}\n`,
+      'docker/Dockerfile-prod': `FROM python:3.12\nARG DATABASE_URL=${URL}\nRUN python manage.py collectstatic\n`,
+    });
+    expect(sites.filter(({ file, question }) => file === 'docker/Dockerfile-prod' && question)).toEqual([]);
+  });
+
+  test('the environment of a development container goes to the service that it names', async () => {
+    const { pools, decided } = await planned({
+      'docker-compose/db.yml': PG,
+      'docker-compose/node.yml':
+        'services:\n  dev:\n    image: node:22\n    command: sleep infinity\n    volumes: ["../..:/workspaces"]\n',
+      '.devcontainer/devcontainer.json':
+        '{\n  // the shell\n  "dockerComposeFile": ["../docker-compose/node.yml", "../docker-compose/db.yml"],\n  "service": "dev",\n  "containerEnv": { "PG_HOST": "db", },\n}\n',
+      'server/db.js': "import createSubscriber from 'pg-listen';\ncreateSubscriber({ host: process.env.PG_HOST });\n",
+    });
+    expect(decided('PG_HOST', '.devcontainer/devcontainer.json')).toEqual(['pooled safe']);
+    expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  });
+});
+
+test('two recipes of a Makefile are two commands; code that runs psql, and a text that gives an example, are no questions', async () => {
+  const { sites } = await planned({
+    'docker-compose.yml': `${PUBLISHED}  app:\n    image: acme/app\n    ${WITH_URL}\n`,
+    Makefile:
+      'shell:\n\tdocker compose run --rm app psql -h db -U u d\nload:\n\tdocker compose run --rm app load --db-host db\n',
+    'tool.js': "const host = process.env.DB_HOST || 'db';\nspawn('psql', ['-h', host]);\n",
+    'Props.kt': 'val url = DocProperty("The url, e.g. `jdbc:postgresql://db:5432/d`")\n',
+  });
+  const rulesIn = (file: string) =>
+    sites.filter(site => site.file === file).map(({ action, rule }) => `${action} ${rule}`);
+  expect(rulesIn('Makefile')).toEqual(['review psql', 'pooled call-arguments']);
+  expect(rulesIn('tool.js')).toEqual(['review psql-code']);
+  expect(sites.filter(({ question }) => question)).toEqual([]);
+});

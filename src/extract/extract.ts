@@ -2,7 +2,7 @@
 import type { ExtractContext } from '../../codemods/codemod.ts';
 import { type Embedded, placeSite, placesOf } from '../../codemods/embedded.ts';
 import { codemodFor } from '../../codemods/index.ts';
-import { DUMPS, startsServer } from '../../codemods/programs.ts';
+import { DUMPS, PSQL, startsServer } from '../../codemods/programs.ts';
 import { residue } from '../../codemods/text.ts';
 import { PlanError } from '../model/errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from '../model/index.ts';
@@ -18,7 +18,7 @@ export interface Extracted {
 
 export async function extractSource(source: Source, scan: ScanContext): Promise<Extracted> {
   const { path, text } = source;
-  const codemod = codemodFor(path, text);
+  const codemod = codemodFor(path, text, scan.environmentFiles?.has(path));
   const context: ExtractContext = { ...scan, path };
   try {
     if (codemod.id !== 'other' && !isData(codemod.id, text) && isTooDeep(text, 500))
@@ -40,8 +40,9 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
     if (/"?connector\.class"?\s*[:=]\s*"?io\.debezium/.test(text))
       for (const { facts } of sites) facts.push('replication-connector');
     if (GENERATED.test(text.slice(0, 1000))) for (const { facts } of sites) facts.push('generated-file');
-    if (/^(?:python|javascript|strings)$/.test(codemod.id) && DUMPS.test(text))
-      for (const { facts } of sites) facts.push('runs-dump');
+    const isCode = /^(?:python|javascript|strings)$/.test(codemod.id);
+    if (isCode && DUMPS.test(text)) for (const { facts } of sites) facts.push('runs-dump');
+    if (isCode && PSQL.test(text)) for (const { facts } of sites) facts.push('runs-psql');
     const marked = markedSections(text);
     const kept = sites
       .filter(site => !marked.some(([start, end]) => site.span.start >= start && site.span.end <= end))

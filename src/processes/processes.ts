@@ -8,6 +8,7 @@ import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, type Topology, withBase } from '../topology/index.ts';
 import { ASIDE, homeOf } from './areas.ts';
 import { listConfigs, readers } from './code-readers.ts';
+import { readDevContainer } from './dev-container.ts';
 import { imageContexts } from './image-contexts.ts';
 import { addNeeds, askedByFile, asRun, flags, sentAtStart, withImage, withValues } from './image-needs.ts';
 import type { Layout } from './layout.ts';
@@ -113,6 +114,12 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const received = new Map<string, Process[]>();
   for (const [id, list] of receivers)
     for (const receiver of list) push(received, id, services.get(`${receiver.file}\0${receiver.service}`) ?? []);
+  for (const { path, text } of sources.values()) {
+    const container = readDevContainer(path, text);
+    for (const key of container?.keys ?? [])
+      for (const file of container?.composeFiles ?? [])
+        push(received, `${path}\0${key}`, services.get(`${file}\0${container?.service}`) ?? []);
+  }
   for (const [path, config, key] of listConfigs(extractions)) {
     for (const { facts } of extractions.values()) {
       for (const reference of facts.references) {

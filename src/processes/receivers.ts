@@ -123,7 +123,9 @@ export function isTemplateFor(template: string, file: string): boolean {
   const strip = (name: string) =>
     name
       .replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '')
+      .replace(/^(ENV)(?:EXAMPLE|SAMPLE|TEMPLATE)$/i, '$1')
       .replace(/^(?:example|sample|default)(?=[._-])/i, '')
-      .replace(/^\./, '');
+      .replace(/^\./, '')
+      .replace(/^ENV$/, 'env');
   return strip(baseOf(template)) === strip(baseOf(file));
 }

@@ -127,7 +127,11 @@ function choosePools(state: EditState): void {
  */
 function keepIdleDocuments(state: EditState): void {
   const isDocument = ({ role }: Site) => role === 'docs' || role === 'prose';
-  const isAside = (site: Site) => isDocument(site) || site.format === 'shell' || site.facts.includes('smoke-test');
+  // Settings that nothing which runs gets are for the machine itself.
+  const isForMachine = ({ resolution, role, uses }: Site) =>
+    resolution.kind === 'published' && role === 'setting' && uses.every(({ service }) => service === null);
+  const isAside = (site: Site) =>
+    isDocument(site) || site.format === 'shell' || site.facts.includes('smoke-test') || isForMachine(site);
   const keep = (site: Site) =>
     toReview(
       site,

@@ -1,0 +1,38 @@
+/** What a development container's file says: the service in which people work, and the environment that it gets. */
+import { baseOf, dirOf, joinPath } from '../text/paths.ts';
+
+export interface DevContainer {
+  /** Variables of `containerEnv` and `remoteEnv`. */
+  keys: string[];
+  /** Compose files, relative to the root, and the service of them. */
+  composeFiles: string[];
+  service: string;
+}
+
+/** Null where the file is none, or starts no service of a compose file. Source: containers.dev/implementors/json_reference */
+export function readDevContainer(path: string, text: string): DevContainer | null {
+  if (!/^\.?devcontainer\.json$/.test(baseOf(path))) return null;
+  const content = parseWithComments(text);
+  const { service, dockerComposeFile, containerEnv, remoteEnv } = content ?? {};
+  if (typeof service !== 'string') return null;
+  const files = [dockerComposeFile].flat().filter((file): file is string => typeof file === 'string');
+  return {
+    keys: Object.keys({ ...asObject(containerEnv), ...asObject(remoteEnv) }),
+    composeFiles: files.map(file => joinPath(dirOf(path), file)),
+    service,
+  };
+}
+
+const asObject = (value: unknown): object => (typeof value === 'object' && value !== null ? value : {});
+
+/** JSON with comments and commas at the end, as the editor writes it. */
+function parseWithComments(text: string): Record<string, unknown> | null {
+  const plain = text
+    .replace(/("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, literal?: string) => literal ?? '')
+    .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, literal?: string) => literal ?? '');
+  try {
+    return JSON.parse(plain) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}
