@@ -48,8 +48,9 @@ function decideSites(
   nameSites(sites);
   const uses = sites.map((site, i): RoutedUse[] => {
     const raw = (input.sites[i] as FileSite).site;
-    const { uses: own, isOverridden } = usesOf(site, raw, input);
+    const { uses: own, isOverridden, isPoolers } = usesOf(site, raw, input);
     site.uses = own;
+    if (isPoolers) site.facts = [...site.facts, 'pooler-service'];
     if (isOverridden) site.facts = [...site.facts, 'overridden'];
     const endpoint = endpoints[i] as Endpoint;
     site.portVariable = missingPort(site, endpoint, input, portOf);

@@ -11,6 +11,8 @@ interface Uses {
   uses: Process[];
   /** A value of an env file, of which every service that gets it has another one: it is never in force. */
   isOverridden: boolean;
+  /** A pooler gets it, and nobody else. */
+  isPoolers: boolean;
 }
 
 /** Every process that uses the value, as far as can be seen. */
@@ -59,6 +61,7 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
     uses.push(...processes.codeUses(file, site.role !== 'fallback', isAlone));
   if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
   return {
+    isPoolers: all.length > 0 && all.every(({ service }) => servers.get(service ?? '') === 'pooler'),
     uses: site.role === 'fallback' ? ofDefault(site, uses, input) : uses,
     isOverridden: received === undefined && processes.overridden.has(`${file}\0${site.key}`),
   };
