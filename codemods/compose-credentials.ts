@@ -62,9 +62,6 @@ export function credentialsOf(
   return { user: find(/^POSTGRES_USER/), password: find(/^POSTGRES_PASSWORD/) };
 }
 
-/** E.g.: `"POSTGRES_USER=app"` → `"app"` */
-export const valueOfItem = (item: string): string => item.replace(/^(["']?)[^=]*=/, '$1');
-
 /** Postgres that asks for no password: then PgBouncer has none to give. */
 export const isTrusting = (server: ComposeService): boolean =>
   server.environment.some(entry => entry.key === 'POSTGRES_HOST_AUTH_METHOD' && entry.value === 'trust') &&

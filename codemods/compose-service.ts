@@ -1,10 +1,10 @@
 /** The pooler's service in a compose file: after the Postgres service, in the file's own style. */
-import type { Document } from 'yaml';
+import { type Document, stringify } from 'yaml';
 import type { Newline, Span } from '../src/model/index.ts';
 import { lineEndOf, lineStartOf } from '../src/text/lines.ts';
 import { renameItem } from './companion.ts';
-import { isTrusting, listCredentials, rawEntry, valueOfItem } from './compose-credentials.ts';
-import type { ComposeFile, ComposeService } from './compose-file.ts';
+import { isTrusting, listCredentials, rawEntry } from './compose-credentials.ts';
+import type { ComposeFile, ComposeService, EnvironmentEntry } from './compose-file.ts';
 import {
   endOf,
   getPair,
@@ -237,13 +237,8 @@ function renderEnvironment(file: ComposeFile, server: ComposeService, pooler: Po
   if (pooler.image) return renderForImage(file, server, [...own, ...pooler.settings], pooler.image, style);
   const lines = [`${unit}environment:`];
   for (const [name, value] of own) lines.push(renderEntry(name, value, isList, style));
-  for (const [name, entry] of listCredentials(file, server, pooler.others)) {
-    const raw = rawEntry(file, entry);
-    if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
-    const item = isPair(entry.node) ? raw : renameItem(raw, entry.key, name);
-    if (isList) lines.push(`${unit}${style.listIndent}- ${isPair(entry.node) ? `${name}=${raw}` : item}`);
-    else lines.push(`${unit}${unit}${name}:${raw === '' ? '' : ` ${isPair(entry.node) ? raw : valueOfItem(raw)}`}`);
-  }
+  for (const [name, entry] of listCredentials(file, server, pooler.others))
+    lines.push(copyEntry(file, server, entry, name, isList, style));
   for (const [name, value] of pooler.settings) lines.push(renderEntry(name, value, isList, style));
   return lines;
 }
@@ -267,19 +262,46 @@ function renderForImage(
       `${server.name} takes its user and password from an env_file, whose names ${image.name} does not know`,
     );
   const entries = settings.flatMap(([name, value]) => namesOf(name).map((own): [string, string] => [own, value]));
-  const credentials = listCredentials(file, server, []).flatMap(([name, entry]): [string, string][] => {
-    const raw = rawEntry(file, entry);
-    if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
-    return namesOf(name).map(own => [own, isPair(entry.node) ? raw : valueOfItem(raw)]);
-  });
+  const credentials = listCredentials(file, server, []).flatMap(([name, entry]) =>
+    namesOf(name).map((own): [string, string] => [own, copyEntry(file, server, entry, own, isList, style)]),
+  );
   const given = new Set(credentials.map(([name]) => name));
   const defaults = image
     .rename('POSTGRES_USER')
     .flatMap((name): [string, string][] => (given.has(name) ? [] : [[name, 'postgres']]));
   const known = new Set(entries.map(([name]) => name));
   const constants = image.constants.filter(([name]) => !known.has(name));
-  const all = [...entries, ...credentials, ...defaults, ...constants];
-  return [`${style.unit}environment:`, ...all.map(([name, value]) => renderEntry(name, value, isList, style))];
+  const render = ([name, value]: [string, string]) => renderEntry(name, value, isList, style);
+  return [
+    `${style.unit}environment:`,
+    ...entries.map(render),
+    ...credentials.map(([, line]) => line),
+    ...[...defaults, ...constants].map(render),
+  ];
+}
+
+/** A variable of the server under a name of the pooler's, as it is written where map stays map and list stays list. */
+function copyEntry(
+  file: ComposeFile,
+  server: ComposeService,
+  entry: EnvironmentEntry,
+  name: string,
+  isList: boolean,
+  style: Style,
+): string {
+  const raw = rawEntry(file, entry);
+  if (raw === null) throw new Error(`${entry.key} of ${server.name} is written in a form that can't be copied`);
+  // Without a value it is what compose itself gets under that name.
+  if (entry.value === null && name !== entry.key) return renderEntry(name, `\${${entry.key}}`, isList, style);
+  const { unit, listIndent, quote } = style;
+  const scalar = (text: string) => stringify(text, { lineWidth: 0, singleQuote: quote === "'" }).trimEnd();
+  const isItem = !isPair(entry.node);
+  if (isList) {
+    const same = isItem ? renameItem(raw, entry.key, name) : scalar(`${name}=${entry.value}`);
+    return `${unit}${listIndent}- ${entry.value === null ? name : same}`;
+  }
+  if (entry.value === null) return `${unit}${unit}${name}:`;
+  return `${unit}${unit}${name}: ${isItem ? scalar(entry.value) : raw}`;
 }
 
 /** A map's numbers, truth values and stars need quotes; in a list they would be part of the value. */

@@ -17,6 +17,15 @@ export const FEATURES = [
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 
+/** Files of the assets' `tls/` that PgBouncer reads. */
+export const certificatesOf = (features: ReadonlySet<Feature>): string[] => [
+  ...(features.has('client-tls') ? ['client.crt', 'client.key'] : []),
+  ...(features.has('server-tls') ? ['server-ca.crt'] : []),
+];
+
+/** The user of the generated image. */
+export const UID = 10432;
+
 /** What the generated files are told of the repository. */
 export interface AssetInput {
   /** Directory of the image's build context, relative to the repository's root. E.g.: `pgbouncer` */
@@ -30,6 +39,8 @@ export interface AssetInput {
   image: string | null;
   /** Of the PgBouncer that will be installed. E.g.: `1.25` */
   version: string;
+  /** The container gets `custom.ini` of the directory. */
+  isMounted: boolean;
   features: ReadonlySet<Feature>;
   /** Compose service of the pooler and the port it listens on. */
   poolService: string;

@@ -8,10 +8,10 @@ import { bases } from './bases.ts';
 import { renderRunbook } from './runbook.ts';
 import { templates } from './templates.generated.ts';
 
-export { type AssetInput, FEATURES, type Feature } from './asset-input.ts';
+export { type AssetInput, certificatesOf, FEATURES, type Feature, UID } from './asset-input.ts';
 
-export { healthCheck, healthCommand, publicHealthCheck } from './health.ts';
-export { findPublicImage, type PublicImage, publicImages } from './public-images.ts';
+export { healthCheck, publicHealthCheck } from './health.ts';
+export { findPublicImage, PUBLIC_FEATURES, type PublicImage, publicImages } from './public-images.ts';
 
 export interface Asset {
   path: string;
@@ -81,7 +81,7 @@ export function generateAssets(input: AssetInput): Asset[] {
     assets.push(
       fill(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, "the pooler's image", { SCRIPTS: scripts.join(' ') }),
       ...scripts.map(name => fill(inDirectory(name), name, SCRIPTS[name] ?? '')),
-      fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own'),
+      ...(input.isMounted ? [fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own')] : []),
     );
   }
   if (input.statusScript !== null) {
@@ -117,6 +117,7 @@ function listValues(input: AssetInput): Values {
   return {
     CLIENT_PACKAGE: chooseClientPackage(input.base, server.major),
     ...versionGate(input),
+    BYPASS: bypassPattern(input.bypass ?? 'PGBOUNCER_BYPASS'),
     OWN_NAMES: input.features.size === 0 ? '' : ownNames(input.features),
     AUTH_QUERY,
     POOL_SERVICE: requireSafe('pool service', input.poolService),
@@ -142,6 +143,10 @@ function checked(input: AssetInput): AssetInput {
 }
 
 const isPlainPath = (path: string): boolean => /^[^`|\n]+$/.test(path);
+
+/** A variable that means the pooler's clients, which a shared env file brings along. E.g.: `PGBOUNCER_BYPASS` → ` | BYPASS` */
+const bypassPattern = (variable: string): string =>
+  variable.startsWith('PGBOUNCER_') ? variable.replace('PGBOUNCER_', ' | ') : '';
 
 /** Variables of the entrypoint itself, as patterns of `case`: no settings of PgBouncer. */
 function ownNames(features: ReadonlySet<Feature>): string {

@@ -1,6 +1,6 @@
 /** The pooler as Kubernetes objects. Pure: what the Postgres workload gets, in; the text of one file, out. */
 import { stringify } from 'yaml';
-import type { Feature } from './asset-input.ts';
+import { certificatesOf, type Feature, UID } from './asset-input.ts';
 import { healthCommand, publicHealthCheck } from './health.ts';
 import { knobs, knobsOf } from './index.ts';
 import type { PublicImage } from './public-images.ts';
@@ -39,18 +39,21 @@ export interface ManifestInput {
 /** Nobody but the owner knows the registry. */
 export const IMAGE = 'registry.example.com/pgbouncer:replace-me';
 
-/** The user of the generated image. */
-const UID = 10432;
-
 export function renderManifests(input: ManifestInput): string {
   const { name, directory } = input;
-  const build = `# 1. Build the image and replace ${IMAGE} below:
-#    docker build -t ${IMAGE} ${directory} && docker push ${IMAGE}
-# 2. Apply`;
-  const head = `# PgBouncer in front of ${input.upstream.host}.
-${input.image === null ? build : '# Apply'} this file and wait for it (kubectl rollout status deployment/${name}) before what connects through it.
-# Settings are read at start: after a change, kubectl rollout restart deployment/${name}
-`;
+  const certificates = certificatesOf(input.features).map(file => ` --from-file=${directory}/tls/${file}`);
+  const steps = [
+    ...(input.image === null
+      ? [
+          `Build the image and replace ${IMAGE} below:`,
+          `   docker build -t ${IMAGE} ${directory} && docker push ${IMAGE}`,
+        ]
+      : []),
+    ...(certificates.length > 0 ? [`kubectl create secret generic ${name}-tls${certificates.join('')}`] : []),
+    `Apply this file and wait for it (kubectl rollout status deployment/${name}) before what connects through it.`,
+    `Settings are read at start: after a change, kubectl rollout restart deployment/${name}`,
+  ];
+  const head = [`PgBouncer in front of ${input.upstream.host}.`, ...steps].map(line => `# ${line}\n`).join('');
   const objects = [configMap(input), deployment(input), service(input), disruptionBudget(input)];
   return head + objects.map(object => print(object, input.indentSequences)).join('---\n');
 }
@@ -109,6 +112,9 @@ function namesIn(image: ManifestInput['image'], name: string): readonly string[]
   return names;
 }
 
+/** A public image's own stop signal cuts transactions off or waits for idle clients; a second signal would cut them off too. */
+const STOP = 'sleep 10; kill -INT 1; while kill -0 1; do sleep 1; done';
+
 function deployment(input: ManifestInput): Data {
   const { name, labels, volumes, image } = input;
   const uid = image?.uid ?? UID;
@@ -155,7 +161,7 @@ function deployment(input: ManifestInput): Data {
               ...(env.length > 0 ? { env } : {}),
               ...probesOf(input),
               // The Service forgets the Pod first; then SIGINT, the image's stop signal, lets transactions end.
-              lifecycle: { preStop: { exec: { command: ['sleep', '10'] } } },
+              lifecycle: { preStop: { exec: { command: image === null ? ['sleep', '10'] : ['sh', '-c', STOP] } } },
               securityContext: {
                 allowPrivilegeEscalation: false,
                 readOnlyRootFilesystem: true,

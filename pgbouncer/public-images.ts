@@ -1,4 +1,5 @@
 /** Public images of PgBouncer that stand in for the generated one: what each calls its settings. Pure data, from their entrypoints. */
+import type { Feature } from './asset-input.ts';
 
 export interface PublicImage {
   /** Repositories on Docker Hub. */
@@ -46,6 +47,9 @@ const BITNAMI: Record<string, readonly string[]> = {
   PGBOUNCER_CONNECT_QUERY: ['PGBOUNCER_CONNECT_QUERY'],
   ...Object.fromEntries(SHARED.map(name => [`PGBOUNCER_${name}`, [`PGBOUNCER_${name}`]])),
 };
+
+/** What they can do of what the generated image can. */
+export const PUBLIC_FEATURES: readonly Feature[] = ['auth-query', 'client-tls', 'server-tls'];
 
 export const publicImages: PublicImage[] = [
   {

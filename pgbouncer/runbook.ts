@@ -3,7 +3,7 @@
  * Pure: what the plan knows, in; Markdown, out.
  */
 
-import type { AssetInput } from './asset-input.ts';
+import { type AssetInput, certificatesOf, UID } from './asset-input.ts';
 import { bases } from './bases.ts';
 import { findPublicImage } from './public-images.ts';
 import { listKnownHoles, securityFloor } from './versions.ts';
@@ -70,7 +70,7 @@ function places(input: AssetInput): string {
     '',
     `- Databases: ${listed(input.databases, '$POSTGRES_DB')}${input.isRouted ? '' : '; any other of the server is there under its own name too'}. Users: ${listed(input.users, '$POSTGRES_USER')}.`,
     features.has('auth-query') &&
-      '- Every role of the server can log in: PgBouncer asks Postgres for its password (`PGBOUNCER_AUTH_QUERY`), for which `POSTGRES_USER` must be a superuser.',
+      `- Every role of the server can log in: PgBouncer asks Postgres for its password (${code(settingName('PGBOUNCER_AUTH_QUERY', input) ?? '')}), for which \`POSTGRES_USER\` must be a superuser.`,
     ...(image === null
       ? [
           `- ${code(`${directory}/docker-entrypoint.sh`)} writes ${code('pgbouncer.ini')} and ${code('userlist.txt')} when the container starts, from the ${code('PGBOUNCER_*')} and`,
@@ -164,7 +164,12 @@ const celery = lines(
   'pool of its own: `database_engine_options = {"pool_size": 1, "max_overflow": 0}`. End the transaction before long work.',
 );
 
+/** What the image calls a setting; null: it has none for it. */
+const settingName = (name: string, { image }: AssetInput): string | null =>
+  image === null ? name : (findPublicImage(image)?.rename(name)[0] ?? null);
+
 function failures(input: AssetInput): string {
+  const query = settingName('PGBOUNCER_CONNECT_QUERY', input);
   const rows: [message: string, what: string][] = [
     [
       '`SASL authentication failed`, `password authentication failed`',
@@ -172,7 +177,7 @@ function failures(input: AssetInput): string {
     ],
     [
       '`unsupported startup parameter: …`',
-      'the driver sends settings when it connects: move them to `ALTER ROLE … SET`, or `PGBOUNCER_CONNECT_QUERY="SET statement_timeout = \'30s\'"`; for `extra_float_digits` (JDBC, Go `lib/pq`) `PGBOUNCER_IGNORE_STARTUP_PARAMETERS=extra_float_digits, options`',
+      `the driver sends settings when it connects: move them to \`ALTER ROLE … SET\`${query === null ? '' : `, or ${code(`${query}="SET statement_timeout = '30s'"`)}`}; for \`extra_float_digits\` (JDBC, Go \`lib/pq\`) ${code(`${settingName('PGBOUNCER_IGNORE_STARTUP_PARAMETERS', input)}=extra_float_digits, options`)}`,
     ],
     ...(isSession(input)
       ? []
@@ -197,7 +202,7 @@ function failures(input: AssetInput): string {
     ],
     [
       '`server login has been failing`, `connect failed`',
-      'Postgres is down or just came back; PgBouncer tries again every `PGBOUNCER_SERVER_LOGIN_RETRY` seconds',
+      `Postgres is down or just came back; PgBouncer tries again every ${code(settingName('PGBOUNCER_SERVER_LOGIN_RETRY', input) ?? '')} seconds`,
     ],
     [
       '`server does not support SSL, but SSL was required`',
@@ -244,17 +249,18 @@ function existingEnvFiles(input: AssetInput): string {
   );
 }
 
-const settings = ({ directory, server, poolMode, poolService, features, image }: AssetInput): string =>
-  lines(
+function settings({ directory, server, poolMode, poolService, features, image }: AssetInput): string {
+  const uid = image === null ? UID : findPublicImage(image)?.uid;
+  return lines(
     '## Settings',
     '',
-    `| for | set, then ${code(`docker compose up -d --build --force-recreate ${poolService}`)} |`,
+    `| for | set, then ${code(`docker compose up -d ${image === null ? '--build ' : ''}--force-recreate ${poolService}`)} |`,
     '|---|---|',
     ...(image === null
       ? [
           `| any setting of PgBouncer | \`PGBOUNCER_NAME\` in the compose file, or ${code(`${directory}/custom.ini`)}, which wins and has databases with settings of their own; what PgBouncer does not know it refuses |`,
           features.has('users')
-            ? '| a further user | `PGBOUNCER_USER_3` and `PGBOUNCER_PASSWORD_3`, and so on without a gap |'
+            ? '| a further user | `PGBOUNCER_USER_…` and `PGBOUNCER_PASSWORD_…` with any number that is not taken yet |'
             : `| a further user | a line ${code('add_user "$REPORTS_USER" "$REPORTS_PASSWORD" REPORTS_PASSWORD')} below the first in ${code('docker-entrypoint.sh')}, and both variables; for all roles ${code('auth-query')} in ${code('assets.features')} of pool-migrate.yml |`,
         ]
       : [
@@ -265,12 +271,13 @@ const settings = ({ directory, server, poolMode, poolService, features, image }:
     features.has('processes') &&
       '| more than one core | `PGBOUNCER_PROCESSES`: pools and limits are per process, so divide the pool size |',
     features.has('client-tls') || features.has('server-tls')
-      ? `| TLS | certificates in ${code(`${directory}/tls`)} (files that uid 10432 can read): ${names([...(features.has('client-tls') ? ['client.crt', 'client.key'] : []), ...(features.has('server-tls') ? ['server-ca.crt'] : [])])} |`
-      : '| TLS | `PGBOUNCER_CLIENT_TLS_SSLMODE`, `PGBOUNCER_SERVER_TLS_SSLMODE` and their files, which uid 10432 can read |',
+      ? `| TLS | certificates in ${code(`${directory}/tls`)} (files that uid ${uid} can read): ${names(certificatesOf(features))} |`
+      : `| TLS | ${code('client-tls')}, ${code('server-tls')} in ${code('assets.features')} of pool-migrate.yml, or its settings and files that uid ${uid} can read |`,
     poolMode === 'transaction' &&
       image === null &&
       '| a test that shows lost session state | `PGBOUNCER_SERVER_ROUND_ROBIN=1`, `PGBOUNCER_DEFAULT_POOL_SIZE=2`, `PGBOUNCER_MIN_POOL_SIZE=2`: each transaction comes to another server connection |',
   );
+}
 
 function versions({ base, poolService, image }: AssetInput): string {
   if (image !== null)

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { insertResource } from '../codemods/kustomization.ts';
-import { healthCommand } from '../pgbouncer/index.ts';
+import { healthCommand } from '../pgbouncer/health.ts';
 import { applyPlan } from '../src/apply/apply.ts';
 import { undo } from '../src/apply/undo.ts';
 import type { Plan } from '../src/plan/plan.ts';

@@ -69,6 +69,43 @@ describe('in compose', () => {
   });
 
   test.each([
+    ['quoted items', '- "POSTGRES_USER=u"\n      - "POSTGRES_PASSWORD=p: w #x"\n', 'p: w #x'],
+    ['an item that is passed through', '- POSTGRES_USER=u\n      - POSTGRES_PASSWORD\n', '${POSTGRES_PASSWORD}'],
+    ['a key that is passed through', 'POSTGRES_USER: u\n      POSTGRES_PASSWORD:\n', '${POSTGRES_PASSWORD}'],
+    ['a quoted value', 'POSTGRES_USER: u\n      POSTGRES_PASSWORD: "*p"\n', '*p'],
+  ])('credentials as %s', async (_, environment, password) => {
+    const server = `services:\n  db:\n    image: postgres:16\n    environment:\n      ${environment}`;
+    const { written } = await planned({
+      'docker-compose.yml': `${server}${WEB.replace('u:p@', 'u@').replace('/d', '/u')}`,
+      ...uses(EDOBURU),
+    });
+    const { environment: found } = parse(written('docker-compose.yml')).services.pgbouncer;
+    const value = (name: string) =>
+      Array.isArray(found) ? found.find(item => item.startsWith(`${name}=`))?.slice(name.length + 1) : found[name];
+    expect([value('DB_USER'), value('DB_PASSWORD'), value('PGPASSWORD')]).toEqual(['u', password, password]);
+  });
+
+  test('several servers behind one pooler are more than it can do', async () => {
+    const other = PG.replace('services:\n', '').replace('  db:', '  crm:').replace('POSTGRES_DB: d', 'POSTGRES_DB: e');
+    const { sites, changes } = await planned({
+      'docker-compose.yml': `${PG}${other}${WEB}      CRM_URL: ${URL.replace('@db', '@crm').replace('/d', '/e')}\n`,
+      'pool-migrate.yml': `services: [db, crm]\nassets:\n  image: ${EDOBURU}\n`,
+    });
+    expect(changes).toEqual([]);
+    expect(sites.find(({ key }) => key === 'DATABASE_URL')?.reason).toContain('PGBOUNCER_DATABASES');
+  });
+
+  test('a feature that it lacks is an error of the configuration', () => {
+    const root = makeRepository({
+      'docker-compose.yml': PG + WEB,
+      'pool-migrate.yml': `assets:\n  image: ${EDOBURU}\n  features: [processes]\n`,
+    });
+    const { code, stderr } = runCli(['-C', root]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('auth-query, client-tls, server-tls');
+  });
+
+  test.each([
     [
       'a password in a file',
       PG.replace('POSTGRES_PASSWORD: p', 'POSTGRES_PASSWORD_FILE: /run/secrets/p'),
@@ -128,6 +165,36 @@ describe('in Kubernetes', () => {
     expect(containers[0].env).toContainEqual({ name: 'DB_PASSWORD', value: 'p' });
     expect(securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 70 });
     expect(containers[0].volumeMounts).toEqual([{ name: 'run', mountPath: '/etc/pgbouncer' }]);
+  });
+
+  test('TLS comes from a Secret, and the container stops with its transactions', async () => {
+    const features = { 'pool-migrate.yml': `assets:\n  image: ${EDOBURU}\n  features: [client-tls]\n` };
+    const { objects, text } = await pooler({ ...manifests(NAMED), ...features });
+    expect(text).toContain('create secret generic pgbouncer-tls --from-file=pgbouncer/tls/client.crt');
+    const { containers, volumes } = objects[1].spec.template.spec;
+    expect(volumes).toContainEqual({ name: 'pooler-tls', secret: { secretName: 'pgbouncer-tls' } });
+    expect(containers[0].volumeMounts).toContainEqual({
+      name: 'pooler-tls',
+      mountPath: '/etc/pgbouncer/tls',
+      readOnly: true,
+    });
+    expect(containers[0].lifecycle.preStop.exec.command.join(' ')).toContain('kill -INT 1');
+    new Deployment(objects[1]).validate();
+  });
+
+  test('processes are a number', async () => {
+    const features = { 'pool-migrate.yml': 'assets:\n  features: [processes, auth-query]\n' };
+    const { objects, changes } = await pooler({ ...manifests(NAMED), ...features });
+    expect(objects[0].data).toMatchObject({ PGBOUNCER_PROCESSES: '2', PGBOUNCER_AUTH_QUERY: 'true' });
+    expect(changes.map(({ file }) => file)).not.toContain('pgbouncer/custom.ini');
+  });
+
+  test.each([EDOBURU, null])('a second run finds all done: %s', async image => {
+    const root = makeRepository({ ...manifests(NAMED), ...(image === null ? {} : uses(image)) });
+    expect(runCli(['-C', root, '--write', '--unsafe']).code).toBe(0);
+    const again = await planMigration({ cwd: root, unsafe: true });
+    expect(again.changes).toEqual([]);
+    expect(again.refused).toEqual([]);
   });
 
   test('a Secret as a whole has names that it does not know: then the image is built', async () => {

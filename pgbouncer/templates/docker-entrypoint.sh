@@ -19,10 +19,10 @@ if [ "${1:-}" = follow ]; then
   address=$(getent hosts "${PGBOUNCER_UPSTREAM_HOST:-}" | sed 's/[[:space:]].*//; q')
   # With verify-full the certificate is for the name.
   if [ -z "$address" ] || [ "${PGBOUNCER_SERVER_TLS_SSLMODE:-}" = verify-full ]; then exit 0; fi
-  if grep -q "^\* = host='$address'" pgbouncer.ini; then exit 0; fi
-  sed -i "s/^\* = host='[^']*'/* = host='$address'/" pgbouncer.ini
-  kill -HUP 1
-  exit 0
+  known=$(sed -n '/^\* = /p' pgbouncer.ini)
+  case $known in *"'$PGBOUNCER_UPSTREAM_HOST'"*) known=$(timeout 3 psql -Xw pgbouncer -c 'SHOW DNS_HOSTS') || exit 0 ;; esac
+  case $known in *"'$address'"* | *"$address:"* | *"$address]"*) exit 0 ;; esac
+  sed -i "s/^\* = host='[^']*'/* = host='$address'/" pgbouncer.ini && exec kill -HUP 1
 fi
 
 #</!processes>
@@ -47,15 +47,14 @@ add_user() { # name, password, variable of the password
   printf '"%s" "%s"\n' "$(double '"' "$1")" "$(double '"' "$2")" >>userlist.txt
 }
 
-rm -f pgbouncer.ini userlist.txt pgpass pg_service.conf # old ones would keep their mode
+rm -f pgbouncer.ini settings.ini userlist.txt pgpass pg_service.conf # old ones would keep their mode
 user=${POSTGRES_USER:-postgres}
 add_user "$user" "${POSTGRES_PASSWORD:-}" POSTGRES_PASSWORD
 #<users>
-number=2
-while [ -n "$(printenv "PGBOUNCER_USER_$number")" ]; do
-  add_user "$(printenv "PGBOUNCER_USER_$number")" "$(printenv "PGBOUNCER_PASSWORD_$number")" "PGBOUNCER_PASSWORD_$number"
+for number in $(printenv | sed -nE 's/^PGBOUNCER_(USER|PASSWORD)_([0-9]+)=.+/\2/p' | sort -u); do
+  user_n=$(printenv "PGBOUNCER_USER_$number") || user_n=postgres # as the image has it
+  add_user "$user_n" "$(printenv "PGBOUNCER_PASSWORD_$number")" "PGBOUNCER_PASSWORD_$number"
   unset "PGBOUNCER_PASSWORD_$number"
-  number=$((number + 1))
 done
 #</users>
 printf '*:*:*:*:%s\n' "$(printf %s "${POSTGRES_PASSWORD:-}" | LC_ALL=C sed 's/[\\:]/\\&/g')" >pgpass # for psql in this container
@@ -91,7 +90,8 @@ INI
   fi
   #</auth-query>
   for name in $(printenv | sed -nE 's/^PGBOUNCER_([A-Z0-9_]+)=.+/\1/p' | sort); do
-    case $name in UPSTREAM_* | PORT | HOST | BYPASS | CONNECT_QUERY@@OWN_NAMES@@) continue ;; esac
+    case $name in UPSTREAM_* | PORT | HOST@@BYPASS@@ | CONNECT_QUERY@@OWN_NAMES@@) continue ;; esac
+    case $name in *PASSWORD* | *SECRET* | *URL | *DSN) refuse "PGBOUNCER_$name is no setting, and PgBouncer would print it. Remove it." ;; esac
     printf '%s = %s\n' "$(printf %s "$name" | tr '[:upper:]' '[:lower:]')" "$(printenv "PGBOUNCER_$name")"
   done
   if grep -Eiqs '^[[:space:]]*\[pgbouncer\]' custom.ini; then refuse 'custom.ini has a line [pgbouncer], a reset. Remove it.'; fi
@@ -107,12 +107,12 @@ INI
   list_database '*' "${PGBOUNCER_UPSTREAM_HOST:?is the Postgres server}" "${PGBOUNCER_UPSTREAM_PORT:-5432}"
 }
 #<!processes>
-printf '[pgbouncer]\nunix_socket_dir =\n' >pgbouncer.ini
-render >>pgbouncer.ini
+{ printf '[pgbouncer]\nunix_socket_dir =\n' && render; } >pgbouncer.ini
 unset POSTGRES_PASSWORD
 exec pgbouncer pgbouncer.ini
 #</!processes>
 #<processes>
+case ${PGBOUNCER_PROCESSES:-} in '' | *[!0-9]* | 0*) refuse 'PGBOUNCER_PROCESSES is no number of processes. Set it.' ;; esac
 # Several processes share the port: the kernel spreads clients over them, a request to cancel finds its way by peer and socket.
 rm -rf [0-9]*
 render >settings.ini

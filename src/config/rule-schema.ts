@@ -1,7 +1,7 @@
 /** The format of rules and of the configuration, as zod schemas. Loaded only where a file of theirs is read. */
 import { z } from 'zod';
 import { FEATURES } from '../../pgbouncer/asset-input.ts';
-import { findPublicImage, publicImages } from '../../pgbouncer/public-images.ts';
+import { findPublicImage, PUBLIC_FEATURES, publicImages } from '../../pgbouncer/public-images.ts';
 import { ATTRIBUTES } from './rules.ts';
 
 const texts = z
@@ -178,6 +178,10 @@ export const configSchema = z.strictObject({
         )
         .nullable()
         .default(null),
+    })
+    .refine(({ image, features }) => image === null || features.every(feature => PUBLIC_FEATURES.includes(feature)), {
+      path: ['features'],
+      message: `a public image (assets.image) has only ${PUBLIC_FEATURES.join(', ')}`,
     })
     .prefault({}),
   rules: z.array(insidePath).default([]),

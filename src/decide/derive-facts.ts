@@ -58,7 +58,7 @@ const isForTests = ({ resolution }: Site): boolean =>
   (resolution.kind === 'server' || resolution.kind === 'published') &&
   resolution.server.definitions.length > 0 &&
   resolution.server.definitions.every(({ file }) =>
-    /compose[\w.-]*(?:test|e2e|migrat)[\w.-]*\.ya?ml$/i.test(baseOf(file)),
+    /compose(?:[\w.-]*[._-])?(?:tests?|testing|e2e|migrat[a-z]*)[._-](?:[\w.-]*\.)?ya?ml$/i.test(baseOf(file)),
   );
 
 /** The variable that has to be set beside a host, because programs take the port from it and nothing sets it. */

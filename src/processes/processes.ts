@@ -202,7 +202,7 @@ type Started = {
   id: string;
   starts: Start[];
   context: string | null;
-  workspace: string | null;
+  workspaces: string[];
 };
 
 /**
@@ -218,16 +218,20 @@ function claimTheRest(
   needsOf: (path: string) => readonly Need[],
   images: ImageLookup,
 ): void {
-  for (const { service, id, context, workspace } of started) {
+  for (const { service, id, context, workspaces } of started) {
     if (loaded.get(id)) continue;
-    const scope = workspace ?? context ?? (isOwnImage(service, images) ? '' : null);
-    if (scope === null) continue;
+    const isWorkspace = workspaces.length > 0;
+    const image = context ?? (isOwnImage(service, images) ? '' : null);
+    const scopes = isWorkspace || image === null ? workspaces : [image];
+    if (scopes.length === 0) continue;
     // The program of another service is none of this one.
     const claimed = started
-      .filter(other => workspace === null && other.id !== id && other.context === context)
+      .filter(other => !isWorkspace && other.id !== id && other.context === context)
       .flatMap(other => (services.get(other.id) ?? []).map(({ program }) => program));
-    const paths = telling.filter(path => isInside(scope, path) && !isOnlyAside(path) && !claimed.includes(path));
-    const needs = paths.flatMap(needsOf).filter(({ kind }) => workspace === null || !BY_HAND.has(kind));
+    const paths = telling.filter(
+      path => scopes.some(scope => isInside(scope, path)) && !isOnlyAside(path) && !claimed.includes(path),
+    );
+    const needs = paths.flatMap(needsOf).filter(({ kind }) => !isWorkspace || !BY_HAND.has(kind));
     const own = services.get(id) ?? [];
     const main = own.findLast(process => process.kind === 'start' && process.words.length !== 1) ?? own.at(-1);
     if (needs.length === 0 || !main) continue;

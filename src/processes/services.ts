@@ -5,9 +5,8 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import { type ImageCommand, readImageStages } from '../../codemods/image-stages.ts';
 import { type PlacedCommand, placeArgv, placeShell, type Script } from '../../codemods/placed-shell.ts';
 import { isScriptFlag, isShell } from '../../codemods/shell-words.ts';
-import { getNode, isScalar, isSeq, mapScalar, type Node, resolveNode, startOf } from '../../codemods/yaml-nodes.ts';
+import { getNode, isScalar, isSeq, mapScalar, type Node, resolveNode } from '../../codemods/yaml-nodes.ts';
 import type { Place } from '../model/index.ts';
-import { lineAt } from '../text/lines.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, withBase } from '../topology/index.ts';
 import { followCommands } from './follow.ts';
@@ -26,8 +25,8 @@ export interface ServiceStarts {
   isRebuilt: boolean;
   /** Image that the last stage is made from, or that compose names. */
   image: string | null;
-  /** Folder of the repository in which people work, where the service starts nothing itself: `sleep infinity`, a development container. */
-  workspace: string | null;
+  /** Folders of the repository in which people work, where the service starts nothing itself: `sleep infinity`, a development container. */
+  workspaces: string[];
 }
 
 /** `contextOf`: from where the repository builds the image of a service, as far as that is known. */
@@ -81,7 +80,7 @@ export function startsOf(
   const isIdle = starts.length === 0 && (commands.length > 0 || /(?:^|\/)\.devcontainer\//.test(file.path));
   return {
     starts,
-    workspace: isIdle ? workspaceOf(file, service) : null,
+    workspaces: isIdle ? workspacesOf(file, service, shelf) : [],
     context,
     dockerfile,
     isRebuilt: found?.isRebuilt ?? true,
@@ -160,20 +159,13 @@ function imageLayoutOf(
   return layout;
 }
 
-/** The folder of the repository that is mounted, the whole of it where its parent is; null: none. */
-function workspaceOf(file: ComposeFile, { volumes }: ComposeService): string | null {
-  const folders = volumes.flatMap(volume => {
+/** The folders of the repository that are mounted, the whole of it where its parent is. */
+function workspacesOf(file: ComposeFile, { volumes }: ComposeService, shelf: Shelf): string[] {
+  return volumes.flatMap(volume => {
     const [source = '', target = ''] = volume.split(':');
     if (!/^\.{1,2}(?:\/|$)/.test(source) || !target.startsWith('/')) return [];
     const folder = joinPath(dirOf(file.path), source);
-    return [folder.startsWith('..') ? '' : folder];
+    if (folder.startsWith('..')) return [''];
+    return folder === '' || shelf.paths.some(path => path.startsWith(`${folder}/`)) ? [folder] : [];
   });
-  return folders.sort((a, b) => a.length - b.length)[0] ?? null;
-}
-
-/** The line of a service's command in compose, for reports. */
-export function commandLine(file: ComposeFile, service: ComposeService): Place | null {
-  const body = resolveNode(service.pair.value, file.document);
-  const node = getNode(body, 'command', file.document) ?? getNode(body, 'entrypoint', file.document);
-  return node ? { file: file.path, line: lineAt(file.text, startOf(node)) } : null;
 }

@@ -100,7 +100,7 @@ function choosePools(state: EditState): void {
   for (const [i, { site, server, pool }] of found.entries()) {
     const problem = [server, ...site.twins].map(one => places.get(one)).find(Boolean) ?? routes[i];
     if (isManifestServer(server, state.topology)) {
-      chooseManifestPool(site, server, pool);
+      chooseManifestPool(site, server, pool, state);
     } else if (problem) {
       toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
     } else if (site.resolution.kind === 'published' && pool.published === null) {
@@ -160,20 +160,23 @@ function keepIdleDocuments(state: EditState): void {
 const withServer = (site: Site, server: Server): Site =>
   site.resolution.kind === 'published' ? site : { ...site, resolution: { kind: 'server', server } };
 
-function problemOf(server: Server, { topology, refused, config, sources }: EditState): string | null {
+function problemOf(server: Server, { topology, refused, config, sources, pools }: EditState): string | null {
   const files = server.definitions.map(({ file }) => file);
   const composed = files.filter(file => topology.composeFiles.some(compose => compose.path === file));
   const lost = composed.find(file => refused.has(file) || !sources.has(file));
   if (lost) return `${lost} was refused.`;
   const swarm = composed.find(isSwarmPath);
-  if (swarm && config.assets.image === null)
-    return `it is defined in ${swarm} too, and a swarm stack can't build the image.`;
+  if (swarm) return `it is defined in ${swarm} too, and a swarm stack can't build the image or wait for a service.`;
   for (const file of topology.composeFiles.filter(compose => composed.includes(compose.path))) {
     const service = file.services.find(candidate => candidate.name === server.service);
     if (service?.networkMode) return `it uses network_mode: ${service.networkMode}.`;
     if (file.services.some(candidate => candidate.name === config.pool.host))
       return `${file.path} has a service ${config.pool.host} that is no pooler.`;
-    const reason = service ? placeProblem(file, service, sources.get(file.path)?.newline ?? '\n', config) : null;
+    const others = file.services.filter(({ name }) =>
+      pools.get(server)?.servers.some(other => other !== server && other.service === name),
+    );
+    const newline = sources.get(file.path)?.newline ?? '\n';
+    const reason = service ? placeProblem(file, service, others, newline, config) : null;
     if (reason) return `${file.path}: ${reason}.`;
     if (topology.others.some(other => other.service === server.service)) return 'several servers share its name.';
   }
@@ -181,7 +184,13 @@ function problemOf(server: Server, { topology, refused, config, sources }: EditS
 }
 
 /** Why the service could not be inserted after the server's, told by trying. */
-function placeProblem(file: ComposeFile, service: ComposeService, newline: Newline, config: Config): string | null {
+function placeProblem(
+  file: ComposeFile,
+  service: ComposeService,
+  others: ComposeService[],
+  newline: Newline,
+  config: Config,
+): string | null {
   const trial = {
     name: 'x',
     port: 1,
@@ -198,7 +207,7 @@ function placeProblem(file: ComposeFile, service: ComposeService, newline: Newli
       {
         ...trial,
         profiles: [],
-        others: [],
+        others,
         routes: [],
         settings: [],
         mounts: [],

@@ -1,6 +1,6 @@
 /** What the generated pooler has to be able to do: what the repository needs, and what the configuration asks for. */
 import { CREDENTIALS } from '../../codemods/compose-credentials.ts';
-import { type Feature, findPublicImage, type PublicImage } from '../../pgbouncer/index.ts';
+import { type Feature, findPublicImage, type PublicImage, UID } from '../../pgbouncer/index.ts';
 import type { Server } from '../model/index.ts';
 import { readPostgresWorkload } from '../topology/index.ts';
 import { findService } from './databases.ts';
@@ -13,6 +13,9 @@ export function publicImageOf({ config }: Pick<EditState, 'config'>): ({ name: s
   const known = image === null ? null : findPublicImage(image);
   return image !== null && known ? { name: image, ...known } : null;
 }
+
+/** The user that PgBouncer runs as in its container. */
+export const poolerUid = (state: EditState): number => publicImageOf(state)?.uid ?? UID;
 
 /** Where certificates are in the container. */
 export const TLS_DIRECTORY = '/etc/pgbouncer/tls';
@@ -42,7 +45,7 @@ export const hasTls = (features: ReadonlySet<Feature>): boolean =>
 /** Variables of the pooler that come with a feature. */
 export function settingsOf(features: ReadonlySet<Feature>): [name: string, value: string][] {
   const settings: [string, string][] = [];
-  if (features.has('processes')) settings.push(['PGBOUNCER_PROCESSES', '${PGBOUNCER_PROCESSES:-2}']);
+  if (features.has('processes')) settings.push(['PGBOUNCER_PROCESSES', '2']);
   if (features.has('client-tls')) {
     settings.push(['PGBOUNCER_CLIENT_TLS_SSLMODE', 'require']);
     settings.push(['PGBOUNCER_CLIENT_TLS_CERT_FILE', `${TLS_DIRECTORY}/client.crt`]);

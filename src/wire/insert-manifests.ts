@@ -7,13 +7,13 @@ import { PlanError } from '../model/errors.ts';
 import type { Server, Site, Source } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkload } from '../topology/index.ts';
-import { featuresOf, publicImageOf, settingsOf } from './features.ts';
+import { featuresOf, hasTls, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
 import { needsExtraFloatDigits, unitOf } from './insert-poolers.ts';
 import { hasOtherUsers } from './roles.ts';
 import { type EditState, generatedPools, manifestPools, toReview } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 /** An existing pooler runs already; one that is new has to be there before its clients. */
-export function chooseManifestPool(site: Site, server: Server, pool: Pool): void {
+export function chooseManifestPool(site: Site, server: Server, pool: Pool, state: EditState): void {
   const host = site.host?.value?.toLowerCase() ?? '';
   if (server.operator && /-ro?(?:\.|$)/.test(host)) {
     toReview(
@@ -25,7 +25,7 @@ export function chooseManifestPool(site: Site, server: Server, pool: Pool): void
     toReview(site, 'no-place-for-pooler', `${pool.host} is no name for a Service of Kubernetes: set pool.host.`);
   } else if (pool.existing === null) {
     site.safety = 'unsafe';
-    const first = server.operator ? 'be applied' : 'get its image and be applied';
+    const first = server.operator || !needsOwnImage(pool, state) ? 'be applied' : 'get its image and be applied';
     site.reason += ` ${manifestPath(server, pool)} has to ${first} before what connects through it.`;
   }
 }
@@ -88,11 +88,15 @@ function renderOperated(server: Server, pool: Pool, source: Source): string {
 function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, source: Source, state: EditState): string {
   const { config } = state;
   const image = manifestImage(workload, state);
-  const settings = settingsOf(featuresOf(state));
+  const features = featuresOf(state);
+  const withTls = hasTls(features);
+  const settings = settingsOf(features);
   if (workload.isTrusting && !workload.hasPassword) settings.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   const path = manifestPath(server, pool);
-  if (hasOtherUsers(workload.user, pool, state) && !workload.isTrusting) {
+  const hasOthers = hasOtherUsers(workload.user, pool, state) && !workload.isTrusting;
+  if (hasOthers || config.assets.features.includes('auth-query'))
     settings.push(['PGBOUNCER_AUTH_QUERY', image === null ? 'true' : AUTH_QUERY]);
+  if (hasOthers) {
     state.notes.push(
       `${path}: clients may log in as other roles than POSTGRES_USER, so ${pool.host} asks Postgres for their passwords (PGBOUNCER_AUTH_QUERY); POSTGRES_USER must then be a superuser, as in the official image.`,
     );
@@ -117,10 +121,16 @@ function renderPlain(server: Server, workload: PostgresWorkload, pool: Pool, sou
     labels: sharedLabels(workload.labels, workload.selectorKeys),
     env: workload.env,
     envFrom: workload.envFrom,
-    volumes: workload.volumes,
-    mounts: workload.mounts,
+    volumes: [
+      ...workload.volumes,
+      ...(withTls ? [{ name: 'pooler-tls', secret: { secretName: `${pool.host}-tls` } }] : []),
+    ],
+    mounts: [
+      ...workload.mounts,
+      ...(withTls ? [{ name: 'pooler-tls', mountPath: TLS_DIRECTORY, readOnly: true }] : []),
+    ],
     version: config.pool.version,
-    features: featuresOf(state),
+    features,
     settings,
     image,
     directory: config.assets.directory,
@@ -186,6 +196,7 @@ function createImage(pool: Pool, features: ReadonlySet<Feature>, state: EditStat
     base: config.pool.base,
     image: null,
     version: config.pool.version,
+    isMounted: false,
     features,
     poolService: pool.host,
     poolPort: pool.port,

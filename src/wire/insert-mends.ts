@@ -3,6 +3,7 @@
 import type { Mend, Site } from '../model/index.ts';
 import type { Finding } from '../routes/index.ts';
 import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
+import { publicImageOf } from './features.ts';
 import { type EditState, leadsTo } from './state.ts';
 import type { Pool } from './target.ts';
 /** What a mend is called among the units of a plan. */
@@ -98,7 +99,7 @@ function poolThatCanSet(site: Site, query: string, state: EditState): Pool | nul
   const pool = [...new Set(state.pools.values())].find(
     candidate => !candidate.existing && leadsTo(candidate, site, state),
   );
-  if (!pool) return null;
+  if (!pool || publicImageOf(state)?.rename('PGBOUNCER_CONNECT_QUERY').length === 0) return null;
   const clients = state.pooled.filter(
     site => site.role !== 'docs' && site.role !== 'prose' && site.form !== 'port' && leadsTo(pool, site, state),
   );

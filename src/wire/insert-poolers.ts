@@ -4,13 +4,21 @@ import { hasCredentials } from '../../codemods/compose-credentials.ts';
 import { insertDependency } from '../../codemods/compose-depends.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { insertService } from '../../codemods/compose-service.ts';
-import { AUTH_QUERY, generateAssets, healthCheck, knobsOf, publicHealthCheck } from '../../pgbouncer/index.ts';
+import {
+  AUTH_QUERY,
+  certificatesOf,
+  type Feature,
+  generateAssets,
+  healthCheck,
+  knobsOf,
+  publicHealthCheck,
+} from '../../pgbouncer/index.ts';
 import type { Server, Site } from '../model/index.ts';
 import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
 import { companionsOf, directRun, writtenCommand } from './direct-run.ts';
-import { featuresOf, hasTls, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
+import { featuresOf, hasTls, poolerUid, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
 import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
@@ -56,6 +64,12 @@ function noteCredentials(file: ComposeFile, pool: Pool, state: EditState): void 
   }
 }
 
+/** Docker would make a directory of a mount that is missing, and PgBouncer would not start. */
+function noteCertificates(pool: Pool, features: ReadonlySet<Feature>, state: EditState): void {
+  const note = `${state.config.assets.directory}/tls/ needs ${certificatesOf(features).join(', ')}, readable by ${pool.host} (uid ${poolerUid(state)}), before it starts.`;
+  if (!state.notes.includes(note)) state.notes.push(note);
+}
+
 function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   const { config } = state;
   const server = pool.servers[0] as Server;
@@ -67,18 +81,22 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   const assets = relativePath(directory, config.assets.directory);
   const features = featuresOf(state);
   const image = publicImageOf(state);
-  const settings = knobsOf(config.pool.version).map(({ name, value }): [string, string] => [
+  const knobs = knobsOf(config.pool.version).map(({ name, value }): [string, string] => [
     name,
-    `\${${name}:-${knobValue(name, value, pool, state)}}`,
+    knobValue(name, value, pool, state),
   ]);
-  if (hasOtherRoles(pool, state))
+  const settings = [...knobs, ...settingsOf(features)].map(([name, value]): [string, string] => [
+    name,
+    `\${${name}:-${value}}`,
+  ]);
+  if (hasOtherRoles(pool, state) || config.assets.features.includes('auth-query'))
     settings.push(['PGBOUNCER_AUTH_QUERY', image === null ? 'true' : AUTH_QUERY.replaceAll('$', '$$$$')]);
-  settings.push(...settingsOf(features));
+  if (hasTls(features)) noteCertificates(pool, features, state);
   const query = state.connectQueries.get(pool);
   if (query !== undefined) settings.push(['PGBOUNCER_CONNECT_QUERY', query]);
   if (config.assets.statsVolume) {
     state.notes.push(
-      'assets.statsVolume has no effect yet: the console is reached over TCP (scripts/pgbouncer_status.sh).',
+      'assets.statsVolume has no effect: the console is reached over TCP (scripts/pgbouncer_status.sh).',
     );
   }
   if (needsExtraFloatDigits(pool, state)) {
@@ -259,6 +277,7 @@ export function createAssets(state: EditState): void {
     bypass: hasBypass(state) ? config.direct.bypass : null,
     poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),
     composeFile: file.path,
+    isMounted: true,
     isRouted: pool.servers.length > 1,
     poolMode: pool.mode,
     celery:
