@@ -119,7 +119,7 @@ describe.skipIf(!hasServers).concurrent.each(versions)('PgBouncer %s', version =
   test('a further user has the database, and the console only as far as stats_users says', async () => {
     await withPooler(
       postgres,
-      { version, shell, env: { PGBOUNCER_USER_2: 'second', PGBOUNCER_PASSWORD_2: 'secret-of-second' } },
+      { version, shell, env: { PGBOUNCER_USER_7: 'second', PGBOUNCER_PASSWORD_7: 'secret-of-second' } },
       async pooler => {
         expect((await runPsql(pooler.port, 'second', 'secret-of-second', 'app', whoAmI)).stdout).toBe('second@app');
         expect((await runPsql(pooler.port, 'second', 'secret-of-second', 'pgbouncer', 'SHOW POOLS')).stderr).toContain(

@@ -51,6 +51,15 @@ const refusals: [string, Environment][] = [
     'PGBOUNCER_PASSWORD_2 and PGBOUNCER_PASSWORD_2_FILE are both',
     { ...second('b', 'x'), PGBOUNCER_PASSWORD_2_FILE: '/x' },
   ],
+  // PgBouncer would print the value of what it does not know
+  ...['PASSWORD', 'URL', 'DSN', 'CLIENT_SECRET'].map((name): [string, Environment] => [
+    `PGBOUNCER_${name} is no setting`,
+    { [`PGBOUNCER_${name}`]: 'postgres://secret-of-app@db' },
+  ]),
+  ...['0', 'two', '2 3', '${PGBOUNCER_PROCESSES:-2}'].map((processes): [string, Environment] => [
+    'PGBOUNCER_PROCESSES is no number',
+    { PGBOUNCER_PROCESSES: processes },
+  ]),
   // it must not connect to itself
   ['pgbouncer:6432 is PgBouncer itself', list('a=postgres:5432 b=pgbouncer:6432')],
   ['::1:6432 is PgBouncer itself', list('a=::1:6432')],

@@ -265,6 +265,10 @@ describe.skipIf(found === null)('the crawler stack', () => {
     await project.waitUntilHealthy('pgbouncer');
     const settings = new Map((await project.console('SHOW CONFIG')).map(row => [row.key, row.value]));
     expect([settings.get('default_pool_size'), settings.get('max_client_conn')]).toEqual(['7', '321']);
+    // Postgres is where PgBouncer takes it to be: what made a check fail is something else, and the name stays.
+    const inPooler = [...COMPOSE, 'exec', '-T', 'pgbouncer'];
+    await project.must([...inPooler, 'docker-entrypoint.sh', 'follow']);
+    expect(await project.must([...inPooler, 'grep', '-c', "host='postgres'", 'pgbouncer.ini'])).toBe('1\n');
     writeFileSync(own, generated); // undo refuses a file that was edited since
   });
 
