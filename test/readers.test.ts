@@ -37,6 +37,18 @@ test.each([
   expect(after('docker-compose.yml').includes('PGBOUNCER_AUTH_QUERY: "true"')).toBe(asks);
 });
 
+test.each([
+  ['the image creates postgres where nobody says otherwise', '', 'postgres', false],
+  ['another role than that', '', 'reader', true],
+  ['an env file can say anything', '    env_file: pg.env\n', 'postgres', true],
+])('%s', async (_, more, role, asks) => {
+  const server = `services:\n  pg:\n    image: postgres:16\n${more}    environment: { POSTGRES_PASSWORD: pw }\n`;
+  const { after } = await plan({
+    'docker-compose.yml': server + service('app', `DATABASE_URL: postgresql://${role}:pw@pg:5432/app`),
+  });
+  expect(after('docker-compose.yml').includes('PGBOUNCER_AUTH_QUERY: "true"')).toBe(asks);
+});
+
 test('a script that makes roles is reason enough, and a list takes no quotes', async () => {
   const compose = `services:
   pg:

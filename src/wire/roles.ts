@@ -1,9 +1,11 @@
 /** The roles that pooled clients log in with, where their connection is put together from several variables. */
 
+import { CREDENTIALS } from '../../codemods/compose-credentials.ts';
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import type { Server, Site } from '../model/index.ts';
 import { isInside } from '../text/paths.ts';
-import { initMounts, resolveText } from '../topology/index.ts';
+import { initMounts, resolveText, withBase } from '../topology/index.ts';
+import { findService } from './databases.ts';
 import { type EditState, leadsTo } from './state.ts';
 import type { Pool } from './target.ts';
 
@@ -14,8 +16,7 @@ const USER_KEY = /(?:^|[_.])(?:USER(?:_?NAME)?|USR|ROLE|LOGIN)$/i;
  * password.
  */
 export function hasOtherRoles(pool: Pool, state: EditState): boolean {
-  // Without POSTGRES_USER the image creates `postgres`; in an env file it can be anything.
-  const owners = pool.servers.map(server => server.user ?? 'postgres');
+  const owners = pool.servers.map(server => ownerOf(server, state));
   const clients = state.pooled.filter(
     site => leadsTo(pool, site, state) && !/^(?:docs|prose|comment)$/.test(site.role),
   );
@@ -24,6 +25,18 @@ export function hasOtherRoles(pool: Pool, state: EditState): boolean {
   return (
     clients.some(site => rolesOf(site, state).some(role => isPlain(role) && isOther(role))) || createsRoles(pool, state)
   );
+}
+
+/** Without POSTGRES_USER the image creates `postgres`; in an env file, another service or a file of its own it can be anything: null. */
+function ownerOf(server: Server, { topology }: EditState): string | null {
+  if (server.user) return server.user;
+  const [file, own] = findService(server, topology.composeFiles) ?? [];
+  const service = file && own ? withBase(file, own, topology.composeFiles) : null;
+  const isTold =
+    service === null ||
+    service.envFiles.length > 0 ||
+    service.environment.some(({ key }) => /^POSTGRES_USER/.test(CREDENTIALS[key] ?? ''));
+  return isTold ? null : 'postgres';
 }
 
 /** Clients of a workload in Kubernetes that are not seen to be the role that PgBouncer has a password for. */
