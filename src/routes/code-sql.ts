@@ -2,6 +2,7 @@
 
 import type { Event } from '../../codemods/events.ts';
 import { toSource } from '../text/mapped-text.ts';
+import { isPostgresSetting } from './postgres-settings.ts';
 import { readSqlFacts, SQL_WORDS, type SqlFact } from './sql-facts.ts';
 import { loadGrammar } from './sql-tree.ts';
 
@@ -10,7 +11,9 @@ const RUNS =
   /(?:^|[._])(?:execute\w*|query\w*|exec\w*|fetch\w*|raw|unsafe|run|prepare|prepareStatement|createCommand|NpgsqlCommand|statement|select|text|sql|SQL|RunSQL|psql|\$?queryRaw\w*|\$?executeRaw\w*|createQuery|createNativeQuery|begin|stream|copy_expert)!?$/i;
 /** In lower case, what can hardly be anything but SQL. */
 const CERTAIN =
-  /^\s*(?:set\s+(?:search_path|role|session|local|\w+_timeout|work_mem|\w+\.\w+)\b|create\s+temp(?:orary)?\s|select\s[\s\S]*(?:_advisory_(?:un)?lock|set_config)\s*\()/;
+  /^\s*(?:set\s+(?:search_path|role|session|local|\w+\.\w+)\b|create\s+temp(?:orary)?\s|select\s[\s\S]*(?:_advisory_(?:un)?lock|set_config)\s*\()/;
+const SETS = /^\s*set\s+(\w+)\s*(?:=|to\b)/;
+const isCertain = (text: string): boolean => CERTAIN.test(text) || isPostgresSetting(SETS.exec(text)?.[1] ?? '');
 /** A method of a transaction: what it sets stays after COMMIT. */
 const IN_TRANSACTION = /(?:^|\.)(?:tx|trx|txn|transaction)\.\w+$/i;
 const STARTS = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*([A-Za-z]+)/;
@@ -23,7 +26,7 @@ export async function readCodeSql(events: readonly Event[]): Promise<SqlFact[]> 
     const { value, callee } = event;
     const first = STARTS.exec(value.text)?.[1] ?? '';
     const isRun = callee !== null && RUNS.test(callee);
-    if (!isRun && first !== first.toUpperCase() && !CERTAIN.test(value.text)) continue;
+    if (!isRun && first !== first.toUpperCase() && !isCertain(value.text)) continue;
     await loadGrammar();
     const isInTransaction = IN_TRANSACTION.test(callee ?? '');
     for (const fact of readSqlFacts(value.text) ?? []) {

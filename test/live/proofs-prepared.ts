@@ -1,6 +1,7 @@
 /** Proofs of the rules about prepared statements. */
 import { attempt, type Cell, type Proof, pair, python, repeat, type Scenario, tally } from './proof.ts';
 import { withPostgresJs } from './proofs-drivers.ts';
+import { makeSerial } from './proofs-sql.ts';
 
 /** Two sessions with statements of the same name, each of which must get its own answer. */
 export const preparedByNode =
@@ -122,6 +123,9 @@ export const preparedProofs: Record<string, Proof[]> = {
       isHarmless: (mode, version) => mode === 'statement' && version !== '1.18',
     },
   ],
+  'pdo-last-insert-id': [
+    { by: 'PDO of PHP 8.2', bad: lastId('last'), good: lastId('returning'), shows: /told (?!1 and 2)/ },
+  ],
   'migrates-at-start': [
     {
       by: 'node-postgres with a named query',
@@ -143,6 +147,16 @@ function preparedByPostgresJs(prepare: boolean): Scenario {
       for (let i = 0; i < 6 && cell.mode !== 'statement'; i++) await note(sql.begin(async tx => tx`SELECT ${1}::int`));
       return seen.every(one => one === 'right') ? 'all right' : tally(seen).replaceAll(/"[^"]*"/g, '"…"');
     });
+}
+
+/** Two clients insert a row each, and ask for its id. */
+function lastId(how: 'last' | 'returning'): Scenario {
+  return async cell => {
+    await makeSerial(cell);
+    const { host, port, user, password, database, program, name } = cell;
+    const dsn = `pgsql:host=${host};port=${port};dbname=${database}`;
+    return program('php', [new URL('./last-id.php', import.meta.url).pathname, dsn, user, password, name, how]);
+  };
 }
 
 export function pdo(how: 'prepare' | 'disable' | 'emulate', by = ''): Scenario {
