@@ -46,8 +46,8 @@ const CONTINUED = /^(?:[.|&?:+]|::|->|\|>)$/;
 
 function readStructure(text: string, tokens: readonly Token[], composed: readonly TokenValue[]): Event[] {
   const events: Event[] = [];
-  /** Variables by the text that was last assigned to them. */
-  const locals = new Map<string, string>();
+  /** Variables by the text that was last assigned to them, and functions by what they return: `dsn()`. */
+  const locals = new Map(readReturns(text, tokens, composed));
   const slice = (token: Token | undefined) => (token ? text.slice(token.from, token.to) : '');
   const values = new Map<number, MappedText | null>();
   for (const { value, pieces } of composed)
@@ -211,7 +211,34 @@ function textOfValue(tokens: readonly Token[], text: string, locals: ReadonlyMap
   if (!first) return '';
   if (tokens.length === 1 && first.value) return first.value.text;
   const whole = text.slice(first.from, Math.min(tokens.at(-1)?.to ?? 0, first.from + 300)).replace(/\s+/g, ' ');
-  return locals.get(whole) ?? whole;
+  const called = /(?:^|[.:>])(\w+\(\))$/.exec(whole)?.[1] ?? '';
+  return locals.get(whole) ?? locals.get(called) ?? whole;
+}
+
+/** Functions of the file that return one text: `function dsn(): string { return 'pgsql:host=' . $host; }`. */
+function readReturns(text: string, tokens: readonly Token[], composed: readonly TokenValue[]): [string, string][] {
+  const values = new Map(composed.map(({ at, value }) => [at, value.text]));
+  const slice = (token: Token | undefined) => (token ? text.slice(token.from, token.to) : '');
+  const returned = new Map<string, (string | undefined)[]>();
+  const open: string[] = [];
+  let name = '';
+  for (const [i, token] of tokens.entries()) {
+    const word = token.value ? '' : slice(token);
+    if (word === '(' && /^(?:function|func|fn|fun)$/.test(slice(tokens[i - 2]))) name = slice(tokens[i - 1]);
+    else if (word === '{') {
+      // A block inside a function belongs to it.
+      open.push(name || (open.at(-1) ?? ''));
+      name = '';
+    } else if (word === ';') name = '';
+    else if (word === '}') open.pop();
+    else if (word === 'return' && open.at(-1)) {
+      const id = `${open.at(-1)}()`;
+      returned.set(id, [...(returned.get(id) ?? []), values.get(tokens[i + 1]?.from ?? -1)]);
+    }
+  }
+  return [...returned].flatMap(([id, [value, ...more]]): [string, string][] =>
+    value === undefined || more.length > 0 ? [] : [[id, value]],
+  );
 }
 
 /** `dsn = "…"`, `dsn := "…"`, `String dsn = "…" + x`. */
