@@ -96,6 +96,16 @@ export const frameworkProofs: Record<string, Proof[]> = {
       isHarmless: (mode, version) => mode === 'statement' && version !== '1.18',
     },
   ],
+  'laravel-emulated-prepares': [
+    {
+      by: 'Illuminate 8 with PDO of PHP 8.2',
+      bad: pdo('emulate', 'laravel'),
+      good: pdo('disable', 'laravel'),
+      shows: /a boolean as a number: ×/,
+      // The pool has no part in it: it is what the advice against prepared statements leads to.
+      isHarmless: () => true,
+    },
+  ],
   'laravel-search-path': [{ by: 'Illuminate 8', bad: laravel('paths'), good: laravel('none'), shows: LEAKS }],
   'ecto-prepared': [{ by: notRun('Ecto'), ...namesLikeOthers }],
   'ecto-parameters': [
