@@ -5,7 +5,14 @@ import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { composeMapped, type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
 import { classifyPart } from '../src/text/part.ts';
-import { isScriptFlag, readShell, type ShellAssignment, type ShellCommand, type ShellWord } from './shell-words.ts';
+import {
+  isScriptFlag,
+  isShell,
+  readShell,
+  type ShellAssignment,
+  type ShellCommand,
+  type ShellWord,
+} from './shell-words.ts';
 
 /** Programs of PostgreSQL that take `-h HOST` and `-p PORT`. Source: postgresql.org/docs/current/reference-client.html */
 const CLIENTS = new Set(
@@ -14,7 +21,6 @@ const CLIENTS = new Set(
     'createuser dropuser vacuumdb reindexdb clusterdb pgcli pg_prove'
   ).split(' '),
 );
-const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
 
 /** A setting whose value is a command line: what it does with an endpoint depends on the program. */
 export const isCommandLine = (text: string): boolean =>
@@ -197,7 +203,7 @@ function scanWords(
 
 const baseName = (word: string): string => word.slice(word.lastIndexOf('/') + 1);
 const isShellBefore = (words: ShellWord[], i: number): boolean =>
-  words.slice(Math.max(0, i - 2), i).some(word => SHELLS.test(baseName(word.value.text)));
+  words.slice(Math.max(0, i - 2), i).some(word => isShell(word.value.text));
 
 /** `-h db -p 5432`, `-hdb`, `--host=db`. */
 function clientFlags(outer: MappedText, words: ShellWord[], from: number, scope: Scope, group: string): RawSite[] {
@@ -271,7 +277,7 @@ function argumentSite(outer: MappedText, value: MappedText, isHost: boolean, sco
 export function scanArgv(words: MappedText[], scope: Scope, context: ScanContext): ShellResult {
   const texts = words.map(word => word.text);
   const script = texts.findIndex(isScriptFlag);
-  if (script > 0 && SHELLS.test(baseName(texts[script - 1] ?? '')) && words[script + 1]) {
+  if (script > 0 && isShell(texts[script - 1] ?? '') && words[script + 1]) {
     return scanShell(words[script + 1] as MappedText, scope, context);
   }
   const command: ShellCommand = {

@@ -40,7 +40,7 @@ export interface AssetInput {
   /** Of the PgBouncer that will be installed. E.g.: `1.25` */
   version: string;
   /** The container gets `custom.ini` of the directory. */
-  isMounted: boolean;
+  hasCustomIni: boolean;
   features: ReadonlySet<Feature>;
   /** Compose service of the pooler and the port it listens on. */
   poolService: string;

@@ -11,7 +11,7 @@ import { templates } from './templates.generated.ts';
 export { type AssetInput, certificatesOf, FEATURES, type Feature, UID } from './asset-input.ts';
 
 export { healthCheck, publicHealthCheck } from './health.ts';
-export { findPublicImage, PUBLIC_FEATURES, type PublicImage, publicImages } from './public-images.ts';
+export { findPublicImage, namesIn, PUBLIC_FEATURES, type PublicImage, publicImages } from './public-images.ts';
 
 export interface Asset {
   path: string;
@@ -81,7 +81,7 @@ export function generateAssets(input: AssetInput): Asset[] {
     assets.push(
       fill(inDirectory('Dockerfile'), `Dockerfile.${input.base}`, "the pooler's image", { SCRIPTS: scripts.join(' ') }),
       ...scripts.map(name => fill(inDirectory(name), name, SCRIPTS[name] ?? '')),
-      ...(input.isMounted ? [fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own')] : []),
+      ...(input.hasCustomIni ? [fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own')] : []),
     );
   }
   if (input.statusScript !== null) {

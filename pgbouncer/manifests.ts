@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { certificatesOf, type Feature, UID } from './asset-input.ts';
 import { healthCommand, publicHealthCheck } from './health.ts';
 import { knobs, knobsOf } from './index.ts';
-import type { PublicImage } from './public-images.ts';
+import { namesIn, type PublicImage } from './public-images.ts';
 
 /** Plain data of a manifest. */
 export type Data = string | number | boolean | null | Data[] | { [key: string]: Data };
@@ -101,15 +101,10 @@ function renamed(
   settings: readonly [name: string, value: string][],
 ): { [key: string]: string } {
   return Object.fromEntries(
-    settings.flatMap(([name, value]) => namesIn(image, name).map((own): [string, string] => [own, value])),
+    settings.flatMap(([name, value]) =>
+      (image === null ? [name] : namesIn(image, name)).map((own): [string, string] => [own, value]),
+    ),
   );
-}
-
-function namesIn(image: ManifestInput['image'], name: string): readonly string[] {
-  if (image === null) return [name];
-  const names = image.rename(name);
-  if (names.length === 0) throw new Error(`${image.name} has no setting for ${name}; leave assets.image out`);
-  return names;
 }
 
 /** A public image's own stop signal cuts transactions off or waits for idle clients; a second signal would cut them off too. */
@@ -118,9 +113,10 @@ const STOP = 'sleep 10; kill -INT 1; while kill -0 1; do sleep 1; done';
 function deployment(input: ManifestInput): Data {
   const { name, labels, volumes, image } = input;
   const uid = image?.uid ?? UID;
-  const env = input.env.flatMap(entry =>
-    namesIn(image, String((entry as { name: string }).name)).map(own => ({ ...(entry as object), name: own }) as Data),
-  );
+  const env = input.env.flatMap((entry): Data[] => {
+    const { name: variable, ...rest } = entry as { name: string };
+    return (image === null ? [variable] : namesIn(image, variable)).map(own => ({ name: own, ...rest }));
+  });
   const places = image?.writes ?? ['/run/pgbouncer'];
   const own = selector(input);
   return {

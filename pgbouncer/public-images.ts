@@ -4,8 +4,8 @@ import type { Feature } from './asset-input.ts';
 export interface PublicImage {
   /** Repositories on Docker Hub. */
   names: string[];
-  /** The names that a variable of the generated image has here; none: this image has no such setting. */
-  rename: (name: string) => readonly string[];
+  /** The names that a variable of the generated image has here. */
+  settings: Readonly<Record<string, readonly string[]>>;
   /** Variables that it needs in any case. */
   constants: [name: string, value: string][];
   /** Its user, for Kubernetes. */
@@ -54,7 +54,7 @@ export const PUBLIC_FEATURES: readonly Feature[] = ['auth-query', 'client-tls', 
 export const publicImages: PublicImage[] = [
   {
     names: ['edoburu/pgbouncer'],
-    rename: name => EDOBURU[name] ?? [],
+    settings: EDOBURU,
     // Its own default, md5, makes a hash of the password, with which PgBouncer can't log in by SCRAM.
     constants: [
       ['AUTH_TYPE', 'scram-sha-256'],
@@ -68,7 +68,7 @@ export const publicImages: PublicImage[] = [
   },
   {
     names: ['bitnami/pgbouncer', 'bitnamilegacy/pgbouncer'],
-    rename: name => BITNAMI[name] ?? [],
+    settings: BITNAMI,
     constants: [
       ['PGBOUNCER_DATABASE', '*'],
       ['PGBOUNCER_SERVER_LOGIN_RETRY', '3'],
@@ -86,3 +86,10 @@ export const findPublicImage = (image: string): PublicImage | null =>
   publicImages.find(({ names }) =>
     names.includes(image.replace(/^(?:docker\.io|index\.docker\.io)\//, '').replace(/[:@].*$/, '')),
   ) ?? null;
+
+/** What an image calls a variable of the generated one. @throws Error where it has no such setting */
+export function namesIn(image: { name: string } & Pick<PublicImage, 'settings'>, name: string): readonly string[] {
+  const names = image.settings[name];
+  if (names === undefined) throw new Error(`${image.name} has no setting for ${name}; leave assets.image out`);
+  return names;
+}

@@ -166,7 +166,7 @@ const celery = lines(
 
 /** What the image calls a setting; null: it has none for it. */
 const settingName = (name: string, { image }: AssetInput): string | null =>
-  image === null ? name : (findPublicImage(image)?.rename(name)[0] ?? null);
+  image === null ? name : (findPublicImage(image)?.settings[name]?.[0] ?? null);
 
 function failures(input: AssetInput): string {
   const query = settingName('PGBOUNCER_CONNECT_QUERY', input);

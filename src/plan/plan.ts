@@ -25,8 +25,7 @@ import {
 import { describeVariables, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
-import { dirOf, joinPath } from '../text/paths.ts';
-import { readTopology, type Topology } from '../topology/index.ts';
+import { listEnvironmentFiles, readTopology, type Topology } from '../topology/index.ts';
 import { dropOverlaps, type EditResult, planEdits, splice, wayOf } from '../wire/index.ts';
 import { weightOf } from './weigh-findings.ts';
 
@@ -283,13 +282,6 @@ const uniqueFailures = (failures: Failure[]): Failure[] =>
     (failure, i) => failures.findIndex(other => other.file === failure.file && other.code === failure.code) === i,
   );
 
-const environmentFiles = ({ composeFiles }: Topology): Set<string> =>
-  new Set(
-    composeFiles.flatMap(({ path, services }) =>
-      services.flatMap(({ envFiles }) => envFiles.map(name => joinPath(dirOf(path), name))),
-    ),
-  );
-
 function scanContext(topology: Topology, config: Config): ScanContext {
   const all = [...topology.servers, ...topology.poolers, ...topology.others];
   const published = all.flatMap(server => server.published.map(port => String(port.value)));
@@ -303,7 +295,7 @@ function scanContext(topology: Topology, config: Config): ScanContext {
       String(config.pool.publishedPort),
     ]),
     hostKeys: hostSettings(config.images),
-    environmentFiles: environmentFiles(topology),
+    environmentFiles: new Set(listEnvironmentFiles(topology.composeFiles)),
   };
 }
 

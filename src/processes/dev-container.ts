@@ -10,10 +10,13 @@ export interface DevContainer {
 }
 
 /** Null where the file is none, or starts no service of a compose file. Source: containers.dev/implementors/json_reference */
-export function readDevContainer(path: string, text: string): DevContainer | null {
-  if (!/^\.?devcontainer\.json$/.test(baseOf(path))) return null;
-  const content = parseWithComments(text);
-  const { service, dockerComposeFile, containerEnv, remoteEnv } = content ?? {};
+export async function readDevContainer(path: string, text: string): Promise<DevContainer | null> {
+  if (!/^\.?devcontainer\.json$/.test(baseOf(path)) || !text.includes('dockerComposeFile')) return null;
+  // JSON with comments and commas at the end, as the editor writes it.
+  const { ts } = await import('ts-morph');
+  const { service, dockerComposeFile, containerEnv, remoteEnv } = asObject(
+    ts.parseConfigFileTextToJson(path, text).config,
+  );
   if (typeof service !== 'string') return null;
   const files = [dockerComposeFile].flat().filter((file): file is string => typeof file === 'string');
   return {
@@ -23,16 +26,5 @@ export function readDevContainer(path: string, text: string): DevContainer | nul
   };
 }
 
-const asObject = (value: unknown): object => (typeof value === 'object' && value !== null ? value : {});
-
-/** JSON with comments and commas at the end, as the editor writes it. */
-function parseWithComments(text: string): Record<string, unknown> | null {
-  const plain = text
-    .replace(/("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (_, literal?: string) => literal ?? '')
-    .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, literal?: string) => literal ?? '');
-  try {
-    return JSON.parse(plain) as Record<string, unknown>;
-  } catch {
-    return null;
-  }
-}
+const asObject = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};

@@ -18,7 +18,7 @@ import {
   placeArgv,
   placeShell,
 } from '../../codemods/placed-shell.ts';
-import { isScriptFlag } from '../../codemods/shell-words.ts';
+import { isScriptFlag, isShell } from '../../codemods/shell-words.ts';
 import type { Assigned, Place } from '../model/index.ts';
 import { mapSlice } from '../text/mapped-text.ts';
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
@@ -122,14 +122,13 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   ];
 }
 
-const SHELLS = /^(?:ba|da|a|k|z)?sh$/;
 const PACKAGERS = /^(?:npm|pnpm|yarn|bun)$/;
 
 /** The programs inside a shell, a script or a runner; null where the command is a program itself. */
 function followInner(name: string, command: PlacedCommand, context: Context): Start[] | null {
   const texts = command.words.map(word => word.text);
   const [, second = ''] = texts;
-  if (SHELLS.test(name)) return followShell(command, context);
+  if (isShell(name)) return followShell(command, context);
   if (name === 'su') {
     const at = texts.indexOf('-c');
     return at > 0 && command.words[at + 1] ? followText(command.words[at + 1] as PlacedWord, context) : null;

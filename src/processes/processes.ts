@@ -115,7 +115,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   for (const [id, list] of receivers)
     for (const receiver of list) push(received, id, services.get(`${receiver.file}\0${receiver.service}`) ?? []);
   for (const { path, text } of sources.values()) {
-    const container = readDevContainer(path, text);
+    const container = await readDevContainer(path, text);
     for (const key of container?.keys ?? [])
       for (const file of container?.composeFiles ?? [])
         push(received, `${path}\0${key}`, services.get(`${file}\0${container?.service}`) ?? []);

@@ -1,5 +1,4 @@
 /** What a compose service starts: entry point and command of compose and of its Dockerfile, followed to the programs. */
-
 import { posix } from 'node:path';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { type ImageCommand, readImageStages } from '../../codemods/image-stages.ts';

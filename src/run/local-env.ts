@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isEnvironmentFile } from '../../codemods/paths.ts';
 import type { Source } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
-import type { Topology } from '../topology/index.ts';
+import { listEnvironmentFiles, type Topology } from '../topology/index.ts';
 
 const NAMES = [
   '.env',
@@ -29,9 +29,7 @@ export function findLocalEnvironments(
     ...topology.composeFiles.map(file => dirOf(file.path)),
     ...[...sources.keys()].filter(isEnvironmentFile).map(dirOf),
   ]);
-  const named = topology.composeFiles.flatMap(file =>
-    file.services.flatMap(service => service.envFiles.map(name => joinPath(dirOf(file.path), name))),
-  );
+  const named = listEnvironmentFiles(topology.composeFiles);
   const candidates = [...[...directories].flatMap(directory => NAMES.map(name => joinPath(directory, name))), ...named];
   return [...new Set(candidates)]
     .filter(path => !path.startsWith('..') && !path.startsWith('/') && !path.includes('$') && !sources.has(path))

@@ -6,4 +6,4 @@ export { indentsSequences, type PostgresWorkload, readCluster, readPostgresWorkl
 export { readTopology } from './read-topology.ts';
 export { type Endpoint, OTHER_ENGINES, resolveEndpoint } from './resolve.ts';
 export { resolveText } from './resolve-text.ts';
-export { buildTopology, isManifestServer, type Topology } from './topology.ts';
+export { buildTopology, isManifestServer, listEnvironmentFiles, type Topology } from './topology.ts';

@@ -94,6 +94,12 @@ interface Recognition {
 }
 
 /** Defined by Kubernetes manifests only. */
+/** Paths of the files that compose gives to services as env files, whatever they are called. */
+export const listEnvironmentFiles = (files: readonly ComposeFile[]): string[] =>
+  files.flatMap(({ path, services }) =>
+    services.flatMap(({ envFiles }) => envFiles.map(name => joinPath(dirOf(path), name))),
+  );
+
 export const isManifestServer = (server: Server, { composeFiles }: Pick<Topology, 'composeFiles'>): boolean =>
   !server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
 

@@ -7,7 +7,7 @@ import type { Config } from '../config/config.ts';
 import type { Newline, Server, Site } from '../model/index.ts';
 import { isManifestServer } from '../topology/index.ts';
 import { routingProblem } from './databases.ts';
-import { publicImageOf } from './features.ts';
+import { composeImageOf } from './features.ts';
 import { noteFetches } from './fetched.ts';
 import { insertIntoCode } from './insert-code.ts';
 import { insertCompanions } from './insert-companions.ts';
@@ -212,7 +212,7 @@ function placeProblem(
         settings: [],
         mounts: [],
         healthCheck: '',
-        image: publicImageOf({ config }),
+        image: composeImageOf({ config }),
       },
       newline,
     );

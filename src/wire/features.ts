@@ -1,6 +1,7 @@
 /** What the generated pooler has to be able to do: what the repository needs, and what the configuration asks for. */
 import { CREDENTIALS } from '../../codemods/compose-credentials.ts';
-import { type Feature, findPublicImage, type PublicImage, UID } from '../../pgbouncer/index.ts';
+import type { PoolerService } from '../../codemods/compose-service.ts';
+import { type Feature, findPublicImage, namesIn, type PublicImage, UID } from '../../pgbouncer/index.ts';
 import type { Server } from '../model/index.ts';
 import { readPostgresWorkload } from '../topology/index.ts';
 import { findService } from './databases.ts';
@@ -12,6 +13,12 @@ export function publicImageOf({ config }: Pick<EditState, 'config'>): ({ name: s
   const { image } = config.assets;
   const known = image === null ? null : findPublicImage(image);
   return image !== null && known ? { name: image, ...known } : null;
+}
+
+/** The same as a service of compose gets it. */
+export function composeImageOf(state: Pick<EditState, 'config'>): PoolerService['image'] {
+  const image = publicImageOf(state);
+  return image && { name: image.name, constants: image.constants, namesOf: name => namesIn(image, name) };
 }
 
 /** The user that PgBouncer runs as in its container. */

@@ -196,7 +196,7 @@ function createImage(pool: Pool, features: ReadonlySet<Feature>, state: EditStat
     base: config.pool.base,
     image: null,
     version: config.pool.version,
-    isMounted: false,
+    hasCustomIni: false,
     features,
     poolService: pool.host,
     poolPort: pool.port,

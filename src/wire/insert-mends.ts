@@ -99,7 +99,8 @@ function poolThatCanSet(site: Site, query: string, state: EditState): Pool | nul
   const pool = [...new Set(state.pools.values())].find(
     candidate => !candidate.existing && leadsTo(candidate, site, state),
   );
-  if (!pool || publicImageOf(state)?.rename('PGBOUNCER_CONNECT_QUERY').length === 0) return null;
+  const image = publicImageOf(state);
+  if (!pool || (image && !image.settings.PGBOUNCER_CONNECT_QUERY)) return null;
   const clients = state.pooled.filter(
     site => site.role !== 'docs' && site.role !== 'prose' && site.form !== 'port' && leadsTo(pool, site, state),
   );

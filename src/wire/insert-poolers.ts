@@ -18,7 +18,7 @@ import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
 import { companionsOf, directRun, writtenCommand } from './direct-run.ts';
-import { featuresOf, hasTls, poolerUid, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
+import { composeImageOf, featuresOf, hasTls, poolerUid, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
 import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
@@ -124,7 +124,7 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
         ...(image === null ? [`${assets}/custom.ini:/run/pgbouncer/custom.ini:ro`] : []),
         ...(hasTls(features) ? [`${assets}/tls:${TLS_DIRECTORY}:ro`] : []),
       ],
-      image,
+      image: composeImageOf(state),
       healthCheck: image === null ? healthCheck(features) : publicHealthCheck,
     },
     state.newlineOf(file.path),
@@ -277,7 +277,7 @@ export function createAssets(state: EditState): void {
     bypass: hasBypass(state) ? config.direct.bypass : null,
     poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),
     composeFile: file.path,
-    isMounted: true,
+    hasCustomIni: true,
     isRouted: pool.servers.length > 1,
     poolMode: pool.mode,
     celery:

@@ -24,7 +24,7 @@ export const assetInput: AssetInput = {
   features: new Set(),
   poolSize: 20,
   composeFile: 'docker-compose.yml',
-  isMounted: true,
+  hasCustomIni: true,
   isRouted: false,
   poolMode: 'transaction',
   celery: false,
