@@ -3,7 +3,7 @@
  * Pure: the build turns the templates beside this file into a module.
  */
 import { posix } from 'node:path';
-import type { AssetInput, Feature } from './asset-input.ts';
+import { type AssetInput, certificatesOf, type Feature } from './asset-input.ts';
 import { bases } from './bases.ts';
 import { renderRunbook } from './runbook.ts';
 import { templates } from './templates.generated.ts';
@@ -84,6 +84,13 @@ export function generateAssets(input: AssetInput): Asset[] {
       ...(input.hasCustomIni ? [fill(inDirectory('custom.ini'), 'custom.ini', 'settings of your own')] : []),
     );
   }
+  if (certificatesOf(input.features).length > 0)
+    assets.push({
+      path: inDirectory('tls/.gitignore'),
+      about: 'keeps the private key out of the repository',
+      text: '*.key\n',
+      executable: false,
+    });
   if (input.statusScript !== null) {
     const placed = locateCompose(input.statusScript, input.composeFile);
     assets.push(fill(input.statusScript, 'pgbouncer_status.sh', 'pools, statistics and clients at a glance', placed));

@@ -5,6 +5,8 @@ import { escapeControls, MASK, maskSecrets } from '../src/render/mask.ts';
 
 describe('shows what is no secret', () => {
   test.each([
+    ['printf \'*:*:*:*:%s\\n\' "$password" >pgpass'],
+    ['ENV PGPASSFILE=/run/pgbouncer/pgpass'],
     [''],
     ['postgres://db:5432/app'],
     ['DATABASE_URL=postgres://app@db:5432/app?sslmode=require'],

@@ -169,7 +169,8 @@ describe('in Kubernetes', () => {
 
   test('TLS comes from a Secret, and the container stops with its transactions', async () => {
     const features = { 'pool-migrate.yml': `assets:\n  image: ${EDOBURU}\n  features: [client-tls]\n` };
-    const { objects, text } = await pooler({ ...manifests(NAMED), ...features });
+    const { objects, text, changes } = await pooler({ ...manifests(NAMED), ...features });
+    expect(changes.find(({ file }) => file === 'pgbouncer/tls/.gitignore')?.after).toBe('*.key\n');
     expect(text).toContain('create secret generic pgbouncer-tls --from-file=pgbouncer/tls/client.crt');
     const { containers, volumes } = objects[1].spec.template.spec;
     expect(volumes).toContainEqual({ name: 'pooler-tls', secret: { secretName: 'pgbouncer-tls' } });

@@ -324,6 +324,36 @@ describe('the command', () => {
     expect(size?.serverConnections).toBe(25 * 2 * 2 * 3);
   });
 
+  test.each([
+    ['a pool in session mode', 'pool: { mode: session }', '(80 + 5) × 1 pair × 1 pooler', 85],
+    [
+      'the same by two processes, which share it',
+      'pool: { mode: session }\nassets: { features: [processes] }',
+      '(40 + 2) × 1 pair × 2 poolers',
+      84,
+    ],
+  ])('%s: the runbook, size and what is generated say the same', async (_, config, sum, connections) => {
+    const { changes, ...plan } = await planMigration({
+      cwd: makeRepository({
+        'compose.yaml': `services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+  web:
+    image: acme/web
+    environment: { DATABASE_URL: "postgresql://u:p@db:5432/d" }
+`,
+        'pool-migrate.yml': `${config}\n`,
+      }),
+    });
+    const text = (path: string) => changes.find(({ file }) => file === path)?.after ?? '';
+    const [size] = toSizeReport({ changes, ...plan }).poolers;
+    expect(size?.serverConnections).toBe(connections);
+    expect(text('docs/pgbouncer.md')).toContain(`${sum} | ${connections} |`);
+    const written = /DEFAULT_POOL_SIZE:-(\d+)[\s\S]*RESERVE_POOL_SIZE:-(\d+)/.exec(text('compose.yaml'));
+    expect(sum).toContain(`(${written?.[1]} + ${written?.[2]})`);
+  });
+
   test.each<[string, Record<string, string>, RegExp]>([
     ['no server', { 'a.py': 'x = 1\n' }, /No Postgres service was found/],
     ['nothing pooled', { 'compose.yaml': 'services:\n  db:\n    image: postgres:16\n' }, /nothing to size/],

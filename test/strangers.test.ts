@@ -572,3 +572,24 @@ test('two recipes of a Makefile are two commands; code that runs psql, and a tex
   expect(rulesIn('tool.js')).toEqual(['review psql-code']);
   expect(sites.filter(({ question }) => question)).toEqual([]);
 });
+
+test.each(['run --rm migrate', 'up migrate'])(
+  'compose %s in a document starts what compose says: an assignment before it would reach nobody',
+  async words => {
+    const document = `# App\n\n\`\`\`sh\ndocker compose ${words}\n\`\`\`\n`;
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}  migrate:
+    image: acme/app
+    command: alembic upgrade head
+    environment: { DATABASE_URL: "${URL}" }
+  web:
+    image: acme/app
+    command: gunicorn app:app
+    environment: { DATABASE_URL: "${URL}" }
+`,
+      'README.md': document,
+    });
+    expect(written('README.md')).toContain(`\ndocker compose ${words}\n`);
+    expect(serviceIn(written('docker-compose.yml'), 'web')).toContain('pgbouncer:6432');
+  },
+);

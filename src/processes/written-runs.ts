@@ -36,6 +36,7 @@ export function writtenRuns(
     const isCi = isCiPath(file);
     for (const command of placeWrittenCommands(file, text)) {
       const inside = insideService(command);
+      if (inside === OWN_COMMAND) continue;
       if (inside) {
         const layout = layoutOf(inside.target) ?? hostLayout('');
         const starts = followCommands([inside.command], {
@@ -74,8 +75,11 @@ function inContainer(start: Start, inner: PlacedCommand, outer: PlacedCommand): 
     : { file: script.file, at: first, end: span.end, syntax: 'exec', within: syntax };
 }
 
+/** `docker compose run SERVICE`, `docker compose up SERVICE`: what compose says that it starts, which is read there. */
+const OWN_COMMAND = 'own command';
+
 /** The command behind `docker compose exec SERVICE`, `docker compose run SERVICE`, `docker exec CONTAINER`. */
-function insideService(command: PlacedCommand): { target: string; command: PlacedCommand } | null {
+function insideService(command: PlacedCommand): { target: string; command: PlacedCommand } | typeof OWN_COMMAND | null {
   const words = command.words.map(word => word.text);
   const docker = words.findIndex(word =>
     /^(?:docker|podman|docker-compose|podman-compose)$/.test(word.slice(word.lastIndexOf('/') + 1)),
@@ -83,13 +87,15 @@ function insideService(command: PlacedCommand): { target: string; command: Place
   if (docker === -1 || docker > 3) return null;
   const isCompose = /compose/.test(words[docker] ?? '') || words.slice(docker + 1, docker + 3).includes('compose');
   const verb = words.findIndex(
-    (word, i) => i > docker && /^(?:run|exec)$/.test(word) && !VALUED.test(words[i - 1] ?? ''),
+    (word, i) => i > docker && /^(?:run|exec|up|start|restart)$/.test(word) && !VALUED.test(words[i - 1] ?? ''),
   );
+  if (isCompose && /^(?:up|start|restart)$/.test(words[verb] ?? '')) return OWN_COMMAND;
   if (verb === -1 || (!isCompose && words[verb] === 'run')) return null;
   let at = verb + 1;
   while (words[at]?.startsWith('-'))
     at += VALUED.test(words[at] ?? '') || (/^-[a-z]+e$/.test(words[at] ?? '') && words[at] !== '-e') ? 2 : 1;
   const target = words[at];
-  if (target === undefined || at + 1 >= words.length || /[$<{]/.test(target)) return null;
+  if (target === undefined || /[$<{]/.test(target)) return null;
+  if (at + 1 >= words.length) return isCompose ? OWN_COMMAND : null;
   return { target, command: { ...dropWords(command, at + 1), span: null, assignments: [] } };
 }

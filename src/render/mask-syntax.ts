@@ -10,8 +10,8 @@ const ABOUT =
   'hours|days|age|type|validators|hashers|column|algorithm|env|var|prompt|regex|pattern|label|placeholder|error|count|limit';
 /** Of a file or a setting about secrets, e.g. `PASSWORD_FILE`, `passwordFile`, `password_encryption`, `secretName`. */
 const NO_SECRET = new RegExp(`(?:[_.-](?:${ABOUT})|[a-z](?:${ABOUT.replace(/\b[a-z]/g, c => c.toUpperCase())}))$`);
-/** Whether there is one, e.g. `hasPassword`, and parts of something else, e.g. `token.kind` in a parser. */
-const ABOUT_IT = /^(?:has|is|sets|needs|uses)(?:_|[A-Z])|^token\./;
+/** Whether there is one, e.g. `hasPassword`, libpq's name of a file, and parts of something else, e.g. `token.kind` in a parser. */
+const ABOUT_IT = /^(?:has|is|sets|needs|uses)(?:_|[A-Z])|^token\.|^PGPASSFILE$/;
 /** Lists of names, e.g. the `secrets:` of Docker Compose. */
 const LIST = /(?:^|[_.-])(?:secrets|tokens)$/i;
 

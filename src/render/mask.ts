@@ -153,7 +153,8 @@ function findFields(line: string): Span[] {
       : close !== -1
         ? close
         : start + (/^\S+/.exec(line.slice(start))?.[0].length ?? 0);
-    if (!isReference(line.slice(start, end))) found.push({ start, end });
+    // `printf '*:*:*:*:%s\n'`
+    if (!isReference(line.slice(start, end).replace(/\\n$/, ''))) found.push({ start, end });
     if (atStart) break;
   }
   return found;

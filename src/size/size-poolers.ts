@@ -7,7 +7,7 @@ import type { Plan } from '../plan/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { isInside } from '../text/paths.ts';
 import { isManifestServer } from '../topology/index.ts';
-import { existingPooler, goesApart, poolFor, serverOf } from '../wire/index.ts';
+import { existingPooler, goesApart, knobValue, PROCESSES, poolFor, serverOf } from '../wire/index.ts';
 import { type Demand, findProblems, type PoolSettings, recommend, serverConnections } from './arithmetic.ts';
 import { type Consumer, readPools, sizeConsumer } from './consumers.ts';
 import { type DirectUser, listDirectUsers } from './direct-users.ts';
@@ -72,9 +72,12 @@ function sizePooler(
   const { maxConnections, superuserReserved } = readMaxConnections(server, runners);
   const isManifest = isManifestServer(server, plan.topology);
   const replicas = own?.replicas ?? (isManifest ? byDefault(2, 'the generated manifest') : byDefault(1, 'one pooler'));
-  const processes = readProcesses(own ?? null);
+  const isDivided = existing === null && config.assets.features.includes('processes');
+  const processes = readProcesses(own ?? null, isDivided ? PROCESSES : 1);
   const pairs = listPairs(server, sites, plan);
-  const settings = readSettings(existing, own ?? null);
+  const pool = poolFor([server], plan.topology, config, plan.pools);
+  const generated = (name: string, value: string) => (isManifest ? value : knobValue(name, value, pool, plan));
+  const settings = readSettings(existing, own ?? null, generated);
   const demand: Demand = {
     clients: sum(consumers.map(({ clients }) => clients)),
     busy: sum(consumers.map(({ busy }) => busy)),
@@ -93,7 +96,7 @@ function sizePooler(
   };
   return {
     pooler: {
-      name: poolFor([server], plan.topology, config, plan.pools).host,
+      name: pool.host,
       isGenerated: existing === null,
       place: existing?.definitions[0] ?? null,
       replicas,
@@ -192,13 +195,20 @@ const BUILT_IN: PoolSettings = {
   max_db_connections: 0,
 };
 
-function readProcesses(runner: Runner | null): Quantity {
+function readProcesses(runner: Runner | null, otherwise: number): Quantity {
   const given = runner?.lookup('PGBOUNCER_PROCESSES');
   const value = wholeNumber(given?.text);
-  return given && value ? seen(value, given.place, 'PGBOUNCER_PROCESSES') : byDefault(1, 'one process');
+  return given && value
+    ? seen(value, given.place, 'PGBOUNCER_PROCESSES')
+    : byDefault(otherwise, otherwise === 1 ? 'one process' : 'the generated pooler');
 }
 
-function readSettings(existing: Server | null, runner: Runner | null): Record<keyof PoolSettings, Quantity> {
+/** `generated`: what the generated pooler has for a variable, from its usual value. */
+function readSettings(
+  existing: Server | null,
+  runner: Runner | null,
+  generated: (name: string, value: string) => string,
+): Record<keyof PoolSettings, Quantity> {
   const read = (name: keyof PoolSettings): Quantity => {
     for (const variable of VARIABLES[name]) {
       const given = runner?.lookup(variable);
@@ -208,8 +218,10 @@ function readSettings(existing: Server | null, runner: Runner | null): Record<ke
     const told = existing?.pooler;
     const written = wholeNumber(told?.values[name]);
     if (told && written !== null) return seen(written, told.places[name] as Place, name);
-    const knob = wholeNumber(knobs.find(known => known.name === VARIABLES[name][0])?.value);
-    if (existing === null) return byDefault(knob ?? 0, 'the generated pooler');
+    const variable = VARIABLES[name][0] ?? '';
+    const usual = knobs.find(known => known.name === variable)?.value ?? '';
+    const knob = wholeNumber(usual);
+    if (existing === null) return byDefault(wholeNumber(generated(variable, usual)) ?? 0, 'the generated pooler');
     const isOurs = runner !== null && runner.lookup('PGBOUNCER_UPSTREAM_HOST') !== null;
     if (isOurs) return byDefault(knob ?? 0, "the image's own default");
     const value = BUILT_IN[name];

@@ -7,6 +7,7 @@ import { readPostgresWorkload } from '../topology/index.ts';
 import { findService } from './databases.ts';
 import { hasOtherRoles, hasOtherUsers } from './roles.ts';
 import { type EditState, generatedPools, manifestPools } from './state.ts';
+import type { Pool } from './target.ts';
 
 /** The public image that is used instead of one that is built. */
 export function publicImageOf({ config }: Pick<EditState, 'config'>): ({ name: string } & PublicImage) | null {
@@ -49,10 +50,35 @@ export function featuresOf(state: EditState): Set<Feature> {
 export const hasTls = (features: ReadonlySet<Feature>): boolean =>
   features.has('client-tls') || features.has('server-tls');
 
+/** PgBouncers behind one port, where that is asked for. */
+export const PROCESSES = 2;
+
+/**
+ * The default of a tuning variable. In session mode a client keeps its server connection, so there are as many as Postgres admits,
+ * less what it keeps for itself and for direct connections. Each process has pools of its own, so they share what is allowed.
+ */
+export function knobValue(
+  name: string,
+  value: string,
+  { mode, servers }: Pool,
+  { topology, config }: Pick<EditState, 'topology' | 'config'>,
+): string {
+  if (name === 'PGBOUNCER_POOL_MODE') return mode;
+  if (!/^PGBOUNCER_(?:DEFAULT|RESERVE)_POOL_SIZE$/.test(name)) return value;
+  const processes = config.assets.features.includes('processes') ? PROCESSES : 1;
+  const commands = topology.composeFiles.flatMap(file =>
+    file.services.filter(one => one.name === servers[0]?.service).map(one => one.command),
+  );
+  const admitted = Number(/max_connections\s*=\s*(\d+)/.exec(commands.join(' '))?.[1] ?? 100);
+  const size =
+    mode === 'session' && name === 'PGBOUNCER_DEFAULT_POOL_SIZE' ? Math.max(20, admitted - 20) : Number(value);
+  return String(Math.floor(size / processes));
+}
+
 /** Variables of the pooler that come with a feature. */
 export function settingsOf(features: ReadonlySet<Feature>): [name: string, value: string][] {
   const settings: [string, string][] = [];
-  if (features.has('processes')) settings.push(['PGBOUNCER_PROCESSES', '2']);
+  if (features.has('processes')) settings.push(['PGBOUNCER_PROCESSES', String(PROCESSES)]);
   if (features.has('client-tls')) {
     settings.push(['PGBOUNCER_CLIENT_TLS_SSLMODE', 'require']);
     settings.push(['PGBOUNCER_CLIENT_TLS_CERT_FILE', `${TLS_DIRECTORY}/client.crt`]);

@@ -6,7 +6,8 @@ import type { Server, Source } from '../model/index.ts';
 import { isTemplateFor } from '../processes/index.ts';
 import { lineStartOf } from '../text/lines.ts';
 import { joinPath } from '../text/paths.ts';
-import { knobValue, unitOf } from './insert-poolers.ts';
+import { knobValue } from './features.ts';
+import { unitOf } from './insert-poolers.ts';
 import { type EditState, generatedPools } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 export function insertIntoEnvironments(state: EditState): void {

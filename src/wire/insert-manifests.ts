@@ -40,7 +40,9 @@ export function insertManifests(state: EditState): void {
   const pools = manifestPools(state);
   for (const pool of pools) insertManifest(pool, state);
   const needsImage = pools.some(pool => needsOwnImage(pool, state));
-  if (needsImage && generatedPools(state).length === 0) createImage(pools[0] as Pool, featuresOf(state), state);
+  if (pools.length === 0 || generatedPools(state).length > 0) return;
+  const features = featuresOf(state);
+  if (needsImage || hasTls(features)) createDirectory(pools[0] as Pool, features, needsImage, state);
 }
 
 function needsOwnImage({ servers: [server] }: Pool, state: EditState): boolean {
@@ -185,8 +187,8 @@ function listInKustomizations(
   }
 }
 
-/** The build context alone: status script and runbook speak of compose. */
-function createImage(pool: Pool, features: ReadonlySet<Feature>, state: EditState): void {
+/** The build context, and the place of certificates; status script and runbook speak of compose. */
+function createDirectory(pool: Pool, features: ReadonlySet<Feature>, needsImage: boolean, state: EditState): void {
   const { config } = state;
   const server = pool.servers[0] as Server;
   const assets = generateAssets({
@@ -194,7 +196,7 @@ function createImage(pool: Pool, features: ReadonlySet<Feature>, state: EditStat
     statusScript: null,
     runbook: null,
     base: config.pool.base,
-    image: null,
+    image: needsImage ? null : config.assets.image,
     version: config.pool.version,
     hasCustomIni: false,
     features,

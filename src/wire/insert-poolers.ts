@@ -18,7 +18,16 @@ import { dirOf, isInside, joinPath, relativePath } from '../text/paths.ts';
 import { baseFileOf, type Topology, withBase } from '../topology/index.ts';
 import { routesOf } from './databases.ts';
 import { companionsOf, directRun, writtenCommand } from './direct-run.ts';
-import { composeImageOf, featuresOf, hasTls, poolerUid, publicImageOf, settingsOf, TLS_DIRECTORY } from './features.ts';
+import {
+  composeImageOf,
+  featuresOf,
+  hasTls,
+  knobValue,
+  poolerUid,
+  publicImageOf,
+  settingsOf,
+  TLS_DIRECTORY,
+} from './features.ts';
 import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
@@ -35,20 +44,6 @@ export function insertPoolers(state: EditState): void {
 
 const definingFiles = ({ servers }: Pool, { topology }: EditState): ComposeFile[] =>
   topology.composeFiles.filter(file => servers[0]?.definitions.some(definition => definition.file === file.path));
-
-/**
- * The default of a tuning variable. In session mode a client keeps its server connection, so there are as many as Postgres admits,
- * less what it keeps for itself and for direct connections.
- */
-export function knobValue(name: string, value: string, { mode, servers }: Pool, { topology }: EditState): string {
-  if (name === 'PGBOUNCER_POOL_MODE') return mode;
-  if (mode !== 'session' || name !== 'PGBOUNCER_DEFAULT_POOL_SIZE') return value;
-  const commands = topology.composeFiles.flatMap(file =>
-    file.services.filter(one => one.name === servers[0]?.service).map(one => one.command),
-  );
-  const admitted = Number(/max_connections\s*=\s*(\d+)/.exec(commands.join(' '))?.[1] ?? 100);
-  return String(Math.max(20, admitted - 20));
-}
 
 /** Names the edits that come with a pooler. */
 export const unitOf = ({ servers: [server] }: Pool): string => `pooler:${server?.stack}:${server?.service}`;
