@@ -88,12 +88,19 @@ function describeHazard({ id, severity, since, fixedIn, message, why, fix, sourc
   ].join('\n');
 }
 
+/** Lists as sentences: `one of the words alembic, flask db upgrade, …`. */
+function showCondition(value: unknown): string {
+  if (Array.isArray(value)) return value.join(', ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([kind, words]) => `${kind} ${showCondition(words)}`)
+    .join('; ');
+}
+
 function describe(rule: Rule): string {
   const show = (condition: Rule['when']) =>
     Object.entries(condition)
-      .map(
-        ([name, value]) => `  ${name}: ${name === 'command' ? JSON.stringify(value) : (value as string[]).join(', ')}`,
-      )
+      .map(([name, value]) => `  ${name}: ${showCondition(value)}`)
       .join('\n');
   const examples = rule.examples.flatMap(({ match, noMatch }) =>
     (

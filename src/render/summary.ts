@@ -60,7 +60,12 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     ),
     20,
   );
-  section('Breaks behind the pool (pool-migrate audit tells more)', describeHazards(plan), 8);
+  const isKept = plan.pools.length > 0 && plan.pools.every(({ mode }) => mode === 'session');
+  section(
+    `${isKept ? 'Would break in transaction mode, so the pool is in session mode' : 'Breaks behind the pool'} (pool-migrate audit tells more)`,
+    describeHazards(plan),
+    8,
+  );
   section('Transaction mode', describeReadiness(plan));
   section(
     'Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)',
@@ -81,7 +86,8 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
 
 function describeServers({ topology, filesScanned, sites }: Plan): string[] {
   const count = (action: Site['action']) => sites.filter(site => site.action === action).length;
-  const head = `${filesScanned} files, ${sites.length} places that name a Postgres endpoint: ${count('pooled')} pooled, ${count('direct')} kept direct, ${count('review')} left for you to look at, ${count('leave')} left alone (--verbose names all).`;
+  const already = sites.filter(({ action, rule }) => action === 'leave' && rule === 'already-pooled').length;
+  const head = `${filesScanned} files, ${sites.length} places that name a Postgres endpoint: ${count('pooled')} pooled,${already > 0 ? ` ${already} through the pooler already,` : ''} ${count('direct')} kept direct, ${count('review')} left for you to look at, ${count('leave') - already} left alone (--verbose names all).`;
   if (topology.servers.length === 0)
     return [
       head,
@@ -204,6 +210,8 @@ function composeOption({ pools, changes }: Plan): string {
 function describeNothing({ topology: { servers, poolers }, sites }: Plan): string {
   const isClient = ({ action, rule }: Plan['sites'][number]) =>
     action === 'direct' || rule === 'already-pooled' || action === 'pooled';
+  if (sites.some(({ rule }) => rule === 'already-pooled'))
+    return 'Nothing to do: what can be pooled goes through the pooler already.';
   if (servers.length === 0 || poolers.length > 0 || sites.some(isClient)) return 'Nothing to do.';
   const names = servers.map(({ service }) => service).join(', ');
   return `Nothing was found that connects to ${names}. What does may be in another repository, or put its address together in a way that is not read here: look for where ${names} is named.`;

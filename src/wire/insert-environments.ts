@@ -76,10 +76,8 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
     if (!known.has(name)) lines.push(`# ${comment}`, `${name}=${value}`);
   };
   const engines = describeEngines(state);
-  const hasUrl = state.pooled.some(site => site.file === template.path && site.form === 'url');
-  const above = hasUrl ? '; the DSNs above name it' : '';
-  add('PGBOUNCER_HOST', pool.host, `Where applications connect inside the compose network${above}.`);
-  add('PGBOUNCER_PORT', String(pool.port), `Port inside the compose network${above}.`);
+  add('PGBOUNCER_HOST', pool.host, 'Where applications connect inside the compose network.');
+  add('PGBOUNCER_PORT', String(pool.port), 'Port inside the compose network: a change has to reach what connects too.');
   if (pool.published)
     add(
       HOST_PORT_VARIABLE,
@@ -92,8 +90,15 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
   const head = [
     '# --- PgBouncer ---',
     `# Pooled connections serve web requests, workers and scripts. Use *${config.direct.suffix} for migrations, dumps, bulk loads and LISTEN.`,
-    `# PgBouncer multiplexes, so client pools${engines} can stay small: every process opens`,
-    `# its own pool, and ${engines.includes('SQLAlchemy') ? 'pool_size + max_overflow of all processes' : 'those of all processes'} together must stay below PGBOUNCER_MAX_CLIENT_CONN.`,
+    ...(pool.mode === 'session'
+      ? [
+          `# In session mode a client keeps its connection to Postgres until it leaves: client pools${engines} of all processes`,
+          '# together must stay below PGBOUNCER_DEFAULT_POOL_SIZE, or the next client waits.',
+        ]
+      : [
+          `# PgBouncer multiplexes, so client pools${engines} can stay small: every process opens`,
+          `# its own pool, and ${engines.includes('SQLAlchemy') ? 'pool_size + max_overflow of all processes' : 'those of all processes'} together must stay below PGBOUNCER_MAX_CLIENT_CONN.`,
+        ]),
   ];
   return [...head, ...lines, ''].join(template.newline);
 }

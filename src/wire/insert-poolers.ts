@@ -156,6 +156,8 @@ export const needsExtraFloatDigits = (pool: Pool, state: EditState): boolean =>
 export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Set<string> {
   const names = new Set<string>();
   const split = new Set<string>();
+  const own = (name: string) => state.sites.filter(site => site.file === file.path && site.service === name);
+  const isDirect = (name: string) => own(name).some(site => site.action === 'direct');
   for (const site of state.pooled) {
     if (!leadsTo(pool, site, state)) continue;
     for (const { process, way } of site.apart) if (way.kind === 'service') split.add(process.service ?? '');
@@ -170,7 +172,7 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
     if (/^(?:docs|prose|comment)$/.test(site.role) || site.resolution.kind !== 'server') continue;
     for (const service of file.services) {
       const waits = pool.servers.some(server => service.dependsOn.includes(server.service));
-      if (waits && holds(service, file, site.file)) names.add(service.name);
+      if (waits && !isDirect(service.name) && holds(service, file, site.file)) names.add(service.name);
     }
   }
   for (const name of split) names.delete(name);
@@ -267,7 +269,7 @@ export function createAssets(state: EditState): void {
     directRun: directRun(pool, state),
     migrations: migrationsOf(own, state),
     variables: companionsOf(own, state),
-    valueFiles: [...new Set(own.filter(isValue).map(site => site.file))],
+    valueFiles: [...new Set(own.filter(site => isValue(site) && !TEMPLATE.test(site.file)).map(site => site.file))],
     envFiles: [...new Set(own.filter(({ format }) => format === 'env').map(site => site.file))],
     bypass: hasBypass(state) ? config.direct.bypass : null,
     poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),
@@ -287,6 +289,9 @@ export function createAssets(state: EditState): void {
 
 /** What the application reads: not what only tells or waits. */
 const isValue = ({ role }: Site): boolean => role === 'environment' || role === 'setting' || role === 'fallback';
+
+/** Nothing runs with it: `.env.example`. */
+const TEMPLATE = /\.(?:example|sample|template|dist|tmpl)(?:\.|$)/;
 
 /** What goes direct beside the pooled values, in the repository's own words. */
 const migrationsOf = (own: readonly Site[], state: EditState): string[] =>
