@@ -1,6 +1,7 @@
 /** Access to YAML with places: the parser locates and never prints. */
 import {
   type Alias,
+  Composer,
   type Document,
   isAlias,
   isMap,
@@ -10,7 +11,7 @@ import {
   LineCounter,
   type Node,
   type Pair,
-  parseAllDocuments,
+  Parser,
   type Scalar,
   type YAMLMap,
 } from 'yaml';
@@ -30,20 +31,38 @@ export interface YamlDocument {
 export function readYaml(text: string, lenient = false): YamlDocument[] {
   if (isTooDeep(text)) throw new PlanError('too-deep', 'nested too deeply to be read safely');
   const counter = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    uniqueKeys: false,
-    lineCounter: counter,
-    logLevel: 'silent',
-    merge: false,
-  });
-  return (Array.isArray(documents) ? documents : []).map(document => {
+  const composer = new Composer({ uniqueKeys: false, lineCounter: counter, logLevel: 'silent', merge: false });
+  const documents = [...composer.compose(tolerant(new Parser(counter.addNewLine)).parse(text))];
+  return documents.map(document => {
     const fault = document.errors[0];
     if (fault && !lenient) {
-      const line = counter.linePos(fault.pos[0]).line;
-      throw new PlanError('invalid-yaml', fault.message.split('\n')[0]?.replace(/:$/, '') ?? 'invalid YAML', line);
+      const { line, col } = counter.linePos(fault.pos[0]);
+      throw new PlanError('invalid-yaml', `${fault.message} at line ${line}, column ${col}`, line);
     }
     return { document: document as unknown as Document, contents: document.contents as Node | null };
   });
+}
+
+interface QuotedLexer {
+  indentNext: number;
+  parseQuotedScalar(): Generator<string, unknown>;
+}
+
+/**
+ * Compose reads with go-yaml, which takes a quoted text whose next lines stand further left than the standard allows: a `'{` with its `}'`
+ * below the key.
+ */
+function tolerant(parser: Parser): Parser {
+  const { lexer } = parser as unknown as { lexer: QuotedLexer };
+  const read = lexer.parseQuotedScalar;
+  lexer.parseQuotedScalar = function* (this: QuotedLexer) {
+    const { indentNext } = this;
+    this.indentNext = 0;
+    const next = yield* read.call(this);
+    this.indentNext = indentNext;
+    return next;
+  };
+  return parser;
 }
 
 /** The node behind an alias. */

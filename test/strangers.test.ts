@@ -593,3 +593,45 @@ test.each(['run --rm migrate', 'up migrate'])(
     expect(serviceIn(written('docker-compose.yml'), 'web')).toContain('pgbouncer:6432');
   },
 );
+
+test('a JSON of settings with its bracket below the key is read as compose reads it, and has no direct twin', async () => {
+  const { written } = await planned({
+    '.env': 'DB_LOCAL=5433\nDB_INSIDE=5432\n',
+    'docker-compose.yml': `services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+    ports:
+      - $DB_LOCAL:$DB_INSIDE
+  app:
+    image: acme/app
+    environment:
+      SPRING_APPLICATION_JSON: '{
+        "spring.datasource.url": "jdbc:postgresql://db:$DB_INSIDE/d"
+      }'
+`,
+  });
+  const app = written('docker-compose.yml');
+  expect(app).toContain('"jdbc:postgresql://pgbouncer:$DB_INSIDE/d"\n      }\'');
+  expect(app).not.toContain('_DIRECT');
+});
+
+test('env files that have host and port each are decided apart, whoever reads them; a default for a user that the server has not is left', async () => {
+  const { decided } = await planned({
+    'docker-compose.yml': `services:
+  db:
+    image: postgres:16
+    env_file: ./app.env
+    ports: ["5432:5432"]
+  app:
+    image: acme/app
+    env_file: ./app.env.example
+`,
+    'app.env.example': 'DATABASE_HOST=db\nDATABASE_PORT=5432\nDATABASE_USER=shop\n',
+    'local/.env.example': 'DATABASE_HOST=127.0.0.1\nDATABASE_PORT=5432\nDATABASE_USER=me\n',
+    'conf.py':
+      'URL = f"postgresql://u:p@{settings.DATABASE_HOST}:{settings.DATABASE_PORT}/d"\nDATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "USER": os.environ.get("SQL_USER", "user"), "HOST": os.environ.get("SQL_HOST", "localhost"), "PORT": os.environ.get("SQL_PORT", "5432")}}\n',
+  });
+  expect(decided('DATABASE_HOST', 'app.env.example')).toEqual(['pooled safe']);
+  expect(decided('SQL_HOST', 'conf.py')).toEqual(['review safe']);
+});

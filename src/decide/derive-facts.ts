@@ -140,10 +140,11 @@ function hasPlaceholders({ user, database, resolution, form }: Site): boolean {
 function isForeign({ user, database, resolution }: Site, { composeFiles }: Topology): boolean {
   if (resolution.kind !== 'published' || user === null) return false;
   const { server } = resolution;
-  if (!isName(user) || server.user === null || user === server.user) return false;
+  if (!isName(user) || server.user === null || user === (server.user || 'postgres')) return false;
   // The image makes the one role that it is told, and no `postgres` beside it.
   const isOther =
     user === 'postgres' ||
+    server.user === '' ||
     (database !== null && isName(database) && server.database !== null && database !== server.database);
   if (!isOther) return false;
   const files = composeFiles.filter(file => server.definitions.some(definition => definition.file === file.path));

@@ -67,7 +67,7 @@ export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSit
 function ownPairs(sites: readonly FileSite[]): Set<number> {
   const blocks = new Map<string, number[]>();
   sites.forEach(({ file, format, site }, i) => {
-    if (!/^(?:yaml|compose)$/.test(format) || site.role !== 'environment' || site.group === null) return;
+    if (!/^(?:yaml|compose|env)$/.test(format) || site.role !== 'environment' || site.group === null) return;
     if (site.host?.kind === 'default' || site.port?.kind === 'default') return;
     const id = `${file}\0${site.group}`;
     blocks.set(id, [...(blocks.get(id) ?? []), i]);

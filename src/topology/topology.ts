@@ -51,7 +51,7 @@ export function buildTopology(input: TopologyInput): Topology {
         if (value !== null) takenPorts.add(value);
       }
       const recognised = recognise(service, file, input, environment);
-      if (recognised) mergeServer(found, stack, service, file, recognised, environment);
+      if (recognised) mergeServer(found, stack, service, file, recognised, environment, input.environments);
     }
   }
   const isNamed = (server: Server) =>
@@ -197,6 +197,7 @@ function mergeServer(
   file: ComposeFile,
   recognised: Recognition,
   environment: Map<string, string>,
+  environments: TopologyInput['environments'],
 ): void {
   const id = `${stack}\0${service.name}`;
   const definition = { file: file.path, line: service.line };
@@ -206,8 +207,11 @@ function mergeServer(
     addNames(server, service, environment, recognised.port);
     return;
   }
-  const value = (pattern: RegExp) =>
-    resolveText(service.environment.find(entry => pattern.test(entry.key))?.value ?? '', environment);
+  const given = [
+    ...service.environment.map(({ key, value }): [string, string] => [key, value ?? '']),
+    ...service.envFiles.flatMap(name => [...(environments.get(dirOf(joinPath(dirOf(file.path), name))) ?? [])]),
+  ];
+  const value = (pattern: RegExp) => resolveText(given.find(([key]) => pattern.test(key))?.[1] ?? '', environment);
   const created: Server = {
     ...recognised,
     stack,

@@ -11,6 +11,7 @@ export function insertCompanions(state: EditState): void {
     const { entry, file } = site;
     const source = state.sources.get(file);
     if (!entry || !source || (site.format !== 'env' && site.format !== 'compose')) continue;
+    if (isPartOfSettings(site, entry, source.text)) continue;
     // `DB_HOST: ${DB_HOST}` only passes on: see insertPassThroughs.
     if (site.format === 'compose' && site.extent === null && !site.host?.value && !site.port?.value) continue;
     const id = `${file}\0${entry.span.start}`;
@@ -45,11 +46,25 @@ function portEntries(site: Site, entry: Entry, text: string, state: EditState): 
 
 /** Variables that the value reads and that are pooled themselves. */
 const renamedVariables = (site: Site, entry: Entry, text: string, state: EditState): Set<string> =>
-  new Set([
-    ...enclosingVariables(text, entry.value, site.span),
-    ...(site.host?.variables ?? []),
-    ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
-  ]);
+  new Set(
+    [
+      ...enclosingVariables(text, entry.value, site.span),
+      ...(site.host?.variables ?? []),
+      ...(site.port?.variables ?? []).filter(name => !isPublishing(name, state)),
+    ].filter(name => !staysAsItIs(name, state)),
+  );
+
+/** Defined in the repository, and none of its definitions is pooled: there is no direct twin of it. */
+function staysAsItIs(name: string, { sites, pooled }: EditState): boolean {
+  const isKey = ({ key }: Site) => key === name;
+  return sites.some(isKey) && !pooled.some(isKey) && !sites.some(site => isKey(site) && site.rule === 'no-literal');
+}
+
+/** `SPRING_APPLICATION_JSON: '{ "spring.datasource.url": "jdbc:…" }'`, `JAVA_OPTS: -Dspring.datasource.url=…`: nobody would read its twin. */
+function isPartOfSettings({ form, extent, span }: Site, { value }: Entry, text: string): boolean {
+  const before = text.slice(value.start, (extent ?? span).start);
+  return form === 'url' && /[{\s]\s*["']?[\w.-]+["']?\s*[:=]/.test(before);
+}
 
 /** The value as it was, reading the direct twins of variables that are pooled. */
 export function directValue(site: Site, state: EditState): string {
