@@ -1,5 +1,6 @@
 /** Headings of a Markdown document, code blocks left out. */
 import { parser } from '@lezer/markdown';
+import { treeOf } from './trees.ts';
 
 export interface Heading {
   start: number;
@@ -9,7 +10,7 @@ export interface Heading {
 
 export function headingsOf(text: string): Heading[] {
   const found: Heading[] = [];
-  parser.parse(text).iterate({
+  treeOf(parser, text).iterate({
     enter(node) {
       const level = /^(?:ATX|Setext)Heading(\d)$/.exec(node.name)?.[1];
       if (level) found.push({ start: node.from, level: Number(level), text: text.slice(node.from, node.to) });

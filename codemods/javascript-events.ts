@@ -1,33 +1,30 @@
 /** Events of JavaScript and TypeScript sources. The parser is @lezer/javascript. */
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@lezer/javascript';
 import { asFragment, type Event, namedArguments, slotAfter } from './events.ts';
+import { javaScriptTree } from './javascript-tree.ts';
 import { readValue } from './javascript-values.ts';
 
 export function readJavaScriptEvents(text: string, path: string): Event[] {
   const dialect = /\.[cm]?ts$/i.test(path) ? 'ts' : /\.tsx$/i.test(path) ? 'ts jsx' : 'jsx';
   const events: Event[] = [];
   const aliases = new Map<string, string>();
-  parser
-    .configure({ dialect })
-    .parse(text)
-    .iterate({
-      enter({ node }) {
-        if (node.name === 'CallExpression' || node.name === 'NewExpression') events.push(readCall(node, text, aliases));
-        else if (node.name === 'ImportDeclaration') {
-          const local = node.firstChild?.nextSibling;
-          const module = moduleOf(node, text);
-          if (local?.name === 'VariableDefinition' && /^[\w-]+$/.test(module)) aliases.set(slice(local, text), module);
-          events.push(...readImport(node, text));
-        } else if (node.name === 'Property') events.push(...readProperty(node, text));
-        else if (node.name === 'String' || node.name === 'TemplateString') {
-          const read = readValue(node, text);
-          const value = read ? asFragment(read.mapped, placeOf(node, text)) : null;
-          if (value && node.parent?.name !== 'ImportDeclaration')
-            events.push({ kind: 'sql', value, callee: calleeOf(node, text) });
-        }
-      },
-    });
+  javaScriptTree(dialect, text).iterate({
+    enter({ node }) {
+      if (node.name === 'CallExpression' || node.name === 'NewExpression') events.push(readCall(node, text, aliases));
+      else if (node.name === 'ImportDeclaration') {
+        const local = node.firstChild?.nextSibling;
+        const module = moduleOf(node, text);
+        if (local?.name === 'VariableDefinition' && /^[\w-]+$/.test(module)) aliases.set(slice(local, text), module);
+        events.push(...readImport(node, text));
+      } else if (node.name === 'Property') events.push(...readProperty(node, text));
+      else if (node.name === 'String' || node.name === 'TemplateString') {
+        const read = readValue(node, text);
+        const value = read ? asFragment(read.mapped, placeOf(node, text)) : null;
+        if (value && node.parent?.name !== 'ImportDeclaration')
+          events.push({ kind: 'sql', value, callee: calleeOf(node, text) });
+      }
+    },
+  });
   return events;
 }
 

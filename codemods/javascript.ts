@@ -1,12 +1,12 @@
 /** Sites of JavaScript and TypeScript, and of JSON with comments. The parser is @lezer/javascript. */
 import type { SyntaxNode } from '@lezer/common';
-import { parser } from '@lezer/javascript';
 import { type Extraction, type Facts, noFacts, type RawSite } from '../src/model/index.ts';
 import { isDatabaseKey, isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { type Scope, scanUrls, scanValue } from '../src/scan/scan-value.ts';
 import { lineStartOf } from '../src/text/lines.ts';
 import { composeMapped, type MappedText, mapSlice, toSource } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
+import { javaScriptTree } from './javascript-tree.ts';
 import { environmentName, isLiteral, type JavaScriptValue, readValue } from './javascript-values.ts';
 import { isCommandLine, scanShell } from './shell.ts';
 
@@ -39,8 +39,7 @@ interface State {
 
 function walk(text: string, outer: MappedText, dialect: string, context: ExtractContext): Extraction {
   const state: State = { text, outer, context, sites: [], facts: noFacts(), done: new Set(), split: new Map() };
-  const configured = parser.configure({ dialect });
-  configured.parse(text).iterate({
+  javaScriptTree(dialect, text).iterate({
     enter(ref) {
       const { node } = ref;
       if (node.name === 'ObjectExpression') visitObject(node, state);

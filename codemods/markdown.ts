@@ -12,13 +12,14 @@ import { headingsOf } from './headings.ts';
 import { startsServer } from './programs.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
+import { treeOf } from './trees.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction & { embedded: Embedded[] } {
   const embedded: Embedded[] = [];
   const sites: RawSite[] = [];
   const code: [number, number][] = [];
   const facts = noFacts();
-  parser.parse(text).iterate({
+  treeOf(parser, text).iterate({
     enter(node) {
       if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
         const info = node.node.getChild('CodeInfo');

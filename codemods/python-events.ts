@@ -4,10 +4,11 @@ import { parser } from '@lezer/python';
 import { asFragment, type Event, namedArguments, slotAfter } from './events.ts';
 import { argumentsOf, calleeName } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
+import { treeOf } from './trees.ts';
 
 export function readPythonEvents(text: string): Event[] {
   const events: Event[] = [];
-  parser.parse(text).iterate({
+  treeOf(parser, text).iterate({
     enter(ref) {
       const { node } = ref;
       if (node.name === 'CallExpression') events.push(...readCall(node, text));

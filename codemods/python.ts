@@ -23,6 +23,7 @@ import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine, notePoo
 import { isString, readString } from './python-strings.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
+import { treeOf } from './trees.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction {
   const sites: RawSite[] = [];
@@ -30,7 +31,7 @@ export function extract(text: string, context: ExtractContext): Extraction {
   const done = new Set<number>();
   const fileFacts = readsMain(text) ? ['main'] : [];
   const state: State = { text, context, sites, facts, done, fileFacts, split: [] };
-  parser.parse(text).iterate({
+  treeOf(parser, text).iterate({
     enter(ref) {
       const node = ref.node;
       if (node.name === 'CallExpression') visitCall(node, state);

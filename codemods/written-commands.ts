@@ -5,6 +5,7 @@ import { readJustfile, readMakeTargets, readPackageScripts, readProcfile, readTa
 import { isCiPath } from './paths.ts';
 import { type PlacedCommand, placeShell, type Script } from './placed-shell.ts';
 import { logicalLines } from './text.ts';
+import { treeOf } from './trees.ts';
 import { isMap, isScalar, isSeq, keyOf, mapScalar, readYaml, resolveNode } from './yaml-nodes.ts';
 
 const SHELL_FENCE =
@@ -52,7 +53,7 @@ function placeLines(mapped: MappedText, script: Script): PlacedCommand[] {
 /** Fenced code (indented too), code blocks, and inline code that is a command. */
 function placeMarkdown(text: string, script: Script): PlacedCommand[] {
   const found: PlacedCommand[] = [];
-  parser.parse(text).iterate({
+  treeOf(parser, text).iterate({
     enter({ node }) {
       if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
         const info = node.getChild('CodeInfo');

@@ -60,7 +60,7 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconf
 });
 // The program starts in a third of the time as a few files, loaded when they are needed; the API stays one file a module.
 await build({
-  entryPoints: ['src/cli/cli.ts'],
+  entryPoints: { cli: 'src/cli/cli.ts', 'scan-worker': 'src/discover/scan-worker.ts' },
   outdir: `${next}/bin`,
   bundle: true,
   splitting: true,

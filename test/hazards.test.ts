@@ -3,7 +3,7 @@ import { hazards } from '../rules/hazards.generated.ts';
 import { extractSource } from '../src/extract/extract.ts';
 import type { Source } from '../src/model/index.ts';
 import { auditSites, auditSource } from '../src/routes/audit.ts';
-import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from '../src/routes/candidates.ts';
+import { AUDIT_LITERALS, isAudited, isWorthAuditing } from '../src/routes/candidates.ts';
 import { compileHazardRule, type PoolMode } from '../src/routes/hazard-rules.ts';
 import { splice } from '../src/wire/splice.ts';
 import { folklore } from './live/proofs-folklore.ts';
@@ -117,7 +117,7 @@ test.each([
   ['a large file', 'a.py', `${'x = 1\n'.repeat(60_000)}conn.execute("SET ROLE app")`, 'set-role'],
 ])('found: %s', async (_, file, text, rule) => {
   expect((await audit(file, text, 'transaction', '1.24.1')).map(finding => finding.rule)).toEqual([rule]);
-  expect(AUDIT_FILTER.test(text) && AUDIT_LITERALS.some(literal => text.includes(literal))).toBe(true);
+  expect(isSearched(text)).toBe(true);
 });
 
 test('a finding in a function body has its own place', async () => {
@@ -156,14 +156,21 @@ test.each([...silentFeatures, ...folklore].map(({ name, example }) => [name, exa
   },
 );
 
+/** The groups of literals first, and of those what they are for. */
+function isSearched(text: string): boolean {
+  const groups = AUDIT_LITERALS.reduce(
+    (found, literals, i) => found | (literals.some(literal => text.includes(literal)) ? 1 << i : 0),
+    0,
+  );
+  return isWorthAuditing(text, groups) === 'audit' && isWorthAuditing(text) === 'audit';
+}
+
 test('every bad example of code is found by the search that comes first', () => {
   const code = hazards
     .filter(({ when }) => !when.parameter && !when.need)
     .flatMap(({ examples }) => examples.map(({ bad }) => bad))
     .filter(bad => isAudited(bad?.file ?? ''));
-  const missed = code.filter(
-    bad => !AUDIT_FILTER.test(bad?.text ?? '') || !AUDIT_LITERALS.some(literal => bad?.text.includes(literal)),
-  );
+  const missed = code.filter(bad => !isSearched(bad?.text ?? ''));
   expect(missed).toEqual([]);
 });
 

@@ -150,13 +150,20 @@ function wildcard(phrase: string): RegExp {
 
 /** Words in lower case without directories, quotes and separators: `/app/manage.py migrate;` → ` manage.py migrate `. */
 function normalise(words: readonly string[]): string {
+  const known = normalised.get(words);
+  if (known !== undefined) return known;
   const parts = words
     .flatMap(word => word.split(/\s+/))
     .map(word => word.replace(/^["'`(]+|["'`);]+$/g, ''))
     .map(word => (word.includes('://') ? word : word.slice(word.lastIndexOf('/') + 1)))
     .flatMap(word => (/^--?[\w-]+=/.test(word) ? [word.slice(0, word.indexOf('=')), word] : [word]));
-  return ` ${parts.join(' ').toLowerCase()} `;
+  const text = ` ${parts.join(' ').toLowerCase()} `;
+  normalised.set(words, text);
+  return text;
 }
+
+/** Every rule asks for the same words. */
+const normalised = new WeakMap<readonly string[], string>();
 
 /** The command for a person: plain words only, so that nothing secret can be among them. */
 export function describeCommand(words: readonly string[]): string {

@@ -140,7 +140,7 @@ function hasPlaceholders({ user, database, resolution, form }: Site): boolean {
 function isForeign({ user, database, resolution }: Site, { composeFiles }: Topology): boolean {
   if (resolution.kind !== 'published' || user === null) return false;
   const { server } = resolution;
-  if (!isName(user) || server.user === null || user === (server.user || 'postgres')) return false;
+  if (!isName(user) || server.user === null || user === server.user) return false;
   // The image makes the one role that it is told, and no `postgres` beside it.
   const isOther =
     user === 'postgres' ||

@@ -1,27 +1,26 @@
 /** Which files there are, and which of them can hold a site: a look at the bytes, before anything is parsed. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Failure, Source } from '../model/index.ts';
 import { baseOf } from '../text/paths.ts';
+import { headOf, isUtf16, LIMIT, readBytes } from './bytes.ts';
 import { isInWorkTree, listTracked, listUntracked } from './git.ts';
-import type { Matcher } from './literal-matcher.ts';
-
-/** Larger files are reported and not read: no hand-written configuration is that large. */
-const LIMIT = 2 * 1024 * 1024;
 
 const BINARY =
-  /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|tiff?|psd|svg|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|jar|war|class|so|dylib|dll|exe|bin|o|a|pyc|wasm|woff2?|ttf|otf|eot|mp[34]|mov|avi|webm|ogg|wav|flac|sqlite3?|db|parquet|pack|idx|map|lock|sum|snap|po|mo|pem|crt|key|p12)$/i;
+  /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|tiff?|psd|svg|pdf|zip|gz|tgz|bz2|xz|zst|7z|rar|jar|war|class|so|dylib|dll|exe|bin|o|a|pyc|wasm|woff2?|ttf|otf|eot|mp[34]|mov|avi|webm|ogg|wav|flac|sqlite3?|db|parquet|pack|idx|map|lock|sum|snap|po|mo|csv|tsv|jsonl|ndjson|geojson|pem|crt|key|p12)$/i;
 const GENERATED =
   /(?:^|\/)(?:package-lock\.json|pnpm-lock\.yaml|npm-shrinkwrap\.json|bun\.lockb?|composer\.lock)$|\.min\.(?:js|css)$/i;
+/** What was, under its old names. */
+const HISTORY = /(?:^|\/)(?:change(?:s|log)|history|release[-_]?notes)(?:\.(?:md|rst|txt))?$/i;
 const VENDORED = /(?:^|\/)(?:node_modules|vendor|third_party|bower_components|\.yarn|\.pool-migrate|site-packages)\//;
 
 export interface Discovery {
   /** Those that git tracks; outside git all. */
   paths: string[];
   untracked: Promise<string[]>;
-  /** Paths without those that are left out by name: vendored, generated or binary. */
+  /** Paths without those that are left out by name: vendored, generated, binary or the repository's own history. */
   select(paths: readonly string[]): string[];
 }
 
@@ -35,7 +34,7 @@ export async function discover(
   const isExcluded = exclude.map(matchGlob);
   const select = (paths: readonly string[]) =>
     paths
-      .filter(path => !BINARY.test(path) && !GENERATED.test(path) && !VENDORED.test(path))
+      .filter(path => !BINARY.test(path) && !GENERATED.test(path) && !HISTORY.test(path) && !VENDORED.test(path))
       .filter(
         path => (include.length === 0 || isIncluded.some(test => test(path))) && !isExcluded.some(test => test(path)),
       )
@@ -66,86 +65,59 @@ async function walk(root: string): Promise<string[]> {
   );
 }
 
-// One buffer for all files: the loop must not allocate. A file that fills it is too large.
-let buffer: Buffer | null = null;
-
-/** The bytes of a file, valid until the next call; or why there are none. */
-export function readBytes(path: string): Buffer | 'link' | 'unreadable' | 'too-large' | 'not-a-file' {
-  buffer ??= Buffer.allocUnsafeSlow(LIMIT + 1);
-  let handle: number;
-  try {
-    handle = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ELOOP' ? 'link' : 'unreadable';
-  }
-  try {
-    let length = 0;
-    for (;;) {
-      const count = readSync(handle, buffer, length, buffer.length - length, null);
-      length += count;
-      if (count === 0) return buffer.subarray(0, length);
-      if (length > LIMIT) return 'too-large';
-    }
-  } catch {
-    return 'not-a-file';
-  } finally {
-    closeSync(handle);
-  }
-}
-
-export interface Reading {
+export interface Reading<Purpose> {
   source: Source | null;
   failure: Failure | null;
+  /** What the filter says that the source is for. */
+  purpose: Purpose | null;
 }
 
-/** What has to be in a file for it to be read: the bytes first, since most files end there. */
-export interface Filter {
-  bytes: Matcher | null;
-  /** Any of these in its text, as Latin-1. */
-  text: readonly RegExp[];
+/** What has to be in a file for it to be read. */
+export interface Filter<Purpose> {
+  /** The groups of literals that stand in it. */
+  groups: number;
+  /** Of its text, as Latin-1, and those groups. Null: nothing. */
+  judge(text: string, groups: number): Purpose | null;
 }
 
-/** Reads one file and applies the filter to its bytes. Neither source nor failure: the file does not matter. */
-export function readSource(root: string, path: string, filter: Filter | null): Reading {
+/** Reads one file and applies the filter to it. Neither source nor failure: the file does not matter. */
+export function readSource<Purpose>(root: string, path: string, filter: Filter<Purpose> | null): Reading<Purpose> {
   const absolute = join(root, path);
   const bytes = readBytes(absolute);
-  const fail = (code: string, message: string): Reading => ({ source: null, failure: { file: path, code, message } });
-  const passes = (text: string) => filter === null || filter.text.some(pattern => pattern.test(text));
+  const nothing = { source: null, failure: null, purpose: null };
+  const fail = (code: string, message: string) => ({ ...nothing, failure: { file: path, code, message } });
   if (!Buffer.isBuffer(bytes)) {
     if (bytes === 'unreadable') return fail('unreadable', 'the file could not be opened');
-    if (bytes === 'too-large' && filter && passes(headOf()))
+    if (bytes === 'too-large' && filter && filter.judge(headOf(), -1) !== null)
       return fail('too-large', `larger than ${LIMIT / 1024 / 1024} MiB, so it was not analysed`);
-    return { source: null, failure: null };
+    return nothing;
   }
   const wide = decodeUtf16(bytes);
-  if (wide === null && filter?.bytes && !filter.bytes(bytes)) return { source: null, failure: null };
-  if (leavesRoot(root, path)) return { source: null, failure: null };
+  if (leavesRoot(root, path)) return nothing;
   if (wide !== null) {
     return /postgres|5432/i.test(wide)
       ? fail('encoding', 'UTF-16 text, so it was not analysed; convert it to UTF-8')
-      : { source: null, failure: null };
+      : nothing;
   }
-  if (!passes(bytes.toString('latin1'))) return { source: null, failure: null };
+  const purpose = filter ? filter.judge(bytes.toString('latin1'), filter.groups) : null;
+  if (filter && purpose === null) return nothing;
   if (bytes.includes(0)) {
     const holds = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/.test(bytes.toString('latin1'));
-    return holds
-      ? fail('binary', 'binary content that holds a Postgres URL: it can only be changed by hand')
-      : { source: null, failure: null };
+    return holds ? fail('binary', 'binary content that holds a Postgres URL: it can only be changed by hand') : nothing;
   }
   if (!isUtf8(bytes))
     return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
-  return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null };
+  return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null, purpose };
 }
 
 /** Text of a file that starts with a byte order mark of UTF-16, as Windows shells write it; else null. */
 function decodeUtf16(bytes: Buffer): string | null {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString('utf16le');
-  return bytes[0] === 0xfe && bytes[1] === 0xff
-    ? Buffer.from(bytes)
-        .subarray(0, bytes.length & ~1)
-        .swap16()
-        .toString('utf16le')
-    : null;
+  if (!isUtf16(bytes)) return null;
+  if (bytes[0] === 0xff) return bytes.toString('utf16le');
+  return Buffer.from(bytes)
+    .subarray(0, bytes.length & ~1)
+    .swap16()
+    .toString('utf16le');
 }
 
 const directories = new Map<string, boolean>();
@@ -159,8 +131,6 @@ function leavesRoot(root: string, path: string): boolean {
   directories.set(directory, leaves);
   return leaves;
 }
-
-const headOf = (): string => buffer?.toString('latin1', 0, 64 * 1024) ?? '';
 
 function toSource(absolute: string, path: string, bytes: Buffer): Source {
   const text = bytes.toString('utf8');

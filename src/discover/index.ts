@@ -9,4 +9,4 @@ export {
   isInWorkTree,
   repositoryName,
 } from './git.ts';
-export { buildMatcher, type Matcher } from './literal-matcher.ts';
+export { LOOK, type Scanner, startScanner } from './scan.ts';

@@ -439,6 +439,8 @@ export interface World {
   local: Map<string, Source>;
   /** Files that only the audit looks at. */
   audited: Map<string, Source>;
+  /** Those of them that matter only if they call a function of the repository that migrates. */
+  callers: ReadonlySet<string>;
   failures: Failure[];
   filesScanned: number;
   filesSkipped: number;

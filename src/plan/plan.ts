@@ -120,6 +120,7 @@ export async function planOnce(
     commanded.values(),
     extractions,
     { ...input, mode: input.mode === 'statement' ? 'statement' : 'transaction' },
+    world,
     audits,
   );
   for (const [path, found] of findings) {

@@ -324,7 +324,7 @@ function followNamed(
   const folder = nearestWith(files, folderOf(context.cwd, layout, shelf), shelf, top);
   const path = folder === null ? undefined : files.map(name => joinPath(folder, name)).find(name => shelf.has(name));
   if (folder === null || path === undefined) return null;
-  const all = read(path, shelf.text(path) ?? '');
+  const all = shelf.read(path, read);
   const wanted = names.length === 0 && !allWithoutNames ? all.slice(0, 1).map(one => one.name) : names;
   const matches = (name: string) => {
     const glob = wanted.find(one => one.includes('*'));

@@ -151,7 +151,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       return isShared ? all : (all.findLast(({ kind }) => kind === 'start') ?? []);
     });
     // A project of .NET that people run themselves does all that its parts do.
-    const project = shelf.paths.find(other => dirOf(other) === dirOf(path) && /\.(?:cs|fs|vb)proj$/.test(other));
+    const project = shelf.inFolder(dirOf(path)).find(other => /\.(?:cs|fs|vb)proj$/.test(other));
     const parts = project ? projectFiles([project], shelf) : null;
     const needs = (
       parts ? telling.filter(other => parts.has(other)) : definesVariables(path) ? unclaimed(path) : [path]

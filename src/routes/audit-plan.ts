@@ -4,11 +4,19 @@ import { holdsCommands } from '../../codemods/command-events.ts';
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
 import { environmentReads } from '../extract/index.ts';
-import { type Extraction, type Need, type NeedKind, noFacts, type Site, type Source } from '../model/index.ts';
+import {
+  type Extraction,
+  type Need,
+  type NeedKind,
+  noFacts,
+  type Site,
+  type Source,
+  type World,
+} from '../model/index.ts';
 import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
-import { AUDIT_FILTER } from './candidates.ts';
+import { isWorthAuditing } from './candidates.ts';
 import { type CompiledHazardRule, compileHazardRule, isBefore } from './hazard-rules.ts';
 import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
 
@@ -43,15 +51,22 @@ export async function auditCode(
   sources: Iterable<Source>,
   extractions: ReadonlyMap<string, Extraction>,
   input: AuditInput,
+  { audited, callers }: Pick<World, 'audited' | 'callers'>,
   cache: Map<string, Finding[]>,
 ): Promise<Map<string, Finding[]>> {
   const found = new Map<string, Finding[]>();
   for (const source of sources) {
     const key = `${source.path}\0${source.digest}`;
     const extraction = extractions.get(source.path) ?? { sites: [], facts: noFacts() };
+    // The search has looked at those that are for the audit alone.
+    const known = callers.has(source.path) ? 'call' : audited.has(source.path) ? 'audit' : null;
+    const why = cache.has(key) ? null : (known ?? isWorthAuditing(source.text));
     const findings =
       cache.get(key) ??
-      (AUDIT_FILTER.test(source.text) || extraction.facts.needs.length > 0 || holdsCommands(source.path, source.text)
+      (why === 'audit' ||
+      (why === 'call' && input.migrators.size > 0) ||
+      extraction.facts.needs.length > 0 ||
+      holdsCommands(source.path, source.text)
         ? await auditSource(source, input, extraction)
         : []);
     cache.set(key, findings);

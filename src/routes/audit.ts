@@ -5,11 +5,19 @@ import type { Event } from '../../codemods/events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
 import { isDefinition, type Migrator, migratorOf } from '../extract/index.ts';
 import type { Extraction, Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
+import { roughPattern } from '../text/glob.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
 import { mapSlice } from '../text/mapped-text.ts';
 import { isAudited, isSettingsFile } from './candidates.ts';
 import { readCodeSql } from './code-sql.ts';
-import { type CompiledHazardRule, concernsVersion, type FileFacts, type Item, type PoolMode } from './hazard-rules.ts';
+import {
+  type CompiledHazardRule,
+  concernsVersion,
+  type FileFacts,
+  type Item,
+  nameOfItem,
+  type PoolMode,
+} from './hazard-rules.ts';
 import { isAdo, mend } from './mend.ts';
 
 export interface AuditInput {
@@ -149,7 +157,7 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
   // What goes direct anyway is told, and breaks nothing.
   const isAside = isAsidePath(source.path) || isDump(source.text);
   for (const { item, at, sites, isCommand = false } of items.sort((a, b) => a.at - b.at)) {
-    for (const rule of rulesFor(input, item.kind)) {
+    for (const rule of rulesFor(input, item.kind, nameOfItem(item))) {
       // Once a file is enough for a library.
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
       if (!rule.matches(item, file)) continue;
@@ -180,17 +188,27 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
   return found.filter((one, i) => !found.slice(0, i).some(other => isSame(one, other)));
 }
 
-const active = new WeakMap<AuditInput, Map<Item['kind'], CompiledHazardRule[]>>();
+interface Active {
+  rules: readonly CompiledHazardRule[];
+  /** Names that one of them can match. */
+  names: RegExp;
+}
+
+const active = new WeakMap<AuditInput, Map<Item['kind'], Active>>();
 
 /** The last version that could not keep prepared statements apart. */
 const WITHOUT_PREPARED = '1.20';
 
-/** The rules that can match an item of that kind, in that mode and version. */
-function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazardRule[] {
-  const known = active.get(input) ?? new Map<Item['kind'], CompiledHazardRule[]>();
+/** The rules that can match an item of that kind, in that mode and version; none where its name is that of no rule. */
+function rulesFor(input: AuditInput, kind: Item['kind'], name: string): readonly CompiledHazardRule[] {
+  const known = active.get(input) ?? new Map<Item['kind'], Active>();
   active.set(input, known);
-  const before = known.get(kind);
-  if (before) return before;
+  const { rules, names } = known.get(kind) ?? activate(input, kind);
+  if (!known.has(kind)) known.set(kind, { rules, names });
+  return names.test(name) ? rules : [];
+}
+
+function activate(input: AuditInput, kind: Item['kind']): Active {
   const rules = input.rules.filter(
     rule =>
       rule.kind === kind &&
@@ -198,8 +216,7 @@ function rulesFor(input: AuditInput, kind: Item['kind']): readonly CompiledHazar
       concernsVersion(rule, input.keepsPrepared || rule.need !== 'prepared' ? input.version : WITHOUT_PREPARED) &&
       (!rule.needsServer || input.hasServer),
   );
-  known.set(kind, rules);
-  return rules;
+  return { rules, names: roughPattern(rules.flatMap(({ names }) => names ?? ['**'])) };
 }
 
 const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));

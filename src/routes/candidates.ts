@@ -1,4 +1,6 @@
-/** Which files are worth an audit: literals for the first search, a regular expression for the second look. */
+/** Which files are worth an audit: literals for the first search, and a second look at what holds one of them. */
+import { isPostgresSetting } from './postgres-settings.ts';
+
 const SQL_LITERALS = [
   'set_config(',
   '_advisory_',
@@ -36,30 +38,43 @@ const SQL_LITERALS = [
 ];
 
 /** Words that start a statement are words of English too: in lower case only what looks like SQL counts. */
-const SQL_PATTERNS = [
-  /set_config\s*\(/,
-  /_(?:advisory_(?:un)?lock|ADVISORY_(?:UN)?LOCK)/,
-  /pg_backend_pid\(|pg_temp\./,
-  /(?:^|["'`;(>$])\s*(?:SET|RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD)\s+[\w"'{$%]/,
-  /["'`;]\s*set\s+(?:session\s+)?[\w.]+\s*(?:=|to\b)/,
-  /["'`;]\s*set\s+(?:role|session)\s/,
-  /["'`]\s*set\s+search_path\s/,
-  /["'`;]\s*(?:listen|unlisten|deallocate|discard|reset)\s+\w+\s*;?\s*["'`]/,
-  /\b(?:TEMP(?:ORARY)?|temp(?:orary)?)\s+(?:TABLE|VIEW|SEQUENCE|table|view|sequence)/,
-  /\b(?:INTO\s+TEMP|into\s+temp)/,
-  /WITH\s+HOLD|with\s+hold/,
-  /\b(?:curr|last)val\s*\(/,
-  /\b(?:CREATE|DROP|create|drop)\s+(?:DATABASE|database)/,
-  /CREATE\s+SERVER|create\s+server/,
-  /dblink_connect/,
-];
+const SQL_PATTERN = new RegExp(
+  [
+    /set_config\s*\(/,
+    /_(?:advisory_(?:un)?lock|ADVISORY_(?:UN)?LOCK)/,
+    /pg_backend_pid\(|pg_temp\./,
+    /(?:^|["'`;(>$])\s*(?:RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD)\s+[\w"'{$%]/,
+    /["'`;]\s*set\s+(?:session\s+)?[\w.]+\s*(?:=|to\b)/,
+    /["'`;]\s*set\s+(?:role|session)\s/,
+    /["'`]\s*set\s+search_path\s/,
+    /["'`;]\s*(?:listen|unlisten|deallocate|discard|reset)\s+\w+\s*;?\s*["'`]/,
+    /\b(?:TEMP(?:ORARY)?|temp(?:orary)?)\s+(?:TABLE|VIEW|SEQUENCE|table|view|sequence)/,
+    /\b(?:INTO\s+TEMP|into\s+temp)/,
+    /WITH\s+HOLD|with\s+hold/,
+    /\b(?:curr|last)val\s*\(/,
+    /\b(?:CREATE|DROP|create|drop)\s+(?:DATABASE|database)/,
+    /CREATE\s+SERVER|create\s+server/,
+    /dblink_connect/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'm',
+);
+
+/** `UPDATE t\n SET a = 1` begins a line with it too: what is set has to be a setting, or be filled in. */
+const SETS = /(?:^|["'`;(>$])\s*SET\s+(?:SESSION\s+)?(["'{$%:]|[\w.]+)/gm;
+const sets = (text: string): boolean =>
+  [...text.matchAll(SETS)].some(
+    ([, name = '']) =>
+      /^["'{$%:]|\.|^(?:ROLE|TIME|NAMES|SEED|CHARACTERISTICS|AUTHORIZATION|TRANSACTION|XML|SCHEMA|CATALOG)$/i.test(
+        name,
+      ) || isPostgresSetting(name.toLowerCase()),
+  );
 
 /** What the rules for code look for, as narrow as it can be said; a test holds every bad example against it. */
 const CODE_LITERALS = [
   'add_listener(',
   '.notifies(',
-  "'notification'",
-  '"notification"',
   'sql.listen(',
   'sql.subscribe(',
   'sql.reserve(',
@@ -100,8 +115,6 @@ const CODE_LITERALS = [
   'search_path',
   'assume_role',
   'searchPath',
-  'django_tenants',
-  'tenant_schemas',
   'apartment',
   'github.com/lib/pq',
   'github.com/jackc/pgx',
@@ -122,18 +135,11 @@ const CODE_LITERALS = [
   'PGOPTIONS',
   "'driver' => 'pgsql'",
   'connection-init-sql',
-  '.listenR(',
-  '.listenTo(',
-  '.listen(',
-  '.listen_all(',
   'PgAdvisoryLock',
   'import skunk',
   'queue_adapter',
   'LibclusterPostgres',
   'RuntimeParams',
-  '.Prepare(',
-  '.PrepareContext(',
-  '.prepareR(',
   'Postgrex.start_link',
   'PgPool',
   'PgConnection',
@@ -142,7 +148,6 @@ const CODE_LITERALS = [
   'setJdbcUrl(',
   '@socket.io/postgres-adapter',
   '@fedify/postgres',
-  'channels_postgres',
   'pgpubsub',
   'queue_classic',
   'PostgresChannelMessageTableSubscriber',
@@ -152,7 +157,6 @@ const CODE_LITERALS = [
   'use Ecto.Repo',
   'adapter: postgresql',
   'good_job start',
-  '.prepare(',
   'pg_dump',
   'pg_restore',
   'db:migrate',
@@ -162,35 +166,59 @@ const CODE_LITERALS = [
   'IGNORE_STARTUP_PARAMETERS',
 ];
 
-/** Literals that stand in too many files to be told by: a pattern says more. */
-const CODE_PATTERNS: [literal: string, pattern: string][] = [
-  ['igrat', '\\b\\w*[Mm]igrat\\w*\\('],
-  ['asyncpg', '^\\s*(?:import|from)\\b[^\\n]*\\basyncpg\\b'],
-  ['psycopg', '^\\s*(?:import|from)\\b[^\\n]*\\bpsycopg(?:_pool)?\\b'],
-  ["'postgres'", "(?:from|require\\()\\s*'postgres'"],
-  ['"postgres"', '(?:from|require\\()\\s*"postgres"'],
-  ['.query(', '\\.query\\(\\s*\\{'],
-  ['.iterator(', '\\.iterator\\('],
-  ['variables:', '^\\s+variables:\\s*$'],
-  ['.Repo,', '\\bconfig\\s+:\\w+,\\s*[\\w.]+\\.Repo,'],
-  [' Oban,', '\\bOban,'],
-  ['-c ', 'options["\']?\\s*[:=]\\s*[frb]*["\'][^"\']*-c'],
+/** Literals that stand in too many files to be told by: what else has to stand in the file. */
+const CODE_PATTERNS: [literals: string[], ...patterns: RegExp[]][] = [
+  [['asyncpg'], /^\s*(?:import|from)\b[^\n]*\basyncpg\b/m],
+  [['psycopg'], /^\s*(?:import|from)\b[^\n]*\bpsycopg(?:_pool)?\b/m],
+  [["'postgres'"], /(?:from|require\()\s*'postgres'/],
+  [['"postgres"'], /(?:from|require\()\s*"postgres"/],
+  [['.query('], /\.query\(\s*\{/],
+  [['.iterator('], /\.iterator\(/],
+  [['variables:'], /^\s+variables:\s*$/m],
+  [['.Repo,'], /\bconfig\s+:\w+,\s*[\w.]+\.Repo,/],
+  [[' Oban,'], /\bOban,/],
+  [['-c '], /options["']?\s*[:=]\s*[frb]*["'][^"']*-c/],
+  [["'notification'", '"notification"'], /\.on\(\s*["']notification["']/],
+  // Where the rule asks for a module, the file names it.
+  [['.listen(', '.listenR(', '.listenTo(', '.listen_all('], /sqlx|skunk|pg-listen|org\.postgresql/],
+  [['.Prepare(', '.PrepareContext(', '.prepareR(', '.prepare('], /database\/sql|skunk|sqlx|asyncpg/],
 ];
 
-export const AUDIT_LITERALS: readonly string[] = [
-  ...SQL_LITERALS,
-  ...CODE_LITERALS,
-  ...CODE_PATTERNS.map(([literal]) => literal),
+interface Probe {
+  /** One of these stands in the file. */
+  literals: readonly string[];
+  /** And then it has to be this. */
+  holds(text: string): boolean;
+}
+
+const CODE_PATTERN = new RegExp(CODE_LITERALS.map(word => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|'));
+
+/** Of functions of the repository only names that say that they migrate are followed. */
+const MIGRATES =
+  /\b(?:(?:[Rr]un|[Aa]pply|[Ee]xecute|[Pp]erform|[Aa]uto)\w*[Mm]igrat|[Mm]igrate|\w*[Aa]nd_?[Mm]igrate)\w*\(/;
+const CALLS: Probe = { literals: ['igrat'], holds: text => MIGRATES.test(text) };
+
+const PROBES: readonly Probe[] = [
+  { literals: CODE_LITERALS, holds: text => CODE_PATTERN.test(text) },
+  { literals: SQL_LITERALS, holds: text => SQL_PATTERN.test(text) || sets(text) },
+  ...CODE_PATTERNS.map(([literals, ...patterns]) => ({
+    literals,
+    holds: (text: string) => patterns.every(pattern => pattern.test(text)),
+  })),
 ];
 
-export const AUDIT_FILTER = new RegExp(
-  [
-    ...SQL_PATTERNS.map(({ source }) => source),
-    ...CODE_LITERALS.map(word => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')),
-    ...CODE_PATTERNS.map(([, pattern]) => pattern),
-  ].join('|'),
-  'm',
-);
+/** Groups of literals for the search. A file with none of them has nothing for the audit. */
+export const AUDIT_LITERALS: readonly (readonly string[])[] = [...PROBES, CALLS].map(({ literals }) => literals);
+
+/**
+ * What the audit may find in a text; null: nothing. `call`: only a call of a function of the repository that migrates can matter.
+ * `groups`: bit i is set where a literal of the group i of `AUDIT_LITERALS` stands in the text; without it all may.
+ */
+export function isWorthAuditing(text: string, groups = -1): 'audit' | 'call' | null {
+  const holds = ({ holds }: Probe, i: number) => ((groups >> i) & 1) === 1 && holds(text);
+  if (PROBES.some(holds)) return 'audit';
+  return holds(CALLS, PROBES.length) ? 'call' : null;
+}
 
 const CODE = /\.(?:py|[cm]?[jt]s|[jt]sx|sql|rb|rake|go|java|kts?|scala|php|cs|exs?|rs)$|(?:^|\/)Gemfile$/i;
 

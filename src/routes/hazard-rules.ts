@@ -95,6 +95,8 @@ export interface FileFacts {
 export interface CompiledHazardRule extends HazardRule {
   /** The only kind of item that can match. */
   kind: Item['kind'];
+  /** Globs of the names of its items; null: any. */
+  names: readonly string[] | null;
   matches(item: Item, file: FileFacts): boolean;
 }
 
@@ -114,6 +116,7 @@ export function compileHazardRule(rule: HazardRule): CompiledHazardRule {
   return {
     ...rule,
     kind: kindOf(rule.when),
+    names: namesOf(rule.when),
     matches: (item, file) =>
       when(item, file) && !not(item, file) && (isImported === null || file.imports.some(name => isImported(name))),
   };
@@ -126,6 +129,15 @@ const kindOf = ({ sql, detail, call, argument, parameter, ...rest }: HazardCondi
   if (rest.need) return 'need';
   return parameter ? 'parameter' : rest.import ? 'import' : 'setting';
 };
+
+/** What an item is called; of a fact that is what the SQL does. */
+export const nameOfItem = (item: Item): string => (item.kind === 'fact' ? item.fact.name : item.name);
+
+/** The condition on the name of an item of the rule's own kind. */
+function namesOf(when: HazardCondition): readonly string[] | null {
+  const kind = kindOf(when);
+  return (kind === 'fact' ? when.sql : when[kind]) ?? null;
+}
 
 const anyOf = (patterns: readonly string[]): ((value: string) => boolean) => {
   const globs = patterns.map(matchGlob);

@@ -43,9 +43,9 @@ export interface SqlFact {
   inTransaction: boolean;
 }
 
-/** A cheap look before the parser is loaded: words of which every hazard has one. */
+/** A cheap look before the parser is loaded: words of which every hazard has one, those that start a statement where one can start. */
 export const SQL_WORDS =
-  /_advisory_|\b(?:SET|RESET|set_config|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|TEMP|TEMPORARY|HOLD|LOAD|currval|lastval|DISCARD|pg_temp|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b/i;
+  /_advisory_|\b(?:set_config|TEMP|TEMPORARY|HOLD|currval|lastval|pg_temp|pg_backend_pid|DATABASE|FOREIGN|dblink\w*)\b|(?:^|[;$'"]|\b(?:BEGIN|THEN|LOOP|ELSE|AS)\b|\*\/|--[^\n]*\n)\s*(?:SET|RESET|LISTEN|UNLISTEN|PREPARE|EXECUTE|DEALLOCATE|LOAD|DISCARD|SERVER)\b/i;
 
 /** Null where the text is no SQL. Call `loadGrammar` before. */
 export function readSqlFacts(sql: string): SqlFact[] | null {

@@ -34,19 +34,15 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
 
 /** `docs/pgbouncer.md` goes into `Docs/` where the repository calls it so. */
 function withFolders(config: Config, paths: readonly string[]): Config {
-  const folders = new Set(
-    paths.flatMap(path =>
-      path
-        .split('/')
-        .slice(0, -1)
-        .map((_, i, all) => all.slice(0, i + 1).join('/')),
-    ),
-  );
   const inCase = (path: string): string => {
     const folder = dirOf(path);
-    if (folder === '' || folders.has(folder)) return path;
-    const twin = [...folders].find(one => one.toLowerCase() === folder.toLowerCase());
-    return twin === undefined ? path : joinPath(twin, baseOf(path));
+    const lead = `${folder}/`;
+    const length = lead.length;
+    const isTwin = (other: string) =>
+      other[length - 1] === '/' && other.slice(0, length).toLowerCase() === lead.toLowerCase();
+    if (folder === '' || paths.some(other => other.startsWith(lead))) return path;
+    const twin = paths.find(isTwin);
+    return twin === undefined ? path : joinPath(twin.slice(0, length - 1), baseOf(path));
   };
   const { assets } = config;
   return {

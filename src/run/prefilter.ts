@@ -6,8 +6,8 @@ import { FACT_LITERALS, FACT_PATTERN } from '../extract/index.ts';
 import { POOL_LITERALS, POOL_PATTERN } from '../size/index.ts';
 import type { Topology } from '../topology/index.ts';
 
-/** At least one of these stands in every file that can hold a site or an engine. */
-const LITERALS = [
+/** At least one of these stands in every file that can hold a site or an engine, or a literal of the topology. */
+const SITE_LITERALS = [
   'postgres',
   'POSTGRES',
   'Postgres',
@@ -16,12 +16,21 @@ const LITERALS = [
   'asyncpg',
   'pgsql',
   'PGHOST',
+  'PGPORT',
   'PGOPTIONS',
+  'timescale',
+  'psql',
   'ecto://',
   'create_engine',
   'create_async_engine',
   'DB_HOST',
+  'DB_PORT',
+  'DB_SERVER',
   'DATABASE_HOST',
+  'DATABASE_PORT',
+  'DATABASE_SERVER',
+  'SQL_HOST',
+  'SQL_PORT',
   'DATABASE_URL',
   'pg_dump',
   'pg_restore',
@@ -29,13 +38,19 @@ const LITERALS = [
   'pool-migrate',
   'Host=',
   'Server=',
+  '5432',
+  '6432',
 ];
 
-/** What can be searched for before anything of the repository is known. */
-export const FIRST_LITERALS: readonly string[] = [...LITERALS, ...FACT_LITERALS, ...POOL_LITERALS, '5432', '6432'];
+/** Groups of literals for the search: places, calls that say what a program does, and pools of clients. */
+export const siteLiterals = (topology: Topology, config: Config): (readonly string[])[] => [
+  [...new Set([...SITE_LITERALS, ...furtherLiterals(topology, config)])],
+  FACT_LITERALS,
+  POOL_LITERALS,
+];
 
-/** Published ports and names of servers that the first search does not cover, as they would stand in a value. */
-export function furtherLiterals(topology: Topology, config: Config): string[] {
+/** Published ports and names of servers that are not searched for anyway, as they would stand in a value. */
+function furtherLiterals(topology: Topology, config: Config): string[] {
   const names = serverNames(topology)
     .filter(name => !/postgres/.test(name))
     .flatMap(name =>
@@ -61,26 +76,29 @@ export function furtherLiterals(topology: Topology, config: Config): string[] {
  * The second look, at the content of a file with one of the literals: a word like `postgres` alone is no endpoint, and
  * parsing is what costs.
  */
-export function candidateFilter(topology: Topology, config: Config): RegExp {
+export function candidateFilter(topology: Topology, config: Config): (text: string, groups: number) => boolean {
   const names = serverNames(topology).map(name => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const named = names.length > 0 ? [`[@/"'=\\s:](?:${names.join('|')})(?:["':/?\\s,;]|$)`] : [];
-  return new RegExp(
+  const ports = serverPorts(topology, config).join('|');
+  const site = new RegExp(
     [
       '(?:postg(?:res|resql|is)|pgsql|ecto|psql|timescale\\w*)(?:\\+\\w+)?:(?://|host=)',
-      `\\b(?:${serverPorts(topology, config).join('|')})\\b`,
+      // Not a part of a longer number, nor one of a list of them.
+      `(?:^|[^\\w.,-]|,\\s+|-p|["'\\w)],)(?:${ports})\\b(?![.,]\\d)`,
       '\\b(?:PGHOST|PGPORT|PGOPTIONS|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
       'create_(?:async_)?engine\\(',
       '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
-      '(?:Host|Server)\\s*=[^;\\n]*;',
+      '\\b(?:Host|Server)\\s*=[^;\\n]*;[^\\n]*\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=',
+      '\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=[^;\\n]*;[^\\n]*\\b(?:Host|Server)\\s*=',
       '\\b(?:psql|pg_\\w+)\\b[^\\n]*\\s(?:-h|--host)',
       'pool-migrate',
       'postgresql\\.cnpg\\.io',
-      FACT_PATTERN,
-      POOL_PATTERN,
       ...named,
     ].join('|'),
     'im',
   );
+  const tests = [site, new RegExp(FACT_PATTERN, 'im'), new RegExp(POOL_PATTERN, 'im')];
+  return (text, groups) => tests.some((test, i) => (groups >> i) & 1 && test.test(text));
 }
 
 const serverPorts = (topology: Topology, config: Config): string[] => {

@@ -2,13 +2,13 @@
 
 import { isComposeFile, isComposePath, isEnvironmentFile, isOddCompose } from '../../codemods/paths.ts';
 import type { Config } from '../config/config.ts';
-import { buildMatcher, discover, type Filter, type Matcher, readSource } from '../discover/index.ts';
+import { discover, type Filter, LOOK, readSource, type Scanner, startScanner } from '../discover/index.ts';
 import type { Failure, Source, World } from '../model/index.ts';
-import { AUDIT_FILTER, AUDIT_LITERALS, isAudited } from '../routes/index.ts';
+import { AUDIT_LITERALS, isAudited, isWorthAuditing } from '../routes/index.ts';
 import { baseOf, isInside } from '../text/paths.ts';
 import { initMounts, readTopology } from '../topology/index.ts';
 import { findLocalEnvironments } from './local-env.ts';
-import { candidateFilter, FIRST_LITERALS, furtherLiterals, isAlwaysRead } from './prefilter.ts';
+import { candidateFilter, isAlwaysRead, siteLiterals } from './prefilter.ts';
 export async function readWorld(root: string, config: Config, includeIgnoredEnv: boolean): Promise<World> {
   const { paths: tracked, untracked, select } = await discover(root, config.include, config.exclude);
   const isAsset = ownAssets(config);
@@ -16,27 +16,39 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const failures: Failure[] = [];
   const audited = new Map<string, Source>();
   const written = new Map<string, Source>();
-  const read = (path: string, filter: Filter | null): void => {
-    if (sources.has(path)) return;
-    const { source, failure } = readSource(root, path, filter);
-    if (source) sources.set(path, source);
+  const callers = new Set<string>();
+  const places = { site: sources, audit: audited, call: audited, command: written };
+  const read = (path: string, filter: Filter<Purpose> | null): void => {
+    const { source, failure, purpose } = readSource(root, path, filter);
+    if (source) {
+      for (const place of [sources, audited, written]) place.delete(path);
+      places[purpose ?? 'site'].set(path, source);
+      if (purpose === 'call') callers.add(path);
+    }
     if (failure) failures.push(failure);
   };
   const known = select(tracked);
   const first = known.filter(path => !isAsset(path));
+  const tree: Scanned = { paths: first, scanner: startScanner(root, first) };
+  /** A compose file that is found on the way can bring names which say something about the files that were passed over. */
+  const searchAll = (scanned: Scanned, before: Search | null): Search => {
+    let search = prepareSearch(sources, config);
+    if (before && before.id !== search.id) searchFiles(tree, search, read, sources);
+    for (let known = ''; known !== search.id; search = prepareSearch(sources, config)) {
+      known = search.id;
+      searchFiles(scanned, search, read, sources);
+    }
+    return search;
+  };
   readNamed(first, read);
-  let search = prepareSearch(sources, config);
-  searchFiles(first, search, read, { sources, audited, written });
+  const search = searchAll(tree, null);
   // Git has been looking for these meanwhile.
   const all = await untracked;
   const found = select(all);
   const second = found.filter(path => !isAsset(path));
   readNamed(second, read);
-  const whole = prepareSearch(sources, config);
-  // A new compose file can bring names that say something about the files that were passed over.
-  if (whole.id !== search.id) searchFiles(first, whole, read, { sources, audited, written });
-  search = whole;
-  searchFiles(second, search, read, { sources, audited, written });
+  if (second.length > 0) searchAll({ paths: second, scanner: startScanner(root, second) }, search);
+  tree.scanner.close();
   const { topology } = readTopology(sources, config);
   const local = new Map<string, Source>();
   for (const path of findLocalEnvironments(root, sources, topology)) {
@@ -48,6 +60,7 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
     sources: byPath(sources),
     local,
     audited: byPath(audited),
+    callers,
     written: byPath(written),
     read: readOnce(root),
     paths: [...new Set([...first, ...second])].sort(),
@@ -69,19 +82,18 @@ function readOnce(root: string): World['read'] {
   };
 }
 
-type Read = (path: string, filter: Filter | null) => void;
+/** What a file is read for: the places in it, the audit, calls of what the repository has to migrate, or the commands. */
+type Purpose = 'site' | 'audit' | 'call' | 'command';
+type Read = (path: string, filter: Filter<Purpose> | null) => void;
 
-const SERVICES: Filter = { bytes: buildMatcher(['services:']), text: [/^services:/m] };
+/** A compose file by its content. */
+const SERVICES = /^services:/m;
 /** Scripts of a package that migrate with the values of an env file. */
-const MIGRATES: Filter = { bytes: null, text: [/"[^"\n]*migrat[^"\n]*"\s*:\s*"/i] };
+const MIGRATES = /"[^"\n]*migrat[^"\n]*"\s*:\s*"/i;
 
 /** What tells the topology, and other files that matter whatever they hold. */
 function readNamed(paths: readonly string[], read: Read): void {
-  for (const path of paths) {
-    if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
-    else if (baseOf(path) === 'package.json') read(path, MIGRATES);
-    else if (isOddCompose(path)) read(path, SERVICES);
-  }
+  for (const path of paths) if (isComposePath(path) || isEnvironmentFile(path) || isAlwaysRead(path)) read(path, null);
 }
 
 /** Documents, scripts, Makefiles, packages, workflows: they may run something in a service, or migrate. */
@@ -110,13 +122,16 @@ const COMMAND_LITERALS = [
 const COMMAND_PATTERN =
   /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
 
+interface Scanned {
+  paths: readonly string[];
+  scanner: Scanner;
+}
+
 interface Search {
   /** The same for the same search. */
   id: string;
-  bytes: Matcher;
-  /** For files that hold commands too. */
-  commands: Matcher;
-  site: RegExp;
+  literals: readonly (readonly string[])[];
+  judgeFor(path: string): Judge;
   /** What services start tells whether they migrate, so these scripts are read whatever they hold. */
   scripts: ReadonlySet<string>;
   /** Files and folders that a new server runs: they may make roles. */
@@ -125,42 +140,75 @@ interface Search {
 
 function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Search {
   const { topology } = readTopology(sources, config);
-  const literals = [...new Set([...FIRST_LITERALS, ...AUDIT_LITERALS, ...furtherLiterals(topology, config)])];
   const scripts = namedScripts(sources);
   const mounts = initMounts(topology.composeFiles);
+  const sites = siteLiterals(topology, config);
   return {
-    mounts,
-    id: [...literals, ...scripts, ...mounts].join('\0'),
-    bytes: buildMatcher(literals),
-    commands: buildMatcher([...new Set([...literals, ...COMMAND_LITERALS])]),
-    site: candidateFilter(topology, config),
+    id: [...sites.flat(), ...scripts, ...mounts].join('\0'),
+    ...makeJudges(sites, candidateFilter(topology, config)),
     scripts,
+    mounts,
   };
 }
 
-/** One look at every file: those that can hold a site are sources, others that do something to a session are for the audit. */
+/** What a kind of file is asked for. */
+interface Judge {
+  /** Groups without which it does not matter. */
+  groups: number;
+  judge: Filter<Purpose>['judge'];
+}
+
+/** `sites`: groups of literals of places, and what is a place by a text and the groups in it. */
+function makeJudges(
+  sites: readonly (readonly string[])[],
+  hasSite: (text: string, groups: number) => boolean,
+): Pick<Search, 'literals' | 'judgeFor'> {
+  const isAt = (from: number, count = 1) => ((1 << count) - 1) << from;
+  const inSites = isAt(0, sites.length);
+  const inCode = isAt(sites.length, AUDIT_LITERALS.length);
+  const inServices = isAt(sites.length + AUDIT_LITERALS.length + 1);
+  const judge = (groups: number, also: Filter<Purpose>['judge']): Judge => ({
+    groups: inSites | groups,
+    judge: (text, found) => (hasSite(text, found) ? 'site' : also(text, found)),
+  });
+  const holdsCommand = (text: string) => (COMMAND_PATTERN.test(text) ? 'command' : null);
+  const isService = (text: string, found: number) => (found & inServices) !== 0 && SERVICES.test(text);
+  const isAudit = (text: string, found: number) => isWorthAuditing(text, found >> sites.length);
+  const plain = judge(0, () => null);
+  const code = judge(inCode, isAudit);
+  const settings = judge(inCode | inServices, (text, found) =>
+    isService(text, found) ? 'site' : isAudit(text, found),
+  );
+  const command = judge(-1, holdsCommand);
+  const yaml = judge(inServices, (text, found) => (isService(text, found) ? 'site' : null));
+  const packages = judge(-1, text => (MIGRATES.test(text) ? 'site' : holdsCommand(text)));
+  return {
+    literals: [...sites, ...AUDIT_LITERALS, COMMAND_LITERALS, ['services:'], ['igrat']],
+    judgeFor: path => {
+      const isCompose = isOddCompose(path);
+      if (isAudited(path)) return isCompose ? settings : code;
+      if (baseOf(path) === 'package.json') return packages;
+      return COMMAND_FILE.test(path) ? command : isCompose ? yaml : plain;
+    },
+  };
+}
+
+/** One look at every file that has not been read. */
 function searchFiles(
-  paths: readonly string[],
-  { bytes, commands, site, scripts, mounts }: Search,
+  { paths, scanner }: Scanned,
+  { literals, judgeFor, scripts, mounts }: Search,
   read: Read,
-  { sources, audited, written }: Pick<World, 'sources' | 'audited' | 'written'>,
+  sources: World['sources'],
 ): void {
-  const plain: Filter = { bytes, text: [site] };
-  const code: Filter = { bytes, text: [site, AUDIT_FILTER] };
-  const command: Filter = { bytes: commands, text: [site, COMMAND_PATTERN] };
-  for (const path of paths) {
+  const found = scanner.scan(literals);
+  for (const [i, path] of paths.entries()) {
     if (sources.has(path)) continue;
-    if (scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path))) {
-      read(path, null);
-      continue;
-    }
-    const isCode = isAudited(path);
-    const isWritten = !isCode && COMMAND_FILE.test(path);
-    read(path, isCode ? code : isWritten ? command : plain);
-    const source = isCode || isWritten ? sources.get(path) : undefined;
-    if (!source || site.test(source.text)) continue;
-    sources.delete(path);
-    (isCode ? audited : written).set(path, source);
+    const isRun = scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path));
+    if (isRun) read(path, null);
+    if (isRun || found[i] === 0) continue;
+    const { groups, judge } = judgeFor(path);
+    const own = found[i] === LOOK ? -1 : (found[i] as number) & groups;
+    if (own !== 0) read(path, { groups: own, judge });
   }
 }
 

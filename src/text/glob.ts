@@ -17,6 +17,17 @@ export function matchGlob(glob: string): (text: string) => boolean {
   };
 }
 
+/** Matches at least what one of the globs does: a look before each of them is asked. */
+export function roughPattern(globs: readonly string[]): RegExp {
+  const sources = globs.flatMap(expandBraces).map(glob =>
+    glob
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replace(/\*+/g, '[^]*')
+      .replace(/\?/g, '[^]'),
+  );
+  return new RegExp(`^(?:${sources.join('|')})$`, 'i');
+}
+
 /** Most globs are a word, or a word with a star at an end: no need to walk for these. */
 function compile(glob: string): (text: string) => boolean {
   const [, lead = '', word = '', trail = ''] = /^(\*?)([^*?]+)(\*?)$/.exec(glob) ?? [];

@@ -63,7 +63,7 @@ function staysAsItIs(name: string, { sites, pooled }: EditState): boolean {
 /** `SPRING_APPLICATION_JSON: '{ "spring.datasource.url": "jdbc:…" }'`, `JAVA_OPTS: -Dspring.datasource.url=…`: nobody would read its twin. */
 function isPartOfSettings({ form, extent, span }: Site, { value }: Entry, text: string): boolean {
   const before = text.slice(value.start, (extent ?? span).start);
-  return form === 'url' && /[{\s]\s*["']?[\w.-]+["']?\s*[:=]/.test(before);
+  return form === 'url' && /(?:(?<!\$)\{|[,\s])\s*["']?[\w.-]+["']?\s*[:=]\s*["']?$|-D[\w.-]+=$/.test(before);
 }
 
 /** The value as it was, reading the direct twins of variables that are pooled. */
