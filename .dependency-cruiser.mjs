@@ -5,6 +5,7 @@
 const VOCABULARY = ['model', 'text', 'scan', 'images'];
 const STAGES = [
   'discover',
+  'rerun',
   'topology',
   'extract',
   'processes',

@@ -2,6 +2,7 @@
 import { RefusedError, UsageError } from '../model/errors.ts';
 /** Entry point. `--help` and `--version` answer before anything else is loaded. */
 import { escapeControls } from '../text/controls.ts';
+import type { CliOptions } from './options.ts';
 
 async function run(): Promise<number> {
   const argv = process.argv.slice(2);
@@ -17,11 +18,31 @@ async function run(): Promise<number> {
       process.stdout.write(`${(await import('../render/version.ts')).VERSION}\n`);
       return 0;
     }
-    const { main } = await import('./main.ts');
-    return await main(options);
+    const run = async () => (await import('./main.ts')).main(options);
+    const request = repeatable(options);
+    return await (request
+      ? (await import('../rerun/index.ts')).replay(options.values.cwd ?? '.', request, run)
+      : run());
   } catch (error) {
     return explainError(error, isVerbose);
   }
+}
+
+/** All that such a run depends on beside the tree; null where it does more than to tell what it finds there. */
+function repeatable({ command, arguments: rest, values }: CliOptions): unknown {
+  const isReading = command === 'plan' || command === 'audit' || command === 'size';
+  const does = (['write', 'interactive', 'out', 'patch', 'baseline', 'show-secrets', 'no-cache'] as const).some(
+    name => values[name] !== undefined,
+  );
+  if (!isReading || does || values.reporter?.some(name => name.includes('='))) return null;
+  const { NO_COLOR, FORCE_COLOR, TERM, CI } = process.env;
+  return [
+    command,
+    rest,
+    values,
+    { NO_COLOR, FORCE_COLOR, TERM, CI },
+    [process.stdout, process.stderr].map(one => one.isTTY),
+  ];
 }
 
 function explainError(error: unknown, isVerbose: boolean): number {

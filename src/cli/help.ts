@@ -64,6 +64,7 @@ Output
   -q, --quiet          no summary
   --verbose            every decision, and stacks of errors
   --no-progress
+  --no-cache           look at every file again (else: an unchanged tree gets the last answer)
   -h, --help           -V, --version
 
 Exit codes

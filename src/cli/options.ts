@@ -50,6 +50,7 @@ export const OPTIONS = {
   quiet: { type: 'boolean', short: 'q' },
   verbose: { type: 'boolean' },
   'no-progress': { type: 'boolean' },
+  'no-cache': { type: 'boolean' },
   'show-secrets': { type: 'boolean' },
   run: { type: 'string' },
   'allow-writes': { type: 'boolean' },

@@ -4,6 +4,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import type { Feature } from '../../pgbouncer/asset-input.ts';
 import type { KnownImage } from '../images/known.ts';
 import { UsageError } from '../model/errors.ts';
+import { observe } from '../model/observed.ts';
 import type { CompiledRule, Rule } from './rules.ts';
 import { compileRule } from './rules.ts';
 
@@ -116,6 +117,7 @@ export async function readUserRules(root: string, paths: readonly string[]): Pro
 
 /** A regular file of a size that a person writes; a link to one counts, one to a device does not. */
 const isPlainFile = (path: string): boolean => {
+  observe(path);
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats?.isFile() === true && stats.size < 1 << 20;
 };

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Failure, Source } from '../model/index.ts';
+import { observe } from '../model/observed.ts';
 import { baseOf } from '../text/paths.ts';
 import { headOf, isUtf16, LIMIT, readBytes } from './bytes.ts';
 import { isInWorkTree, listTracked, listUntracked } from './git.ts';
@@ -83,6 +84,7 @@ export interface Filter<Purpose> {
 /** Reads one file and applies the filter to it. Neither source nor failure: the file does not matter. */
 export function readSource<Purpose>(root: string, path: string, filter: Filter<Purpose> | null): Reading<Purpose> {
   const absolute = join(root, path);
+  observe(absolute);
   const bytes = readBytes(absolute);
   const nothing = { source: null, failure: null, purpose: null };
   const fail = (code: string, message: string) => ({ ...nothing, failure: { file: path, code, message } });

@@ -60,9 +60,9 @@ export function listTracked(cwd: string): string[] {
   return split(result.stdout);
 }
 
-/** Files that git neither tracks nor ignores. To find them takes several times as long, so it is done meanwhile. */
-export async function listUntracked(cwd: string): Promise<string[]> {
-  const child = spawn('git', [...HARDENED, ...LIST, '-o', '--exclude-standard'], {
+/** What git answers, or null where it refuses. Other work goes on meanwhile. */
+export async function askGit(cwd: string, args: readonly string[]): Promise<Buffer | null> {
+  const child = spawn('git', [...HARDENED, ...args], {
     cwd,
     env: environment(),
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -70,8 +70,14 @@ export async function listUntracked(cwd: string): Promise<string[]> {
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const code = await new Promise<number | null>(done => child.on('close', done).on('error', () => done(null)));
-  if (code !== 0) throw new UsageError(`git could not list the untracked files of ${cwd}.`);
-  return split(Buffer.concat(chunks).toString('utf8'));
+  return code === 0 ? Buffer.concat(chunks) : null;
+}
+
+/** Files that git neither tracks nor ignores. To find them takes several times as long, so it is done meanwhile. */
+export async function listUntracked(cwd: string): Promise<string[]> {
+  const output = await askGit(cwd, [...LIST, '-o', '--exclude-standard']);
+  if (!output) throw new UsageError(`git could not list the untracked files of ${cwd}.`);
+  return split(output.toString('utf8'));
 }
 
 /** Those of the paths that git would not add. */

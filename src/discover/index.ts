@@ -1,6 +1,9 @@
 /** Which files there are, and their bytes. */
+
+export { readBytes } from './bytes.ts';
 export { discover, type Filter, readSource } from './discover.ts';
 export {
+  askGit,
   blobId,
   filteredFiles,
   gitDirectory,

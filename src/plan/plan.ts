@@ -22,6 +22,7 @@ import {
   type Variable,
   type World,
 } from '../model/index.ts';
+import { observe } from '../model/observed.ts';
 import { describeVariables, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
@@ -185,7 +186,10 @@ export async function planOnce(
     unsafe: options.unsafe ?? false,
     only: options.only ?? null,
     repository: repositoryName(root),
-    exists: path => existsSync(join(root, path)),
+    exists: path => {
+      observe(join(root, path));
+      return existsSync(join(root, path));
+    },
   });
   for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
   for (const site of sites) site.question = questionFor(site, topology);

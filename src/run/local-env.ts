@@ -3,8 +3,14 @@ import { existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isEnvironmentFile } from '../../codemods/paths.ts';
 import type { Source } from '../model/index.ts';
+import { observe } from '../model/observed.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { listEnvironmentFiles, type Topology } from '../topology/index.ts';
+
+const isThere = (path: string): boolean => {
+  observe(path);
+  return existsSync(path);
+};
 
 const NAMES = [
   '.env',
@@ -33,6 +39,6 @@ export function findLocalEnvironments(
   const candidates = [...[...directories].flatMap(directory => NAMES.map(name => joinPath(directory, name))), ...named];
   return [...new Set(candidates)]
     .filter(path => !path.startsWith('..') && !path.startsWith('/') && !path.includes('$') && !sources.has(path))
-    .filter(path => existsSync(join(root, path)) && lstatSync(join(root, path)).isFile())
+    .filter(path => isThere(join(root, path)) && lstatSync(join(root, path)).isFile())
     .sort();
 }
