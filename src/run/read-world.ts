@@ -144,8 +144,8 @@ function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Se
   const mounts = initMounts(topology.composeFiles);
   const sites = siteLiterals(topology, config);
   return {
-    id: [...sites.flat(), ...scripts, ...mounts].join('\0'),
-    ...makeJudges(sites, candidateFilter(topology, config)),
+    id: [topology.servers.length + topology.poolers.length > 0, ...sites.flat(), ...scripts, ...mounts].join('\0'),
+    ...makeJudges(sites, candidateFilter(topology, config), topology.servers.length + topology.poolers.length > 0),
     scripts,
     mounts,
   };
@@ -158,10 +158,17 @@ interface Judge {
   judge: Filter<Purpose>['judge'];
 }
 
-/** `sites`: groups of literals of places, and what is a place by a text and the groups in it. */
+/** They tell people what to run. */
+const DOCUMENT = /\.(?:md|mdx|markdown|rst|txt)$/;
+
+/**
+ * `sites`: groups of literals of places, and what is a place by a text and the groups in it. Where there is no server, nobody's
+ * commands lead to it.
+ */
 function makeJudges(
   sites: readonly (readonly string[])[],
   hasSite: (text: string, groups: number) => boolean,
+  hasServer: boolean,
 ): Pick<Search, 'literals' | 'judgeFor'> {
   const isAt = (from: number, count = 1) => ((1 << count) - 1) << from;
   const inSites = isAt(0, sites.length);
@@ -188,7 +195,8 @@ function makeJudges(
       const isCompose = isOddCompose(path);
       if (isAudited(path)) return isCompose ? settings : code;
       if (baseOf(path) === 'package.json') return packages;
-      return COMMAND_FILE.test(path) ? command : isCompose ? yaml : plain;
+      if (COMMAND_FILE.test(path)) return hasServer || !DOCUMENT.test(path) ? command : plain;
+      return isCompose ? yaml : plain;
     },
   };
 }
