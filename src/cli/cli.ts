@@ -20,9 +20,7 @@ async function run(): Promise<number> {
     }
     const run = async () => (await import('./main.ts')).main(options);
     const request = repeatable(options);
-    return await (request
-      ? (await import('../rerun/index.ts')).replay(options.values.cwd ?? '.', request, run)
-      : run());
+    return await (request ? (await import('../rerun/index.ts')).replay(options.values, request, run) : run());
   } catch (error) {
     return explainError(error, isVerbose);
   }
@@ -35,7 +33,8 @@ function repeatable({ command, arguments: rest, values }: CliOptions): unknown {
     name => values[name] !== undefined,
   );
   if (!isReading || does || values.reporter?.some(name => name.includes('='))) return null;
-  const { NO_COLOR, FORCE_COLOR, TERM, CI } = process.env;
+  const { NO_COLOR, FORCE_COLOR, TERM, CI, POOL_MIGRATE_COUNTERS, POOL_MIGRATE_FILTERS } = process.env;
+  if (POOL_MIGRATE_COUNTERS || POOL_MIGRATE_FILTERS) return null;
   return [
     command,
     rest,

@@ -1,7 +1,9 @@
 /** What each command does. Exit codes are decided here and nowhere else. */
+
 import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { applyPlan } from '../apply/index.ts';
+import { counters } from '../model/counters.ts';
 import type { Plan } from '../plan/index.ts';
 import {
   print,
@@ -17,7 +19,14 @@ import { escapeControls } from '../text/controls.ts';
 import type { CliOptions } from './options.ts';
 import { toPlanOptions } from './plan-options.ts';
 
+/** With `POOL_MIGRATE_COUNTERS` a last line of stderr tells what was done, for the test that holds it. */
 export async function main(options: CliOptions): Promise<number> {
+  const code = await runCommand(options);
+  if (process.env.POOL_MIGRATE_COUNTERS) process.stderr.write(`${JSON.stringify(counters)}\n`);
+  return code;
+}
+
+async function runCommand(options: CliOptions): Promise<number> {
   switch (options.command) {
     case 'plan':
       return options.values.interactive ? (await import('./interactive.ts')).runInteractive(options) : runPlan(options);

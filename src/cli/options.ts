@@ -45,6 +45,8 @@ export const OPTIONS = {
   'keep-direct': { type: 'string', multiple: true },
   include: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
+  changed: { type: 'boolean' },
+  since: { type: 'string' },
   'include-ignored-env': { type: 'boolean' },
   color: { type: 'string' },
   quiet: { type: 'boolean', short: 'q' },
@@ -135,6 +137,10 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     throw new UsageError('--color is auto, always or never.');
   const live = (['run', 'allow-writes', 'pooled-url', 'direct-url'] as const).find(name => values[name] !== undefined);
   if (live && command !== 'verify') throw new UsageError(`--${live} goes with verify only.`);
+  if (values.changed && values.since) throw new UsageError('--changed and --since exclude each other.');
+  const narrowing = values.changed ? 'changed' : values.since ? 'since' : null;
+  if (narrowing && command !== 'plan' && command !== 'audit')
+    throw new UsageError(`--${narrowing} does not go with ${command}.`);
   if (values.config && values['no-config']) throw new UsageError('--config and --no-config exclude each other.');
 }
 

@@ -30,6 +30,7 @@ export function toPlanOptions({ values }: CliOptions): PlanOptions {
         ? {}
         : { config: values.config }),
     ...(values['include-ignored-env'] ? { includeIgnoredEnv: true } : {}),
+    ...(values.changed ? { changedSince: true as const } : values.since ? { changedSince: values.since } : {}),
     overrides: config => ({
       ...config,
       pool: {

@@ -130,6 +130,17 @@ function valuesOf(site: Site, use: Process | null, attribute: Attribute): string
 }
 
 export function matchesCommand(condition: CommandCondition, words: readonly string[]): boolean {
+  const known = answers.get(words) ?? new Map<CommandCondition, boolean>();
+  answers.set(words, known);
+  const answer = known.get(condition) ?? hasWords(condition, words);
+  known.set(condition, answer);
+  return answer;
+}
+
+/** One process is asked about by every place that it gets. */
+const answers = new WeakMap<readonly string[], Map<CommandCondition, boolean>>();
+
+function hasWords(condition: CommandCondition, words: readonly string[]): boolean {
   const text = normalise(words);
   const has = (phrase: string) =>
     phrase.includes('*') ? wildcard(phrase).test(text) : text.includes(` ${phrase.toLowerCase()} `);

@@ -1,8 +1,10 @@
 /** Which files there are, and which of them can hold a site: a look at the bytes, before anything is parsed. */
+
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { counters } from '../model/counters.ts';
 import type { Failure, Source } from '../model/index.ts';
 import { observe } from '../model/observed.ts';
 import { baseOf } from '../text/paths.ts';
@@ -101,6 +103,7 @@ export function readSource<Purpose>(root: string, path: string, filter: Filter<P
       ? fail('encoding', 'UTF-16 text, so it was not analysed; convert it to UTF-8')
       : nothing;
   }
+  if (filter) counters.judged++;
   const purpose = filter ? filter.judge(bytes.toString('latin1'), filter.groups) : null;
   if (filter && purpose === null) return nothing;
   if (bytes.includes(0)) {
@@ -109,6 +112,7 @@ export function readSource<Purpose>(root: string, path: string, filter: Filter<P
   }
   if (!isUtf8(bytes))
     return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
+  counters.read++;
   return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null, purpose };
 }
 

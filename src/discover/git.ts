@@ -1,8 +1,10 @@
 /** The few questions put to git, hardened: nothing that the scanned repository configures may run. */
+
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { counters } from '../model/counters.ts';
 import { UsageError } from '../model/errors.ts';
 
 const HARDENED = [
@@ -22,6 +24,7 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 function git(cwd: string, args: string[]): { ok: boolean; stdout: string; stderr: string } {
+  counters.gitProcesses++;
   const result = spawnSync('git', [...HARDENED, ...args], {
     cwd,
     env: environment(),
@@ -62,6 +65,7 @@ export function listTracked(cwd: string): string[] {
 
 /** What git answers, or null where it refuses. Other work goes on meanwhile. */
 export async function askGit(cwd: string, args: readonly string[]): Promise<Buffer | null> {
+  counters.gitProcesses++;
   const child = spawn('git', [...HARDENED, ...args], {
     cwd,
     env: environment(),
@@ -78,6 +82,22 @@ export async function listUntracked(cwd: string): Promise<string[]> {
   const output = await askGit(cwd, [...LIST, '-o', '--exclude-standard']);
   if (!output) throw new UsageError(`git could not list the untracked files of ${cwd}.`);
   return split(output.toString('utf8'));
+}
+
+/**
+ * Files below `cwd` that differ from HEAD, or from where the branch left the commit `since`, those that git does not track among them.
+ * Throws a UsageError for a commit that is not there.
+ */
+export function changedFiles(cwd: string, since: string | null): Set<string> {
+  if (!isInWorkTree(cwd)) throw new UsageError('--changed and --since ask git, and this is no git work tree.');
+  if (since?.startsWith('-')) throw new UsageError('--since is a commit, a branch or a tag.');
+  const diff = ['diff', '--name-only', '--no-ext-diff', '--no-renames', '--relative', '-z'];
+  const result = git(cwd, [...diff, ...(since === null ? ['HEAD'] : ['--merge-base', since]), '--']);
+  if (!result.ok)
+    throw new UsageError(
+      `git does not know what changed since ${since ?? 'HEAD'}: ${result.stderr.trim().split('\n')[0]}`,
+    );
+  return new Set([...split(result.stdout), ...split(git(cwd, [...LIST, '-o', '--exclude-standard']).stdout)]);
 }
 
 /** Those of the paths that git would not add. */

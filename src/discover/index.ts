@@ -5,6 +5,7 @@ export { discover, type Filter, readSource } from './discover.ts';
 export {
   askGit,
   blobId,
+  changedFiles,
   filteredFiles,
   gitDirectory,
   ignoredPaths,

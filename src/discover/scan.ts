@@ -1,8 +1,10 @@
 /** One look at the bytes of many files: which groups of literals stand in each. Two threads where there are many files. */
+
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { counters } from '../model/counters.ts';
 import { type Job, LOOK, scanShare, UNSEEN } from './scan-share.ts';
 
 export { LOOK };
@@ -16,7 +18,7 @@ export interface Scanner {
 /** Below it a second thread takes longer to start than it saves. */
 const MANY = 5000;
 /** How long a share of the other thread is waited for, in ms, before this one does it. */
-const PATIENCE = 10_000;
+const PATIENCE = 5000;
 
 export function startScanner(root: string, paths: readonly string[]): Scanner {
   const program = fileURLToPath(new URL('./scan-worker.js', import.meta.url));
@@ -37,6 +39,7 @@ export function startScanner(root: string, paths: readonly string[]): Scanner {
         control: new Int32Array(new SharedArrayBuffer(8)),
         found: new Uint32Array(new SharedArrayBuffer(paths.length * 4)).fill(UNSEEN),
       };
+      counters.scanned += paths.length;
       worker?.postMessage(job);
       scanShare(root, paths, job);
       if (worker) awaitOthers(paths.length, job);

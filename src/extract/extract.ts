@@ -1,9 +1,11 @@
 /** Routes each source to its codemod; one file's failure is its own. */
+
 import type { ExtractContext } from '../../codemods/codemod.ts';
 import { type Embedded, placeSite, placesOf } from '../../codemods/embedded.ts';
 import { codemodFor } from '../../codemods/index.ts';
 import { DUMPS, PSQL, startsServer } from '../../codemods/programs.ts';
 import { residue } from '../../codemods/text.ts';
+import { counters } from '../model/counters.ts';
 import { PlanError } from '../model/errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from '../model/index.ts';
 import { isLocalName, type ScanContext } from '../scan/scan-value.ts';
@@ -20,6 +22,7 @@ export async function extractSource(source: Source, scan: ScanContext): Promise<
   const { path, text } = source;
   const codemod = codemodFor(path, text, scan.environmentFiles?.has(path));
   const context: ExtractContext = { ...scan, path };
+  counters.extracted[codemod.id] = (counters.extracted[codemod.id] ?? 0) + 1;
   try {
     if (codemod.id !== 'other' && !isData(codemod.id, text) && isTooDeep(text, 500))
       throw new PlanError('too-deep', 'nested too deeply to be read safely');

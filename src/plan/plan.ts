@@ -1,4 +1,5 @@
 /** The stages in order. Everything here is pure over what was read; nothing is written. */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
@@ -9,6 +10,7 @@ import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths, repositoryName } from '../discover/index.ts';
 import { type Extracted, extractSource, readMigrators } from '../extract/index.ts';
 import { directSettings, hostSettings, knownImages } from '../images/known.ts';
+import { counters } from '../model/counters.ts';
 import {
   type Action,
   type Change,
@@ -43,6 +45,8 @@ export interface PlanOptions {
   includeIgnoredEnv?: boolean;
   /** Only these decisions and mends are edited, by their ids (`Site.decision`, `mendUnit`). */
   only?: ReadonlySet<string>;
+  /** Only what concerns files that differ from HEAD (true), or from where the branch left that commit. */
+  changedSince?: string | true;
 }
 
 export interface Plan {
@@ -91,6 +95,7 @@ export async function planOnce(
   cache: Map<string, Extracted>,
   audits: Map<string, Finding[]>,
 ): Promise<Plan> {
+  counters.rounds++;
   const { topology, failures } = readTopology(world.sources, config);
   const scan = scanContext(topology, config);
   const extract = async (sources: ReadonlyMap<string, Source>): Promise<Map<string, Extracted>> => {

@@ -30,14 +30,18 @@ interface Entry {
 /** So many runs are remembered. */
 const KEPT = 12;
 
-/** `request`: all that is asked of the run. `run` does it, and writes to the streams. */
-export async function replay(cwd: string, request: unknown, run: () => Promise<number>): Promise<number> {
+/** `since`: the commit that it may compare with; `request`: all that is asked of it. `run` does it, and writes to the streams. */
+export async function replay(
+  { cwd = '.', since }: { cwd?: string | undefined; since?: string | undefined },
+  request: unknown,
+  run: () => Promise<number>,
+): Promise<number> {
   const tree = findWorkTree(cwd);
   const program = programDigest();
   if (!tree || program === null) return run();
   const folder = join(tree.git, 'pool-migrate', 'cache');
   const started = Date.now();
-  const reading = readTreeState(tree).catch(() => null);
+  const reading = readTreeState(tree, since ?? 'HEAD').catch(() => null);
   const keyOf = ({ digest }: TreeState) =>
     sha256([program, process.version, resolve(cwd), JSON.stringify(request), digest]);
   if (entriesOf(folder).length > 0) {

@@ -40,16 +40,18 @@ export function findWorkTree(cwd: string): WorkTree | null {
   }
 }
 
-/** Null where git does not answer, or too much is untracked. */
-export async function readTreeState({ top, common }: WorkTree): Promise<TreeState | null> {
-  const [index, changed, untracked] = await Promise.all([
+/** With the commit that is compared with. Null where git does not answer, or too much is untracked. */
+export async function readTreeState({ top, common }: WorkTree, commit: string): Promise<TreeState | null> {
+  const [head, index, changed, untracked] = await Promise.all([
+    askGit(top, ['rev-parse', '-q', 'HEAD', commit, '--']),
     askGit(top, ['ls-files', '-s', '-v', '-z']),
     askGit(top, ['diff-files', '-z', '--name-only']),
     askGit(top, ['ls-files', '-z', '-o', '--exclude-standard']),
   ]);
   if (!index || !changed || !untracked) return null;
   const hash = createHash('sha256');
-  hash.update(index);
+  // Before the first commit there is none.
+  hash.update(head ?? '').update(index);
   const loose = [...hiddenFrom(index), ...differing(split(changed), index, top), ...split(untracked)];
   if (loose.length > MOST_UNTRACKED) return null;
   for (const path of loose) addFile(hash, top, path);

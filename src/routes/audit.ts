@@ -4,6 +4,7 @@ import { commandOf, holdsCommands, readCommandEvents } from '../../codemods/comm
 import type { Event } from '../../codemods/events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
 import { isDefinition, type Migrator, migratorOf } from '../extract/index.ts';
+import { counters } from '../model/counters.ts';
 import type { Extraction, Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
 import { roughPattern } from '../text/glob.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
@@ -66,6 +67,7 @@ export async function auditSource(
     isGenerated(source.text)
   )
     return [];
+  counters.audited++;
   const events = await readEvents(source);
   const commands = commandEvents(events);
   const imports = events.flatMap(event => (event.kind === 'import' ? [event.name] : []));
@@ -160,6 +162,7 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
     for (const rule of rulesFor(input, item.kind, nameOfItem(item))) {
       // Once a file is enough for a library.
       if (item.kind === 'import' && found.some(finding => finding.rule === rule.id)) continue;
+      counters.rulesAsked++;
       if (!rule.matches(item, file)) continue;
       const role = item.kind === 'parameter' ? (sites[0]?.role ?? '') : '';
       const isQuiet = isAside || isCommand || /^(?:docs|prose|comment)$/.test(role);

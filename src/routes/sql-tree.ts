@@ -1,4 +1,5 @@
 /** PostgreSQL's own grammar (libpg-query), and what its trees hold. Placeholders are masked to equal length. */
+import { counters } from '../model/counters.ts';
 import { maskPlaceholders, splitStatements } from './mask-placeholders.ts';
 
 export type Ast = Record<string, unknown>;
@@ -22,6 +23,7 @@ export interface Statement {
 /** Null where the text is no SQL. Call `loadGrammar` before. Places in the statements are bytes of `masked`. */
 export function parseMasked(sql: string): [masked: string, statements: Statement[] | null] {
   if (!library) throw new Error('loadGrammar has not been called');
+  counters.sqlParsed++;
   const masked = maskPlaceholders(sql);
   const statements = parse(masked);
   if (statements || !sql.includes('?')) return [masked, statements];

@@ -1,7 +1,9 @@
 /** The stages in order, from the directory to a plan that holds. Nothing is written. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Config, loadConfig, loadRules } from '../config/config.ts';
+import { changedFiles } from '../discover/index.ts';
 import type { Extracted } from '../extract/index.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Change, Source, World } from '../model/index.ts';
@@ -10,6 +12,7 @@ import type { Finding } from '../routes/index.ts';
 import { baseOf, dirOf, joinPath } from '../text/paths.ts';
 import { isManifest } from '../topology/index.ts';
 import { verifyPlan } from '../verify/index.ts';
+import { narrowPlan } from './narrow.ts';
 import { readWorld } from './read-world.ts';
 /** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
 export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
@@ -22,12 +25,21 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const config = withFolders(wanted, world.paths);
   const cache = new Map<string, Extracted>();
   const audits = new Map<string, Finding[]>();
-  const once = (sources: World, refused: ReadonlySet<string>, isCheck = false) => {
-    // What nobody chose stays pending: a check must not take it for an edit that was forgotten.
-    const chosen = isCheck && options.only ? { ...options, only: new Set<string>() } : options;
-    return planOnce(sources, root, config, rules, chosen, refused, cache, audits);
-  };
-  const plan = await settle(world, once);
+  const look =
+    (own: PlanOptions) =>
+    (sources: World, refused: ReadonlySet<string>, isCheck = false) => {
+      // What nobody chose stays pending: a check must not take it for an edit that was forgotten.
+      const chosen = isCheck && own.only ? { ...own, only: new Set<string>() } : own;
+      return planOnce(sources, root, config, rules, chosen, refused, cache, audits);
+    };
+  const whole = await settle(world, look(options));
+  const { changedSince } = options;
+  const plan =
+    changedSince === undefined
+      ? whole
+      : await narrowPlan(whole, changedFiles(root, changedSince === true ? null : changedSince), only =>
+          settle(world, look({ ...options, only })),
+        );
   const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
   return hasRunbook ? (await import('../size/fill-runbook.ts')).fillRunbook(plan) : plan;
 }
@@ -51,6 +63,9 @@ function withFolders(config: Config, paths: readonly string[]): Config {
   };
 }
 
+/** Of a text that is not on disk: what was made of it is known by its content. */
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
 const isNewManifest = ({ kind, file, after }: Change): boolean =>
   kind === 'create' && /\.ya?ml$/.test(file) && isManifest(after);
 
@@ -71,12 +86,12 @@ async function settle(
     for (const { file, after } of modified) {
       const place = sources.has(file) ? sources : audited;
       const source = place.get(file) ?? world.written.get(file) ?? world.read(file);
-      place.set(file, { ...(source as Source), text: after, digest: `edited:${round}:${file}` });
+      place.set(file, { ...(source as Source), text: after, digest: digestOf(after) });
     }
     // A new manifest is part of what the edited files lead to.
     for (const { file, after, mode } of plan.changes.filter(isNewManifest)) {
       const newline = after.includes('\r\n') ? '\r\n' : '\n';
-      sources.set(file, { path: file, text: after, newline, mode, digest: `created:${round}:${file}` });
+      sources.set(file, { path: file, text: after, newline, mode, digest: digestOf(after) });
     }
     const faults =
       modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set(), true));

@@ -84,7 +84,8 @@ export function candidateFilter(topology: Topology, config: Config): (text: stri
     [
       '(?:postg(?:res|resql|is)|pgsql|ecto|psql|timescale\\w*)(?:\\+\\w+)?:(?://|host=)',
       // Not a part of a longer number, nor one of a list of them.
-      `(?:^|[^\\w.,-]|,\\s+|-p|["'\\w)],)(?:${ports})\\b(?![.,]\\d)`,
+      `(?:^|[^\\w.,-]|,\\s+|-p)(?:${ports})\\b(?![.,]\\d)`,
+      `,(?:${ports})\\s*\\)`,
       '\\b(?:PGHOST|PGPORT|PGOPTIONS|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
       'create_(?:async_)?engine\\(',
       '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
