@@ -85,8 +85,8 @@ export function makeTree(root, count, seed = 7) {
     spawnSync('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@example.org', ...args], { cwd: root });
   git('init', '-q');
   git('add', '-A');
-  git('commit', '-qm', 'tree');
-  git('gc', '-q');
+  git('-c', 'gc.auto=0', 'commit', '-qm', 'tree');
+  git('-c', 'gc.auto=0', 'gc', '-q');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) makeTree(process.argv[2], Number(process.argv[3]));

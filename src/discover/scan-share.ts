@@ -10,6 +10,12 @@ export interface Job {
   found: Uint32Array;
 }
 
+/** Paths, one after the other as UTF-8, and where each ends. */
+export interface Paths {
+  bytes: Uint8Array;
+  ends: Uint32Array;
+}
+
 /** The bytes alone do not tell: it can't be read, is too large, or is no text of single bytes. */
 export const LOOK = 0x8000_0000;
 /** Nobody has looked yet. */
@@ -20,7 +26,8 @@ const SHARE = 64;
 /** `isRest`: only those that nobody has looked at. */
 export function scanShare(
   root: string,
-  paths: readonly string[],
+  count: number,
+  pathAt: (i: number) => string,
   { groups, control, found }: Job,
   isRest = false,
 ): void {
@@ -28,11 +35,11 @@ export function scanShare(
   const lead = root.endsWith('/') ? root : `${root}/`;
   for (;;) {
     const from = Atomics.add(control, 0, SHARE);
-    if (from >= paths.length) return;
-    const to = Math.min(from + SHARE, paths.length);
+    if (from >= count) return;
+    const to = Math.min(from + SHARE, count);
     for (let i = from; i < to; i++) {
       if (isRest && found[i] !== UNSEEN) continue;
-      const bytes = readBytes(lead + paths[i]);
+      const bytes = readBytes(lead + pathAt(i));
       found[i] = typeof bytes !== 'string' ? (isUtf16(bytes) ? LOOK : matches(bytes)) : REASONS[bytes];
     }
     Atomics.add(control, 1, to - from);

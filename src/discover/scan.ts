@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { counters } from '../model/counters.ts';
-import { type Job, LOOK, scanShare, UNSEEN } from './scan-share.ts';
+import { type Job, LOOK, type Paths, scanShare, UNSEEN } from './scan-share.ts';
 
 export { LOOK };
 
@@ -21,11 +21,12 @@ const MANY = 5000;
 const PATIENCE = 5000;
 
 export function startScanner(root: string, paths: readonly string[]): Scanner {
+  const pathAt = (i: number) => paths[i] as string;
   const program = fileURLToPath(new URL('./scan-worker.js', import.meta.url));
   const isWorthIt = paths.length >= MANY && availableParallelism() > 1 && existsSync(program);
   const worker = isWorthIt
     ? new Worker(program, {
-        workerData: { root, paths: paths.join('\0') },
+        workerData: { root, ...pack(paths) },
         resourceLimits: { maxYoungGenerationSizeMb: 8 },
       })
     : null;
@@ -41,13 +42,25 @@ export function startScanner(root: string, paths: readonly string[]): Scanner {
       };
       counters.scanned += paths.length;
       worker?.postMessage(job);
-      scanShare(root, paths, job);
+      scanShare(root, paths.length, pathAt, job);
       if (worker) awaitOthers(paths.length, job);
-      if (job.found.includes(UNSEEN)) scanShare(root, paths, { ...job, control: new Int32Array(2) }, true);
+      if (job.found.includes(UNSEEN))
+        scanShare(root, paths.length, pathAt, { ...job, control: new Int32Array(2) }, true);
       return job.found;
     },
     close: () => void worker?.terminate(),
   };
+}
+
+/** One text for both threads, so that there are not two lists of strings. */
+function pack(paths: readonly string[]): Paths {
+  const bytes = Buffer.from(paths.join(''));
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  const ends = new Uint32Array(new SharedArrayBuffer(paths.length * 4));
+  let at = 0;
+  for (const [i, path] of paths.entries()) ends[i] = at += Buffer.byteLength(path);
+  return { bytes: shared, ends };
 }
 
 function awaitOthers(count: number, { control }: Job): void {

@@ -16,8 +16,13 @@ export interface Shelf {
 
 export function makeShelf(paths: readonly string[], text: (path: string) => string | null): Shelf {
   const all = new Set(paths);
+  // Few names are asked for, of many.
   const byName = new Map<string, string[]>();
-  for (const path of paths) push(byName, baseOf(path), path);
+  const allNamed = (name: string): string[] => {
+    const known = byName.get(name) ?? paths.filter(path => path.endsWith(name) && baseOf(path) === name);
+    byName.set(name, known);
+    return known;
+  };
   let byFolder: Map<string, string[]> | null = null;
   const readings = new Map<unknown, Map<string, unknown>>();
   const textOf = (path: string) => (all.has(path) ? text(path) : null);
@@ -38,7 +43,7 @@ export function makeShelf(paths: readonly string[], text: (path: string) => stri
       }
       return byFolder.get(folder) ?? [];
     },
-    named: (name, below) => (byName.get(name) ?? []).filter(path => isInside(below, path)),
+    named: (name, below) => allNamed(name).filter(path => isInside(below, path)),
     paths,
   };
 }

@@ -63,7 +63,7 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
     callers,
     written: byPath(written),
     read: readOnce(root),
-    paths: [...new Set([...first, ...second])].sort(),
+    paths: second.length === 0 ? first : [...new Set([...first, ...second])].sort(),
     failures,
     filesScanned: known.length + found.length,
     filesSkipped: tracked.length + all.length - known.length - found.length,
