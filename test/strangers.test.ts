@@ -635,3 +635,23 @@ test('env files that have host and port each are decided apart, whoever reads th
   expect(decided('DATABASE_HOST', 'app.env.example')).toEqual(['pooled safe']);
   expect(decided('SQL_HOST', 'conf.py')).toEqual(['review safe']);
 });
+
+test('psql with a host is found in a document that says nothing else, and a setting of .NET by a name of its own', async () => {
+  const { sites } = await planned({
+    'docker-compose.yml': `${PUBLISHED}  app:\n    image: acme/app\n`,
+    'run.md': '```sh\npsql -h db.internal -U app app\n```\n',
+    'launchSettings.json': '{ "environmentVariables": { "PostgresOptions__Hostname": "db" } }\n',
+  });
+  expect(sites.map(({ file, text }) => [file, text])).toEqual([
+    ['launchSettings.json', 'db'],
+    ['run.md', 'db.internal'],
+  ]);
+});
+
+test('a script without an ending migrates as one with an ending does', async () => {
+  const { written } = await planned({
+    'docker-compose.yml': `${PG}  php:\n    image: acme/app\n    ${WITH_URL}\n`,
+    'bin/setup': '#!/bin/bash\ndocker compose exec php bin/console doctrine:migrations:migrate -n\n',
+  });
+  expect(written('bin/setup')).toContain('DATABASE_URL_DIRECT');
+});

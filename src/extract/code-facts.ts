@@ -7,7 +7,8 @@ import { dirOf } from '../text/paths.ts';
 interface Call {
   need: 'migrate' | 'listen' | 'session-lock';
   what: string;
-  literal: string;
+  /** One of them stands in every text that the call matches. */
+  literals: readonly string[];
   call: RegExp;
   /** What has to stand in the file too. */
   requires?: RegExp;
@@ -27,7 +28,11 @@ const CALLS: Call[] = [
   migrates('Flask-Migrate', 'flask_migrate', /\bflask_migrate\b[\s\S]*\n[ \t]+(?:flask_migrate\.)?upgrade\(/),
   migrates('EF Core', '.Migrate(', /\.Database\s*\.Migrate\(/),
   migrates('EF Core', '.MigrateAsync(', /\.Database\s*\.MigrateAsync\(/),
-  migrates('Active Record', 'DatabaseTasks.migrate', /\bDatabaseTasks\.(?:migrate|prepare_all)\b/),
+  migrates(
+    'Active Record',
+    ['DatabaseTasks.migrate', 'DatabaseTasks.prepare_all'],
+    /\bDatabaseTasks\.(?:migrate|prepare_all)\b/,
+  ),
   migrates(
     'Active Record',
     'Rake::Task[',
@@ -37,15 +42,21 @@ const CALLS: Call[] = [
   migrates('Marten', 'ApplyAllConfiguredChanges', /\.ApplyAllConfiguredChangesToDatabaseAsync\(/),
   migrates('FluentMigrator', '.MigrateUp(', /\.MigrateUp\(/),
   migrates('DbUp', '.PerformUpgrade(', /\.PerformUpgrade\(/),
-  migrates('artisan migrate', "artisan('migrate", /\bartisan\(\s*['"]migrate|\bArtisan::call\(\s*['"]migrate/),
-  migrates('artisan migrate', "Artisan::call('migrate", /\bArtisan::call\(\s*['"]migrate/),
+  migrates(
+    'artisan migrate',
+    ['artisan(', 'Artisan::call('],
+    /\bartisan\(\s*['"]migrate|\bArtisan::call\(\s*['"]migrate/,
+  ),
   migrates('Knex', 'migrate.latest(', /\.migrate\.latest\(/),
-  migrates('Django', 'call_command("migrate', /\bcall_command\(\s*["']migrate/),
-  migrates('Django', "call_command('migrate", /\bcall_command\(\s*["']migrate/),
-  migrates('Ecto', 'Ecto.Migrator', /\bEcto\.Migrator\b|\bMigrator\.(?:with_repo|run|up)\(/),
-  migrates('sqlx', 'sqlx::migrate!', /\bsqlx::migrate!|\bMIGRATOR\s*\.run(?:_direct)?\(/),
+  migrates('Django', 'call_command(', /\bcall_command\(\s*["']migrate/),
+  migrates(
+    'Ecto',
+    ['Ecto.Migrator', 'Migrator.with_repo(', 'Migrator.run(', 'Migrator.up('],
+    /\bEcto\.Migrator\b|\bMigrator\.(?:with_repo|run|up)\(/,
+  ),
+  migrates('sqlx', ['sqlx::migrate!', 'MIGRATOR'], /\bsqlx::migrate!|\bMIGRATOR\s*\.run(?:_direct)?\(/),
   migrates('Diesel', 'run_pending_migrations', /\.run_pending_migrations\(/),
-  migrates('Flyway', 'Flyway.configure', /\bFlyway\.configure\(|@Bean\(initMethod\s*=\s*"migrate"\)/),
+  migrates('Flyway', ['Flyway.configure', 'initMethod'], /\bFlyway\.configure\(|@Bean\(initMethod\s*=\s*"migrate"\)/),
   // The lock of its migrations is then one of the session. Source: documentation.red-gate.com/flyway, `postgresql.transactional.lock`
   migrates('Flyway', 'postgresql.transactional.lock', /\bpostgresql\.transactional\.lock["']?\s*[,:=]\s*["']?false\b/),
   migrates('Flyway', 'FlywayMigrationStrategy', /\bFlywayMigrationStrategy\b(?=\s+\w+\()/),
@@ -62,45 +73,46 @@ const CALLS: Call[] = [
   ),
   migrates(
     'alembic',
-    "'alembic'",
-    /\b(?:run|call|check_call|check_output|Popen|system|execvp?)\(\s*\[?\s*(?:sys\.executable,\s*["']-m["'],\s*)?["']alembic/,
-  ),
-  migrates(
-    'alembic',
-    '"alembic"',
+    ["'alembic", '"alembic'],
     /\b(?:run|call|check_call|check_output|Popen|system|execvp?)\(\s*\[?\s*(?:sys\.executable,\s*["']-m["'],\s*)?["']alembic/,
   ),
   // Its lock is one of the session. Source: github.com/thomwright/postgres-migrations
   migrates('postgres-migrations', 'postgres-migrations', /(?:from\s+|require\()\s*["']postgres-migrations["']/),
   migrates('node-pg-migrate', 'node-pg-migrate', /(?:from\s+|require\()\s*["']node-pg-migrate["']/),
   { ...migrates('db-migrate', 'db-migrate', /\bgetInstance\(\s*true\b/), requires: /["']db-migrate["']/ },
-  migrates('Umzug', 'umzug', /\bnew Umzug\(|\bumzug\.up\(/),
+  migrates('Umzug', ['new Umzug(', 'umzug.up('], /\bnew Umzug\(|\bumzug\.up\(/),
   migrates('SeaORM', 'Migrator::up(', /\bMigrator::up\(/),
   migrates('tokio-postgres-migration', 'tokio_postgres_migration', /\btokio_postgres_migration::/),
-  migrates('refinery', 'refinery', /\bembed_migrations!|refinery::/),
+  migrates('refinery', ['refinery', 'embed_migrations!'], /\bembed_migrations!|refinery::/),
   // Spring Boot migrates at start where one of the two is a dependency.
-  migrates('Liquibase', 'liquibase-core', /liquibase-core/),
-  migrates('Flyway', 'flyway-core', /flyway-core|flyway-database-postgresql/),
-  { need: 'session-lock', what: 'Marten daemon', literal: 'DaemonMode.', call: /\bDaemonMode\.(?:HotCold|Solo)\b/ },
-  { need: 'listen', what: 'pgxlisten', literal: 'pgxlisten', call: /"github\.com\/jackc\/pgxlisten"/ },
+  migrates('Liquibase', ['liquibase-core', 'starter-liquibase'], /liquibase-core|starter-liquibase/),
+  migrates(
+    'Flyway',
+    ['flyway-core', 'flyway-database-postgresql', 'starter-flyway'],
+    /flyway-core|flyway-database-postgresql|starter-flyway/,
+  ),
+  { need: 'session-lock', what: 'Marten daemon', literals: ['DaemonMode.'], call: /\bDaemonMode\.(?:HotCold|Solo)\b/ },
+  { need: 'listen', what: 'pgxlisten', literals: ['pgxlisten'], call: /"github\.com\/jackc\/pgxlisten"/ },
   {
     need: 'listen',
     what: 'River',
-    literal: 'riverqueue/river',
+    literals: ['riverqueue/river'],
     call: /"github\.com\/riverqueue\/river"(?![\s\S]*\bPollOnly:\s*true)/,
   },
-  { need: 'listen', what: 'pq.NewListener', literal: 'pq.NewListener', call: /\bpq\.NewListener\(/ },
-  { need: 'listen', what: 'WaitForNotification', literal: 'WaitForNotification', call: /\.WaitForNotification\(/ },
+  { need: 'listen', what: 'pq.NewListener', literals: ['pq.NewListener'], call: /\bpq\.NewListener\(/ },
+  { need: 'listen', what: 'WaitForNotification', literals: ['WaitForNotification'], call: /\.WaitForNotification\(/ },
 ];
 
-function migrates(what: string, literal: string, call: RegExp): Call {
-  return { need: 'migrate', what, literal, call };
+function migrates(what: string, literals: string | readonly string[], call: RegExp): Call {
+  return { need: 'migrate', what, literals: [literals].flat(), call };
 }
 
 /** JDBC and lib/pq send it when they connect. */
 const LIB_PQ = /"github\.com\/lib\/pq"/;
 
-export const FACT_LITERALS: string[] = [...new Set([...CALLS.map(({ literal }) => literal), 'github.com/lib/pq'])];
+export const FACT_LITERALS: string[] = [
+  ...new Set([...CALLS.flatMap(({ literals }) => literals), 'github.com/lib/pq']),
+];
 export const FACT_PATTERN = [...CALLS.map(({ call }) => call.source), LIB_PQ.source].join('|');
 
 const CODE =

@@ -192,9 +192,9 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
 }
 
 interface Active {
-  rules: readonly CompiledHazardRule[];
-  /** Names that one of them can match. */
-  names: RegExp;
+  rules: readonly (readonly [CompiledHazardRule, names: RegExp])[];
+  /** What one of them can match, by name. */
+  byName: Map<string, readonly CompiledHazardRule[]>;
 }
 
 const active = new WeakMap<AuditInput, Map<Item['kind'], Active>>();
@@ -202,13 +202,15 @@ const active = new WeakMap<AuditInput, Map<Item['kind'], Active>>();
 /** The last version that could not keep prepared statements apart. */
 const WITHOUT_PREPARED = '1.20';
 
-/** The rules that can match an item of that kind, in that mode and version; none where its name is that of no rule. */
+/** The rules that can match an item of that kind and name, in that mode and version. */
 function rulesFor(input: AuditInput, kind: Item['kind'], name: string): readonly CompiledHazardRule[] {
   const known = active.get(input) ?? new Map<Item['kind'], Active>();
   active.set(input, known);
-  const { rules, names } = known.get(kind) ?? activate(input, kind);
-  if (!known.has(kind)) known.set(kind, { rules, names });
-  return names.test(name) ? rules : [];
+  const { rules, byName } = known.get(kind) ?? activate(input, kind);
+  if (!known.has(kind)) known.set(kind, { rules, byName });
+  const found = byName.get(name) ?? rules.filter(([, names]) => names.test(name)).map(([rule]) => rule);
+  byName.set(name, found);
+  return found;
 }
 
 function activate(input: AuditInput, kind: Item['kind']): Active {
@@ -219,7 +221,7 @@ function activate(input: AuditInput, kind: Item['kind']): Active {
       concernsVersion(rule, input.keepsPrepared || rule.need !== 'prepared' ? input.version : WITHOUT_PREPARED) &&
       (!rule.needsServer || input.hasServer),
   );
-  return { rules, names: roughPattern(rules.flatMap(({ names }) => names ?? ['**'])) };
+  return { rules: rules.map(rule => [rule, roughPattern(rule.names ?? ['**'])] as const), byName: new Map() };
 }
 
 const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));

@@ -86,7 +86,7 @@ export function candidateFilter(topology: Topology, config: Config): (text: stri
       // Not a part of a longer number, nor one of a list of them.
       `(?:^|[^\\w.,-]|,\\s+|-p)(?:${ports})\\b(?![.,]\\d)`,
       `,(?:${ports})\\s*\\)`,
-      '\\b(?:PGHOST|PGPORT|PGOPTIONS|POSTGRES\\w*_(?:HOST|PORT|SERVER)|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
+      '\\b(?:PGHOST|PGPORT|PGOPTIONS|POSTGRES\\w*_(?:HOST|PORT|SERVER)\\w*|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
       'create_(?:async_)?engine\\(',
       '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
       '\\b(?:Host|Server)\\s*=[^;\\n]*;[^\\n]*\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=',

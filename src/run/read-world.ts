@@ -118,9 +118,11 @@ const COMMAND_LITERALS = [
   'build-push-action',
   'raw.githubusercontent',
   '/releases/',
+  // A job that starts with a copy of an env file.
+  '.env',
 ];
 const COMMAND_PATTERN =
-  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w/;
+  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]*\.env\b/;
 
 interface Scanned {
   paths: readonly string[];
@@ -186,6 +188,9 @@ function makeJudges(
   const settings = judge(inCode | inServices, (text, found) =>
     isService(text, found) ? 'site' : isAudit(text, found),
   );
+  const started = (text: string) => (text.startsWith('#!') ? holdsCommand(text) : null);
+  const program = judge(-1, (text, found) => isAudit(text, found) ?? started(text));
+  const script = judge(-1, started);
   const command = judge(-1, holdsCommand);
   const yaml = judge(inServices, (text, found) => (isService(text, found) ? 'site' : null));
   const packages = judge(-1, text => (MIGRATES.test(text) ? 'site' : holdsCommand(text)));
@@ -193,6 +198,8 @@ function makeJudges(
     literals: [...sites, ...AUDIT_LITERALS, COMMAND_LITERALS, ['services:'], ['igrat']],
     judgeFor: path => {
       const isCompose = isOddCompose(path);
+      // The first line of a script without an ending tells what it is.
+      if (!baseOf(path).includes('.') && !COMMAND_FILE.test(path)) return isAudited(path) ? program : script;
       if (isAudited(path)) return isCompose ? settings : code;
       if (baseOf(path) === 'package.json') return packages;
       if (COMMAND_FILE.test(path)) return hasServer || !DOCUMENT.test(path) ? command : plain;
