@@ -3,6 +3,7 @@
  * Pure: the build turns the templates beside this file into a module.
  */
 import { posix } from 'node:path';
+import { escapeControls } from '../src/text/controls.ts';
 import { type AssetInput, certificatesOf, type Feature } from './asset-input.ts';
 import { bases } from './bases.ts';
 import { renderRunbook } from './runbook.ts';
@@ -149,7 +150,7 @@ function checked(input: AssetInput): AssetInput {
   };
 }
 
-const isPlainPath = (path: string): boolean => /^[^`|\n]+$/.test(path);
+const isPlainPath = (path: string): boolean => !/[`|\n]/.test(path) && escapeControls(path) === path;
 
 /** A variable that means the pooler's clients, which a shared env file brings along. E.g.: `PGBOUNCER_BYPASS` → ` | BYPASS` */
 const bypassPattern = (variable: string): string =>

@@ -72,7 +72,13 @@ export function lockJournal(root: string): () => void {
       const handle = openSync(path, 'wx', 0o600);
       writeSync(handle, String(process.pid));
       closeSync(handle);
-      return () => rmSync(path, { force: true });
+      return () => {
+        try {
+          rmSync(path, { force: true });
+        } catch {
+          // The next run takes over the lock of a process that is gone.
+        }
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const owner = Number(readFileSync(path, 'utf8'));

@@ -63,12 +63,41 @@ export function listTracked(cwd: string): string[] {
   return split(result.stdout);
 }
 
+/**
+ * Settings that take the programs out of all content filters that are configured: to compare a file git may put it through them. As
+ * variables, because a filter may have any name.
+ */
+function withoutFilters(cwd: string): NodeJS.ProcessEnv {
+  const { stdout } = git(cwd, [
+    'config',
+    '-z',
+    '--name-only',
+    '--get-regexp',
+    '^filter\\..*\\.(clean|smudge|process|required)$',
+  ]);
+  const names = [...new Set(split(stdout))];
+  const settings = names.flatMap((name, i) => [
+    [`GIT_CONFIG_KEY_${i}`, name],
+    [`GIT_CONFIG_VALUE_${i}`, name.endsWith('.required') ? 'false' : ''],
+  ]);
+  return names.length === 0 ? {} : { ...Object.fromEntries(settings), GIT_CONFIG_COUNT: String(names.length) };
+}
+
+/** Tracked files below `cwd` that differ from the index. `isRelative`: their paths are relative to it, not to the top. */
+export async function askChanged(cwd: string, isRelative: boolean): Promise<Buffer | null> {
+  return askGit(cwd, ['diff-files', '-z', '--name-only', ...(isRelative ? ['--relative'] : [])], withoutFilters(cwd));
+}
+
 /** What git answers, or null where it refuses. Other work goes on meanwhile. */
-export async function askGit(cwd: string, args: readonly string[]): Promise<Buffer | null> {
+export async function askGit(
+  cwd: string,
+  args: readonly string[],
+  variables: NodeJS.ProcessEnv = {},
+): Promise<Buffer | null> {
   counters.gitProcesses++;
   const child = spawn('git', [...HARDENED, ...args], {
     cwd,
-    env: environment(),
+    env: { ...environment(), ...variables },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const chunks: Buffer[] = [];
@@ -88,16 +117,27 @@ export async function listUntracked(cwd: string): Promise<string[]> {
  * Files below `cwd` that differ from HEAD, or from where the branch left the commit `since`, those that git does not track among them.
  * Throws a UsageError for a commit that is not there.
  */
-export function changedFiles(cwd: string, since: string | null): Set<string> {
+export async function changedFiles(cwd: string, since: string | null): Promise<Set<string>> {
   if (!isInWorkTree(cwd)) throw new UsageError('--changed and --since ask git, and this is no git work tree.');
   if (since?.startsWith('-')) throw new UsageError('--since is a commit, a branch or a tag.');
-  const diff = ['diff', '--name-only', '--no-ext-diff', '--no-renames', '--relative', '-z'];
-  const result = git(cwd, [...diff, ...(since === null ? ['HEAD'] : ['--merge-base', since]), '--']);
-  if (!result.ok)
+  const base = since === null ? null : git(cwd, ['merge-base', 'HEAD', since, '--']);
+  // The index against the commit: no file is read, so nothing that the repository configures runs.
+  const staged = git(cwd, [
+    'diff-index',
+    '--cached',
+    '-z',
+    '--name-only',
+    '--relative',
+    base?.stdout.trim() || 'HEAD',
+    '--',
+  ]);
+  const fault = [base, staged].find(result => result?.ok === false);
+  if (fault)
     throw new UsageError(
-      `git does not know what changed since ${since ?? 'HEAD'}: ${result.stderr.trim().split('\n')[0]}`,
+      `git does not know what changed since ${since ?? 'HEAD'}: ${fault.stderr.trim().split('\n')[0]}`,
     );
-  return new Set([...split(result.stdout), ...split(git(cwd, [...LIST, '-o', '--exclude-standard']).stdout)]);
+  const [changed, untracked] = await Promise.all([askChanged(cwd, true), listUntracked(cwd)]);
+  return new Set([...split(staged.stdout), ...split(changed?.toString('utf8') ?? ''), ...untracked]);
 }
 
 /** Those of the paths that git would not add. */

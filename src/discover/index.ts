@@ -3,6 +3,7 @@
 export { readBytes } from './bytes.ts';
 export { discover, type Filter, readSource } from './discover.ts';
 export {
+  askChanged,
   askGit,
   blobId,
   changedFiles,

@@ -1,6 +1,7 @@
 /** Unified diffs that `git apply` accepts, and their table. */
 import { formatPatch, type StructuredPatch, structuredPatch } from 'diff';
 import type { Change } from '../model/index.ts';
+import { escapeControls } from '../text/controls.ts';
 import { maskSecrets } from './mask.ts';
 
 /** In the order in which a person reads: what the repository has, then what is new. */
@@ -29,9 +30,10 @@ export function renderPatch(change: Change, showSecrets: boolean): string {
 /** One line for each file: the lines that come and go, and what a new one is; then the sums. */
 export function renderStat(changes: readonly Change[]): string {
   const rows = inReadingOrder(changes).map(change => {
+    const file = escapeControls(change.file);
     const lines = (comparePatch(change, text => text)?.hunks ?? []).flatMap(hunk => hunk.lines);
     const count = (sign: string) => lines.filter(line => line.startsWith(sign)).length;
-    return { ...change, added: count('+'), removed: count('-') };
+    return { ...change, file, added: count('+'), removed: count('-') };
   });
   const width = Math.max(0, ...rows.map(({ file }) => file.length));
   const sum = (key: 'added' | 'removed') => rows.reduce((total, row) => total + row[key], 0);

@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { askGit, blobId, readBytes } from '../discover/index.ts';
+import { askChanged, askGit, blobId, readBytes } from '../discover/index.ts';
 
 export interface TreeState {
   digest: string;
@@ -45,7 +45,7 @@ export async function readTreeState({ top, common }: WorkTree, commit: string): 
   const [head, index, changed, untracked] = await Promise.all([
     askGit(top, ['rev-parse', '-q', 'HEAD', commit, '--']),
     askGit(top, ['ls-files', '-s', '-v', '-z']),
-    askGit(top, ['diff-files', '-z', '--name-only']),
+    askChanged(top, false),
     askGit(top, ['ls-files', '-z', '-o', '--exclude-standard']),
   ]);
   if (!index || !changed || !untracked) return null;

@@ -37,7 +37,7 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const plan =
     changedSince === undefined
       ? whole
-      : await narrowPlan(whole, changedFiles(root, changedSince === true ? null : changedSince), only =>
+      : await narrowPlan(whole, await changedFiles(root, changedSince === true ? null : changedSince), only =>
           settle(world, look({ ...options, only })),
         );
   const hasRunbook = plan.changes.some(({ file, kind }) => file === config.assets.runbook && kind === 'create');
