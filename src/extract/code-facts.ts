@@ -49,11 +49,14 @@ const CALLS: Call[] = [
   ),
   migrates('Knex', 'migrate.latest(', /\.migrate\.latest\(/),
   migrates('Django', 'call_command(', /\bcall_command\(\s*["']migrate/),
-  migrates(
-    'Ecto',
-    ['Ecto.Migrator', 'Migrator.with_repo(', 'Migrator.run(', 'Migrator.up('],
-    /\bEcto\.Migrator\b|\bMigrator\.(?:with_repo|run|up)\(/,
-  ),
+  {
+    ...migrates(
+      'Ecto',
+      ['Ecto.Migrator', 'Migrator.with_repo(', 'Migrator.run(', 'Migrator.up('],
+      /\bEcto\.Migrator\b|\bMigrator\.(?:with_repo|run|up)\(/,
+    ),
+    requires: /\bEcto\b/,
+  },
   migrates('sqlx', ['sqlx::migrate!', 'MIGRATOR'], /\bsqlx::migrate!|\bMIGRATOR\s*\.run(?:_direct)?\(/),
   migrates('Diesel', 'run_pending_migrations', /\.run_pending_migrations\(/),
   migrates('Flyway', ['Flyway.configure', 'initMethod'], /\bFlyway\.configure\(|@Bean\(initMethod\s*=\s*"migrate"\)/),
