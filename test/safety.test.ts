@@ -202,7 +202,7 @@ export const stray = root => list(root).filter(name => /\\.tmp/.test(name));
   test('killed at a moment that nobody chose, and undone', { timeout: 120_000 }, async () => {
     const root = makeRepository(FILES);
     const before = snapshotTree(root);
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 8; i++) {
       const child = spawn(process.execPath, [CLI, '-C', root, '--write', '-q', '--force'], { stdio: 'ignore' });
       const closed = new Promise(done => child.on('close', done));
       await new Promise(done => setTimeout(done, 250 + ((i * 137) % 500)));
@@ -394,7 +394,7 @@ test('keys that are names of JavaScript change nothing of it', () => {
 });
 
 describe('generated repositories', () => {
-  const RUNS = Number(process.env.POOL_MIGRATE_RUNS ?? 150);
+  const RUNS = Number(process.env.POOL_MIGRATE_RUNS ?? 100);
   const word = fc.constantFrom('db', 'database', 'postgres', 'pg', 'data-base');
   const repository = fc.record({
     server: word,

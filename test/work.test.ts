@@ -12,7 +12,7 @@ type Counters = typeof counters;
 
 const trees = new Map<number, string>();
 beforeAll(() => {
-  for (const count of [1000, 2000, 6000]) {
+  for (const count of [300, 1000, 2000, 6000]) {
     const root = mkdtempSync(join(tmpdir(), 'pool-migrate-work-'));
     makeTree(root, count);
     trees.set(count, root);
@@ -48,7 +48,7 @@ test('a fixture in which everything is edited', () => {
 });
 
 test('without filters, every file is read and parsed, and the answer is the same: so the bounds can fail', () => {
-  const root = trees.get(1000) as string;
+  const root = trees.get(300) as string;
   const ask = (env: Record<string, string>) => {
     const { sites, hazards, changes } = JSON.parse(runCli(['-C', root, '-q', '--json', '--no-cache'], { env }).stdout);
     return { sites: sites.filter(({ action }: { action: string }) => action !== 'leave'), hazards, changes };

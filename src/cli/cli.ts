@@ -2,16 +2,22 @@
 import { RefusedError, UsageError } from '../model/errors.ts';
 /** Entry point. `--help` and `--version` answer before anything else is loaded. */
 import { escapeControls } from '../text/controls.ts';
+import { HELP } from './help.ts';
 import type { CliOptions } from './options.ts';
 
 async function run(): Promise<number> {
   const argv = process.argv.slice(2);
+  // What asks for nothing else is answered before anything is loaded.
+  if (argv.length === 1 && /^(?:-h|--help)$/.test(argv[0] ?? '')) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const isVerbose = argv.includes('--verbose');
   try {
     const { parseOptions } = await import('./options.ts');
     const options = parseOptions(argv);
     if (options.values.help) {
-      process.stdout.write((await import('./help.ts')).HELP);
+      process.stdout.write(HELP);
       return 0;
     }
     if (options.values.version) {

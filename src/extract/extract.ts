@@ -10,6 +10,7 @@ import { PlanError } from '../model/errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from '../model/index.ts';
 import { isLocalName, type ScanContext } from '../scan/scan-value.ts';
 import { isTooDeep } from '../text/depth-guard.ts';
+import { markedSections } from '../text/marked-sections.ts';
 import { readCodeFacts } from './code-facts.ts';
 
 export interface Extracted {
@@ -87,22 +88,6 @@ const TUNNEL =
 /** Headers of files that a program writes: an edit is lost with its next run. */
 const GENERATED =
   /\b(?:this|the)\s+(?:file|code|document)\b[^\n]*\b(?:automatically|auto-?)\s*generated|^\W*(?:automatically|auto-?)\s*generated|@generated\b|generated (?:by|from)\b[^\n]*\bdo not edit|do not (?:edit|commit)[^\n]*generated|should not be (?:edited|committed)/im;
-
-/** Spans of the sections that an earlier run wrote. */
-function markedSections(text: string): [number, number][] {
-  const found: [number, number][] = [];
-  for (
-    let start = text.indexOf('pool-migrate:start');
-    start !== -1;
-    start = text.indexOf('pool-migrate:start', start + 1)
-  ) {
-    const end = text.indexOf('pool-migrate:end', start);
-    if (end === -1) break;
-    found.push([start, end]);
-    start = end;
-  }
-  return found;
-}
 
 /** Generated or minified: parsing one would take longer than all other files together. Its URLs are still reported. */
 const isData = (id: string, text: string): boolean =>

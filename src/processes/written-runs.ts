@@ -4,6 +4,7 @@ import { isCiPath } from '../../codemods/paths.ts';
 import { dropWords, type PlacedCommand } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Step } from '../model/index.ts';
+import { markedSections } from '../text/marked-sections.ts';
 import { dirOf } from '../text/paths.ts';
 import { followCommands } from './follow.ts';
 import { hostLayout, type Layout } from './layout.ts';
@@ -34,7 +35,11 @@ export function writtenRuns(
   for (const [file, text] of texts) {
     if (!MENTIONS.test(text)) continue;
     const isCi = isCiPath(file);
+    const marked = markedSections(text);
     for (const command of placeWrittenCommands(file, text)) {
+      // What an earlier run tells people to do is no use of its own.
+      const at = command.words[0]?.mapped.runs[0]?.from ?? 0;
+      if (marked.some(([from, to]) => at > from && at < to)) continue;
       const inside = insideService(command);
       if (inside === OWN_COMMAND) continue;
       if (inside) {
