@@ -31,6 +31,7 @@ test('--changed tells, checks and writes what concerns files that differ from HE
   appendFileSync(join(root, 'compose.yaml'), '    ports: ["8000:8000"]\n');
   expect(new Set(sites(runCli(['-C', root, '--changed', '--json']).stdout))).toEqual(new Set(['compose.yaml']));
   expect(runCli(['-C', root, '--check', '--changed']).code).toBe(1);
+  expect(runCli(['-C', root, '--changed']).stderr).toContain('--write --changed');
   // As before a commit: what is staged can be had back.
   git(root, 'add', '-A');
   expect(runCli(['-C', root, '--write', '--changed']).code).toBe(0);

@@ -72,6 +72,7 @@ async function runPlan(options: CliOptions): Promise<number> {
         color: wantsColor(values.color, process.stderr),
         verbose: values.verbose ?? false,
         cwd: values.cwd,
+        narrowing: values.changed ? ' --changed' : values.since ? ` --since ${values.since}` : '',
       }),
     );
   if (values.check) return isPending(plan, values.strict ?? false) ? 1 : 0;

@@ -12,6 +12,8 @@ export interface SummaryOptions {
   color: boolean;
   verbose: boolean;
   cwd: string | undefined;
+  /** Options that narrow the run, which the next command needs too. E.g.: ` --changed` */
+  narrowing?: string;
 }
 
 const MOST = 12;
@@ -176,7 +178,7 @@ function describeVersion({ config, changes }: Plan): string[] {
   ];
 }
 
-function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
+function nextCommand(plan: Plan, { mode, cwd, narrowing = '' }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
   if (mode === 'write') {
     if (plan.changes.length === 0) return describeNothing(plan);
@@ -186,7 +188,7 @@ function nextCommand(plan: Plan, { mode, cwd }: SummaryOptions): string {
       : `Next: docker compose${composeOption(plan)} up -d --build --wait, then npx pool-migrate${where} verify`;
   }
   const unsafe = plan.unsafe ? ' --unsafe' : '';
-  if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}`;
+  if (plan.changes.length > 0) return `Next: npx pool-migrate${where} --write${unsafe}${narrowing}`;
   if (!plan.unsafe && plan.sites.some(site => site.action === 'pooled')) {
     return `Nothing is written by default, because what could be pooled is unsafe (above). Next: npx pool-migrate${where} --unsafe`;
   }
