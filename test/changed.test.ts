@@ -1,9 +1,7 @@
-/** `--changed` and `--since`: only what concerns these files, told by a repository in which two things wait to be done. */
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { makeDirectory, makeRepository, runCli } from './repository.ts';
+import { git, makeDirectory, makeRepository, runCli } from './repository.ts';
 
 const URL = 'postgres://u:p@db:5432/d';
 const FILES = {
@@ -18,8 +16,6 @@ const FILES = {
   'other.env': `OTHER_URL=${URL}\n`,
   'jobs.py': 'import psycopg\n',
 };
-const git = (root: string, ...args: string[]) =>
-  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { cwd: root, stdio: 'ignore' });
 const sites = (stdout: string) =>
   (JSON.parse(stdout) as { sites: { file: string; action: string }[] }).sites.map(({ file }) => file);
 

@@ -3,7 +3,7 @@ import { hazards } from '../rules/hazards.generated.ts';
 import { extractSource } from '../src/extract/extract.ts';
 import type { Source } from '../src/model/index.ts';
 import { auditSites, auditSource } from '../src/routes/audit.ts';
-import { AUDIT_LITERALS, isAudited, isWorthAuditing } from '../src/routes/candidates.ts';
+import { AUDIT_LITERALS, auditPurpose, isAudited } from '../src/routes/candidates.ts';
 import { compileHazardRule, type PoolMode } from '../src/routes/hazard-rules.ts';
 import { splice } from '../src/wire/splice.ts';
 import { folklore } from './live/proofs-folklore.ts';
@@ -162,7 +162,7 @@ function isSearched(text: string): boolean {
     (found, literals, i) => found | (literals.some(literal => text.includes(literal)) ? 1 << i : 0),
     0,
   );
-  return isWorthAuditing(text, groups) === 'audit' && isWorthAuditing(text) === 'audit';
+  return auditPurpose(text, groups) === 'audit' && auditPurpose(text) === 'audit';
 }
 
 test('every bad example of code is found by the search that comes first', () => {

@@ -58,14 +58,14 @@ export function copyFixture(name: string, edit: (path: string, text: string) => 
 }
 
 export function commitAll(root: string): void {
-  execFileSync('git', ['init', '-q'], { cwd: root });
-  execFileSync('git', ['-c', 'core.autocrlf=false', 'add', '-A'], { cwd: root });
-  execFileSync(
-    'git',
-    ['-c', 'user.name=t', '-c', 'user.email=t@example.com', 'commit', '-qm', 'before', '--allow-empty'],
-    { cwd: root },
-  );
+  git(root, 'init', '-q');
+  git(root, '-c', 'core.autocrlf=false', 'add', '-A');
+  git(root, 'commit', '-qm', 'before', '--allow-empty');
 }
+
+/** Git in a repository, as somebody. */
+export const git = (root: string, ...args: string[]): Buffer =>
+  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...args], { cwd: root, stdio: 'pipe' });
 
 export function listTree(root: string): string[] {
   const out = spawnSync('find', ['.', '-type', 'f', '-not', '-path', './.git/*'], {

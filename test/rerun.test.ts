@@ -1,5 +1,3 @@
-/** The last answer for a tree that has not changed: told by a mark that is planted into what was kept. */
-import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -12,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { makeRepository, runCli } from './repository.ts';
+import { git, makeRepository, runCli } from './repository.ts';
 
 const FILES = {
   'compose.yaml': `services:
@@ -32,9 +30,6 @@ const FILES = {
 const run = (root: string, ...args: string[]) => runCli(['-C', root, ...args]);
 const cache = (root: string) => join(root, '.git/pool-migrate/cache');
 const entries = (root: string) => (existsSync(cache(root)) ? readdirSync(cache(root)) : []);
-const git = (root: string, ...args: string[]) =>
-  execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { cwd: root, stdio: 'ignore' });
-
 /** Every entry says `planted` from now on. */
 function plant(root: string): void {
   for (const name of entries(root)) {

@@ -2,7 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { counters } from '../model/counters.ts';
 import type { Failure, Source } from '../model/index.ts';
@@ -66,6 +66,12 @@ async function walk(root: string): Promise<string[]> {
     path =>
       !rules.some(({ directory, rule }) => path.startsWith(directory) && rule.ignores(path.slice(directory.length))),
   );
+}
+
+/** Whether something has that absolute path; what the answer was belongs to what the run says. */
+export function isThere(path: string): boolean {
+  observe(path);
+  return existsSync(path);
 }
 
 export interface Reading<Purpose> {

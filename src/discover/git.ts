@@ -83,9 +83,16 @@ function withoutFilters(cwd: string): NodeJS.ProcessEnv {
   return names.length === 0 ? {} : { ...Object.fromEntries(settings), GIT_CONFIG_COUNT: String(names.length) };
 }
 
-/** Tracked files below `cwd` that differ from the index. `isRelative`: their paths are relative to it, not to the top. */
+/**
+ * Tracked files below `cwd` that differ from the index. `isRelative`: their paths are relative to it, not to the top. Submodules are not
+ * asked: git would go by what they configure.
+ */
 export async function askChanged(cwd: string, isRelative: boolean): Promise<Buffer | null> {
-  return askGit(cwd, ['diff-files', '-z', '--name-only', ...(isRelative ? ['--relative'] : [])], withoutFilters(cwd));
+  return askGit(
+    cwd,
+    ['diff-files', '-z', '--name-only', '--ignore-submodules=all', ...(isRelative ? ['--relative'] : [])],
+    withoutFilters(cwd),
+  );
 }
 
 /** What git answers, or null where it refuses. Other work goes on meanwhile. */
@@ -125,6 +132,7 @@ export async function changedFiles(cwd: string, since: string | null): Promise<S
   const staged = git(cwd, [
     'diff-index',
     '--cached',
+    '--ignore-submodules=all',
     '-z',
     '--name-only',
     '--relative',

@@ -1,7 +1,7 @@
 /** Which files there are, and their bytes. */
 
 export { readBytes } from './bytes.ts';
-export { discover, type Filter, readSource } from './discover.ts';
+export { discover, type Filter, isThere, readSource } from './discover.ts';
 export {
   askChanged,
   askGit,

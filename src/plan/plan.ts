@@ -1,13 +1,12 @@
 /** The stages in order. Everything here is pure over what was read; nothing is written. */
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
-import { ignoredPaths, repositoryName } from '../discover/index.ts';
+import { ignoredPaths, isThere, repositoryName } from '../discover/index.ts';
 import { type Extracted, extractSource, readMigrators } from '../extract/index.ts';
 import { directSettings, hostSettings, knownImages } from '../images/known.ts';
 import { counters } from '../model/counters.ts';
@@ -24,7 +23,6 @@ import {
   type Variable,
   type World,
 } from '../model/index.ts';
-import { observe } from '../model/observed.ts';
 import { describeVariables, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
@@ -191,10 +189,7 @@ export async function planOnce(
     unsafe: options.unsafe ?? false,
     only: options.only ?? null,
     repository: repositoryName(root),
-    exists: path => {
-      observe(join(root, path));
-      return existsSync(join(root, path));
-    },
+    exists: path => isThere(join(root, path)),
   });
   for (const site of sites) if (site.action === 'pooled' && followsOnly(site)) leaveReader(site);
   for (const site of sites) site.question = questionFor(site, topology);

@@ -62,9 +62,9 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     ),
     20,
   );
-  const isKept = plan.pools.length > 0 && plan.pools.every(({ mode }) => mode === 'session');
+  const isSessionOnly = plan.pools.length > 0 && plan.pools.every(({ mode }) => mode === 'session');
   section(
-    `${isKept ? 'Would break in transaction mode, so the pool is in session mode' : 'Breaks behind the pool'} (pool-migrate audit tells more)`,
+    `${isSessionOnly ? 'Would break in transaction mode, so the pool is in session mode' : 'Breaks behind the pool'} (pool-migrate audit tells more)`,
     describeHazards(plan),
     8,
   );

@@ -16,7 +16,7 @@ import {
 import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
-import { isWorthAuditing } from './candidates.ts';
+import { auditPurpose } from './candidates.ts';
 import { type CompiledHazardRule, compileHazardRule, isBefore } from './hazard-rules.ts';
 import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
 
@@ -55,20 +55,21 @@ export async function auditCode(
   cache: Map<string, Finding[]>,
 ): Promise<Map<string, Finding[]>> {
   const found = new Map<string, Finding[]>();
+  const auditOnce = async (source: Source): Promise<Finding[]> => {
+    const { path, text } = source;
+    const extraction = extractions.get(path) ?? { sites: [], facts: noFacts() };
+    // The search has looked at those that are for the audit alone.
+    const purpose = callers.has(path) ? 'call' : audited.has(path) ? 'audit' : auditPurpose(text);
+    const isWorthIt =
+      purpose === 'audit' ||
+      (purpose === 'call' && input.migrators.size > 0) ||
+      extraction.facts.needs.length > 0 ||
+      holdsCommands(path, text);
+    return isWorthIt ? auditSource(source, input, extraction) : [];
+  };
   for (const source of sources) {
     const key = `${source.path}\0${source.digest}`;
-    const extraction = extractions.get(source.path) ?? { sites: [], facts: noFacts() };
-    // The search has looked at those that are for the audit alone.
-    const known = callers.has(source.path) ? 'call' : audited.has(source.path) ? 'audit' : null;
-    const why = cache.has(key) ? null : (known ?? isWorthAuditing(source.text));
-    const findings =
-      cache.get(key) ??
-      (why === 'audit' ||
-      (why === 'call' && input.migrators.size > 0) ||
-      extraction.facts.needs.length > 0 ||
-      holdsCommands(source.path, source.text)
-        ? await auditSource(source, input, extraction)
-        : []);
+    const findings = cache.get(key) ?? (await auditOnce(source));
     cache.set(key, findings);
     if (findings.length > 0) found.set(source.path, findings);
   }

@@ -1,6 +1,6 @@
 /** Hazards of sources: what breaks, or silently misbehaves, behind PgBouncer. */
 
-import { commandOf, holdsCommands, readCommandEvents } from '../../codemods/command-events.ts';
+import { commandOf, holdsCommands } from '../../codemods/command-events.ts';
 import type { Event } from '../../codemods/events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
 import { isDefinition, type Migrator, migratorOf } from '../extract/index.ts';
@@ -8,8 +8,7 @@ import { counters } from '../model/counters.ts';
 import type { Extraction, Hazard, Mend, NeedKind, RawSite, Severity, Source } from '../model/index.ts';
 import { roughPattern } from '../text/glob.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
-import { mapSlice } from '../text/mapped-text.ts';
-import { isAudited, isSettingsFile } from './candidates.ts';
+import { isAudited } from './candidates.ts';
 import { readCodeSql } from './code-sql.ts';
 import {
   type CompiledHazardRule,
@@ -20,6 +19,7 @@ import {
   type PoolMode,
 } from './hazard-rules.ts';
 import { isAdo, mend } from './mend.ts';
+import { readEvents, setsVariables } from './source-events.ts';
 
 export interface AuditInput {
   rules: readonly CompiledHazardRule[];
@@ -207,7 +207,7 @@ function rulesFor(input: AuditInput, kind: Item['kind'], name: string): readonly
   const known = active.get(input) ?? new Map<Item['kind'], Active>();
   active.set(input, known);
   const { rules, byName } = known.get(kind) ?? activate(input, kind);
-  if (!known.has(kind)) known.set(kind, { rules, byName });
+  known.set(kind, { rules, byName });
   const found = byName.get(name) ?? rules.filter(([, names]) => names.test(name)).map(([rule]) => rule);
   byName.set(name, found);
   return found;
@@ -225,12 +225,6 @@ function activate(input: AuditInput, kind: Item['kind']): Active {
 }
 
 const isDump = (text: string): boolean => /^-- PostgreSQL database (?:cluster )?dump/m.test(text.slice(0, 1500));
-
-/** Scripts, Dockerfiles and manifests: only the variables that they set. */
-const setsVariables = ({ path, text }: Pick<Source, 'path' | 'text'>): boolean =>
-  text.includes('PGOPTIONS') &&
-  !isAudited(path) &&
-  (/\.(?:sh|bash|ya?ml)$|Dockerfile|entrypoint$/i.test(path) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text));
 
 /** Commands that stand as such, and those that code gives to a shell. */
 const commandEvents = (events: readonly Event[]): { name: string; at: number }[] =>
@@ -258,46 +252,3 @@ const MIGRATIONS: [command: RegExp, what: string][] = [
   [/\bgoose\b.*\bup\b/, 'goose'],
 ];
 const migrationOf = (command: string): string | null => MIGRATIONS.find(([known]) => known.test(command))?.[1] ?? null;
-
-/** The language of a script without an ending, by its first line. */
-const INTERPRETERS: [interpreter: string, ending: string][] = [
-  ['python', '.py'],
-  ['ruby', '.rb'],
-  ['node', '.js'],
-  ['php', '.php'],
-];
-
-function pathByInterpreter({ path, text }: Source): string {
-  if (!/(?:^|\/)[^./]+$/.test(path)) return path;
-  const [, name = ''] = /^#!.*?\b(python|ruby|node|php)/.exec(text.slice(0, 200)) ?? [];
-  return path + (INTERPRETERS.find(([interpreter]) => interpreter === name)?.[1] ?? '');
-}
-
-async function readEvents(source: Source): Promise<Event[]> {
-  const { text } = source;
-  const path = pathByInterpreter(source);
-  const commands = holdsCommands(path, text) ? readCommandEvents(path, text) : [];
-  return [...commands, ...(await readCodeEvents({ path, text }))];
-}
-
-async function readCodeEvents({ path, text }: Pick<Source, 'path' | 'text'>): Promise<Event[]> {
-  if (/\.pyi?$/i.test(path)) return (await import('../../codemods/python-events.ts')).readPythonEvents(text);
-  if (/\.(?:[cm]?[jt]s|[jt]sx)$/i.test(path))
-    return (await import('../../codemods/javascript-events.ts')).readJavaScriptEvents(text, path);
-  const start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
-  if (/\.sql$/i.test(path)) return [{ kind: 'sql', value: mapSlice(text, start, text.length), callee: 'psql' }];
-  if (isSettingsFile(path)) {
-    const settings = await import('../../codemods/setting-events.ts');
-    if (/\.ya?ml/i.test(path)) return settings.readYamlEvents(text);
-    return /\.(?:properties|ini)$/i.test(path)
-      ? settings.readPropertiesEvents(text)
-      : settings.readEnvironmentEvents(text);
-  }
-  if (setsVariables({ path, text })) {
-    const settings = await import('../../codemods/setting-events.ts');
-    return /\.ya?ml$/i.test(path)
-      ? settings.readYamlEvents(text).filter(event => event.kind === 'setting')
-      : settings.readVariableEvents(text, /Dockerfile/i.test(path));
-  }
-  return (await import('../../codemods/token-events.ts')).readTokenEvents(text, path);
-}

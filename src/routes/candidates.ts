@@ -63,7 +63,7 @@ const SQL_PATTERN = new RegExp(
 
 /** `UPDATE t\n SET a = 1` begins a line with it too: what is set has to be a setting, or be filled in. */
 const SETS = /(?:^|["'`;(>$])\s*SET\s+(?:SESSION\s+)?(["'{$%:]|[\w.]+)/gm;
-const sets = (text: string): boolean =>
+const setsSomething = (text: string): boolean =>
   [...text.matchAll(SETS)].some(
     ([, name = '']) =>
       /^["'{$%:]|\.|^(?:ROLE|TIME|NAMES|SEED|CHARACTERISTICS|AUTHORIZATION|TRANSACTION|XML|SCHEMA|CATALOG)$/i.test(
@@ -200,7 +200,7 @@ const CALLS: Probe = { literals: ['igrat'], holds: text => MIGRATES.test(text) }
 
 const PROBES: readonly Probe[] = [
   { literals: CODE_LITERALS, holds: text => CODE_PATTERN.test(text) },
-  { literals: SQL_LITERALS, holds: text => SQL_PATTERN.test(text) || sets(text) },
+  { literals: SQL_LITERALS, holds: text => SQL_PATTERN.test(text) || setsSomething(text) },
   ...CODE_PATTERNS.map(([literals, ...patterns]) => ({
     literals,
     holds: (text: string) => patterns.every(pattern => pattern.test(text)),
@@ -214,7 +214,7 @@ export const AUDIT_LITERALS: readonly (readonly string[])[] = [...PROBES, CALLS]
  * What the audit may find in a text; null: nothing. `call`: only a call of a function of the repository that migrates can matter.
  * `groups`: bit i is set where a literal of the group i of `AUDIT_LITERALS` stands in the text; without it all may.
  */
-export function isWorthAuditing(text: string, groups = -1): 'audit' | 'call' | null {
+export function auditPurpose(text: string, groups = -1): 'audit' | 'call' | null {
   const holds = ({ holds }: Probe, i: number) => ((groups >> i) & 1) === 1 && holds(text);
   if (PROBES.some(holds)) return 'audit';
   return holds(CALLS, PROBES.length) ? 'call' : null;

@@ -2,6 +2,6 @@
 
 export type { Finding } from './audit.ts';
 export { type AuditResult, auditCode, auditInput, needsOf, settleHazards, type Weight } from './audit-plan.ts';
-export { AUDIT_LITERALS, isAudited, isWorthAuditing } from './candidates.ts';
+export { AUDIT_LITERALS, auditPurpose, isAudited } from './candidates.ts';
 export type { HazardRule } from './hazard-rules.ts';
 export { findSuppression, readSuppressions } from './suppressions.ts';

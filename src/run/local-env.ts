@@ -1,16 +1,11 @@
 /** Git-ignored env files: they hold what really runs, so they are named and never written without being asked to. */
-import { existsSync, lstatSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { isEnvironmentFile } from '../../codemods/paths.ts';
+import { isThere } from '../discover/index.ts';
 import type { Source } from '../model/index.ts';
-import { observe } from '../model/observed.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { listEnvironmentFiles, type Topology } from '../topology/index.ts';
-
-const isThere = (path: string): boolean => {
-  observe(path);
-  return existsSync(path);
-};
 
 const NAMES = [
   '.env',

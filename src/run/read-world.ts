@@ -4,7 +4,7 @@ import { isComposeFile, isComposePath, isEnvironmentFile, isOddCompose } from '.
 import type { Config } from '../config/config.ts';
 import { discover, type Filter, LOOK, readSource, type Scanner, startScanner } from '../discover/index.ts';
 import type { Failure, Source, World } from '../model/index.ts';
-import { AUDIT_LITERALS, isAudited, isWorthAuditing } from '../routes/index.ts';
+import { AUDIT_LITERALS, auditPurpose, isAudited } from '../routes/index.ts';
 import { baseOf, isInside } from '../text/paths.ts';
 import { initMounts, readTopology } from '../topology/index.ts';
 import { findLocalEnvironments } from './local-env.ts';
@@ -47,8 +47,9 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
   const found = select(all);
   const second = found.filter(path => !isAsset(path));
   readNamed(second, read);
-  if (second.length > 0) searchAll({ paths: second, scanner: startScanner(root, second) }, search);
-  tree.scanner.close();
+  const added: Scanned = { paths: second, scanner: startScanner(root, second) };
+  if (second.length > 0) searchAll(added, search);
+  for (const { scanner } of [tree, added]) scanner.close();
   const { topology } = readTopology(sources, config);
   const local = new Map<string, Source>();
   for (const path of findLocalEnvironments(root, sources, topology)) {
@@ -133,7 +134,8 @@ interface Search {
   /** The same for the same search. */
   id: string;
   literals: readonly (readonly string[])[];
-  judgeFor(path: string): Judge;
+  /** What a file of that path is asked for; `groups`: those without which it does not matter. */
+  filterFor(path: string): Filter<Purpose>;
   /** What services start tells whether they migrate, so these scripts are read whatever they hold. */
   scripts: ReadonlySet<string>;
   /** Files and folders that a new server runs: they may make roles. */
@@ -145,19 +147,13 @@ function prepareSearch(sources: ReadonlyMap<string, Source>, config: Config): Se
   const scripts = namedScripts(sources);
   const mounts = initMounts(topology.composeFiles);
   const sites = siteLiterals(topology, config);
+  const hasServer = topology.servers.length + topology.poolers.length > 0;
   return {
-    id: [topology.servers.length + topology.poolers.length > 0, ...sites.flat(), ...scripts, ...mounts].join('\0'),
-    ...makeJudges(sites, candidateFilter(topology, config), topology.servers.length + topology.poolers.length > 0),
+    id: [hasServer, ...sites.flat(), ...scripts, ...mounts].join('\0'),
+    ...makeFilters(sites, candidateFilter(topology, config), hasServer),
     scripts,
     mounts,
   };
-}
-
-/** What a kind of file is asked for. */
-interface Judge {
-  /** Groups without which it does not matter. */
-  groups: number;
-  judge: Filter<Purpose>['judge'];
 }
 
 /** They tell people what to run. */
@@ -167,36 +163,36 @@ const DOCUMENT = /\.(?:md|mdx|markdown|rst|txt)$/;
  * `sites`: groups of literals of places, and what is a place by a text and the groups in it. Where there is no server, nobody's
  * commands lead to it.
  */
-function makeJudges(
+function makeFilters(
   sites: readonly (readonly string[])[],
   hasSite: (text: string, groups: number) => boolean,
   hasServer: boolean,
-): Pick<Search, 'literals' | 'judgeFor'> {
+): Pick<Search, 'literals' | 'filterFor'> {
   const isAt = (from: number, count = 1) => ((1 << count) - 1) << from;
   const inSites = isAt(0, sites.length);
   const inCode = isAt(sites.length, AUDIT_LITERALS.length);
   const inServices = isAt(sites.length + AUDIT_LITERALS.length + 1);
-  const judge = (groups: number, also: Filter<Purpose>['judge']): Judge => ({
+  const filter = (groups: number, also: Filter<Purpose>['judge']): Filter<Purpose> => ({
     groups: inSites | groups,
     judge: (text, found) => (hasSite(text, found) ? 'site' : also(text, found)),
   });
   const holdsCommand = (text: string) => (COMMAND_PATTERN.test(text) ? 'command' : null);
   const isService = (text: string, found: number) => (found & inServices) !== 0 && SERVICES.test(text);
-  const isAudit = (text: string, found: number) => isWorthAuditing(text, found >> sites.length);
-  const plain = judge(0, () => null);
-  const code = judge(inCode, isAudit);
-  const settings = judge(inCode | inServices, (text, found) =>
+  const isAudit = (text: string, found: number) => auditPurpose(text, found >> sites.length);
+  const plain = filter(0, () => null);
+  const code = filter(inCode, isAudit);
+  const settings = filter(inCode | inServices, (text, found) =>
     isService(text, found) ? 'site' : isAudit(text, found),
   );
   const started = (text: string) => (text.startsWith('#!') ? holdsCommand(text) : null);
-  const program = judge(-1, (text, found) => isAudit(text, found) ?? started(text));
-  const script = judge(-1, started);
-  const command = judge(-1, holdsCommand);
-  const yaml = judge(inServices, (text, found) => (isService(text, found) ? 'site' : null));
-  const packages = judge(-1, text => (MIGRATES.test(text) ? 'site' : holdsCommand(text)));
+  const program = filter(-1, (text, found) => isAudit(text, found) ?? started(text));
+  const script = filter(-1, started);
+  const command = filter(-1, holdsCommand);
+  const yaml = filter(inServices, (text, found) => (isService(text, found) ? 'site' : null));
+  const packages = filter(-1, text => (MIGRATES.test(text) ? 'site' : holdsCommand(text)));
   return {
-    literals: [...sites, ...AUDIT_LITERALS, COMMAND_LITERALS, ['services:'], ['igrat']],
-    judgeFor: path => {
+    literals: [...sites, ...AUDIT_LITERALS, COMMAND_LITERALS, ['services:']],
+    filterFor: path => {
       const isCompose = isOddCompose(path);
       // The first line of a script without an ending tells what it is.
       if (!baseOf(path).includes('.') && !COMMAND_FILE.test(path)) return isAudited(path) ? program : script;
@@ -209,12 +205,12 @@ function makeJudges(
 }
 
 /** With `POOL_MIGRATE_FILTERS=off` every file is parsed: what the filters leave out must change nothing, and a test asks that. */
-const ALL: Judge = { groups: -1, judge: () => 'site' };
+const ALL: Filter<Purpose> = { groups: -1, judge: () => 'site' };
 
 /** One look at every file that has not been read. */
 function searchFiles(
   { paths, scanner }: Scanned,
-  { literals, judgeFor, scripts, mounts }: Search,
+  { literals, filterFor, scripts, mounts }: Search,
   read: Read,
   sources: World['sources'],
 ): void {
@@ -225,7 +221,7 @@ function searchFiles(
     const isRun = scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path));
     if (isRun) read(path, null);
     if (isRun || (found[i] === 0 && isFiltered)) continue;
-    const { groups, judge } = isFiltered ? judgeFor(path) : ALL;
+    const { groups, judge } = isFiltered ? filterFor(path) : ALL;
     const own = isFiltered && found[i] !== LOOK ? (found[i] as number) & groups : -1;
     if (own !== 0) read(path, { groups: own, judge });
   }
