@@ -52,6 +52,7 @@ test('--since compares with where the branch left', () => {
   git(root, 'commit', '-qam', 'x');
   expect(sites(runCli(['-C', root, '--since', 'before', '--json']).stdout)).toEqual(['other.env']);
   expect(sites(runCli(['-C', root, '--since', 'HEAD', '--json']).stdout)).toEqual([]);
+  expect(runCli(['-C', root, '--since', 'HEAD']).stderr).toContain('Nothing to do in the files that changed.');
 });
 
 test.each([
@@ -63,6 +64,24 @@ test.each([
   const { code, stderr } = runCli(['-C', makeRepository(FILES), ...args]);
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
+});
+
+test('a place is decided as in the whole, also where it only follows what is not edited with it', () => {
+  const smoke =
+    'import os\nurl = os.environ.get("DATABASE_URL", "postgres://u:p@localhost:5432/d")\nif __name__ == "__main__":\n    print(url)\n';
+  const published = FILES['compose.yaml'].replace('  app:', '    ports: ["5432:5432"]\n  app:');
+  const root = makeRepository({ ...FILES, 'compose.yaml': published });
+  const ask = (...args: string[]) =>
+    (
+      JSON.parse(runCli(['-C', root, '--json', ...args]).stdout) as {
+        sites: { file: string; action: string; rule: string }[];
+      }
+    ).sites
+      .filter(({ file }) => file === 'test_models.py')
+      .map(({ action, rule }) => [action, rule]);
+  writeFileSync(join(root, 'test_models.py'), smoke);
+  expect(ask('--changed')).toEqual(ask());
+  expect(runCli(['-C', root, '--changed', '--check']).code).toBe(1);
 });
 
 test('outside git there is nothing to compare with', () => {

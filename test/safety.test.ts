@@ -493,6 +493,7 @@ describe('generated repositories', () => {
           applyPlan(first);
           const second = await planMigration({ cwd: root });
           expect(second.changes).toEqual([]);
+          expect(second.hazards.filter(({ rule }) => rule === 'through-pooler')).toEqual([]);
           if (first.changes.length > 0) undo(root);
           rmSync(join(root, '.pool-migrate'), { recursive: true, force: true });
           expect(snapshotTree(root)).toEqual(before);

@@ -1,9 +1,11 @@
 /** What strangers' repositories taught: each the smallest repository in which a decision was wrong once. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { planMigration } from '../src/run/plan-migration.ts';
 import { PG, POOLED, planned, serviceIn, URL } from './planned.ts';
-import { makeRepository } from './repository.ts';
+import { makeRepository, runCli } from './repository.ts';
 
 const PYTHON = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\n';
 const PUBLISHED = PG.replace('image:', 'ports: ["5432:5432"]\n    image:');
@@ -654,4 +656,58 @@ test('a script without an ending migrates as one with an ending does', async () 
     'bin/setup': '#!/bin/bash\ndocker compose exec php bin/console doctrine:migrations:migrate -n\n',
   });
   expect(written('bin/setup')).toContain('DATABASE_URL_DIRECT');
+});
+
+test('what was written passes the audit: behind its own direct twin the pooled value is read by nobody', () => {
+  const root = makeRepository({
+    'compose.yaml': `${PG}  migrate:
+    build: .
+    command: alembic upgrade head
+    env_file: .env
+  web:
+    build: .
+    command: gunicorn app:app
+    env_file: .env
+`,
+    Dockerfile: PYTHON,
+    'app.py': 'import os\nurl = os.environ["DATABASE_URL"]\n',
+    '.env.example': `DATABASE_URL=${URL}\n`,
+    'alembic.ini': '[alembic]\nscript_location = migrations\n',
+    'migrations/env.py': 'import os\nurl = os.environ.get("DATABASE_URL")\n',
+  });
+  expect(runCli(['-C', root, '--write']).code).toBe(0);
+  expect(readFileSync(join(root, '.env.example'), 'utf8')).toContain('pgbouncer:6432');
+  const audit = runCli(['-C', root, 'audit', '--no-cache']);
+  expect(audit.stdout).not.toContain('through-pooler');
+  expect(audit.code).toBe(0);
+});
+
+test('the way past the pool that a person may ask for hides no listener', async () => {
+  const worker = `import os
+import psycopg2
+
+dsn = os.environ.get("DATABASE_URL", "postgres://u:p@localhost:6432/d")
+# PGBOUNCER_BYPASS=1 goes straight to Postgres, past the pool; DATABASE_URL_DIRECT alone changes nothing.
+if os.environ.get("PGBOUNCER_BYPASS", "").lower() in ("1", "true", "yes", "on"):
+    dsn = os.environ.get("DATABASE_URL_DIRECT", "postgres://u:p@localhost:5432/d")
+cur = psycopg2.connect(dsn).cursor()
+cur.execute("LISTEN jobs")
+`;
+  const { hazards } = await planned({
+    'compose.yaml': `${PG}  pgbouncer:
+    image: edoburu/pgbouncer
+    environment: { DB_HOST: db }
+  worker:
+    build: .
+    command: python worker.py
+    environment: { DATABASE_URL: "postgres://u:p@pgbouncer:6432/d", DATABASE_URL_DIRECT: "${URL}" }
+`,
+    Dockerfile: 'FROM python:3.13\nCOPY . .\n',
+    'worker.py': worker,
+  });
+  expect(hazards.map(({ file, rule, severity }) => [file, rule, severity])).toContainEqual([
+    'worker.py',
+    'listen-notify',
+    'error',
+  ]);
 });

@@ -44,7 +44,7 @@ Scope
   -C, --cwd DIR        the directory to migrate (.)
   --include GLOB       only these files
   --exclude GLOB       not these files
-  --changed            only what concerns files that differ from HEAD, as for a pre-commit hook
+  --changed            only what concerns files that differ from HEAD, as for a pre-commit hook; stage them before --write
   --since COMMIT       only what concerns files that differ from where the branch left it
   --include-ignored-env  also write git-ignored env files
   -c, --config FILE    configuration (pool-migrate.yml, .yaml, .json, package.json)

@@ -89,6 +89,8 @@ async function runPlan(options: CliOptions): Promise<number> {
 
 const isPending = (plan: Plan, strict: boolean): boolean =>
   plan.changes.length > 0 ||
+  // Of a narrowed plan some only follow others, which are not edited with it.
+  plan.sites.some(({ action, safety }) => action === 'pooled' && (safety === 'safe' || plan.unsafe)) ||
   plan.errors.length > 0 ||
   plan.refused.length > 0 ||
   (strict && plan.sites.some(site => site.action === 'review'));

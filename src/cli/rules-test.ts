@@ -122,7 +122,15 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
   }
   const shelf = makeShelf([...files.keys()], path => files.get(path) ?? null);
   const images = knownImages();
-  const processes = await readProcesses({ topology, extractions, sources, texts: files, shelf, images });
+  const processes = await readProcesses({
+    topology,
+    extractions,
+    sources,
+    texts: files,
+    shelf,
+    images,
+    directSuffix: defaultConfig().direct.suffix,
+  });
   const ways = { topology, config, processes, shelf, images, refused: new Set<string>() };
   return decide({
     sites: found,

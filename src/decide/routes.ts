@@ -63,7 +63,13 @@ export function combineUses(
   apartServices: ReadonlySet<string>,
   wayOf: (process: Process, whole: boolean) => Way | null,
 ): Outcome {
-  const active = tellingUses(uses);
+  const telling = tellingUses(uses);
+  // What leads to a pooler that is there is no matter of those that have a value of their own already.
+  const others =
+    site.resolution.kind === 'pooler'
+      ? telling.filter(use => use.action !== 'direct' || wayOf(use.process, false)?.kind !== 'apart')
+      : telling;
+  const active = others.length > 0 ? others : telling;
   const first = active[0] as RoutedUse;
   const review = active.find(({ action }) => action === 'review');
   if (active.every(({ action }) => action === first.action) && first.action !== 'pooled' && first.action !== 'direct')
@@ -107,17 +113,17 @@ export function combineUses(
       },
     };
   }
-  const others = apart.filter(({ way }) => way.kind !== 'apart');
-  if (others.length === 0) return pick(pooled[0] as RoutedUse);
+  const wired = apart.filter(({ way }) => way.kind !== 'apart');
+  if (wired.length === 0) return pick(pooled[0] as RoutedUse);
   const reason = direct.find(use => use.action === 'direct') ?? direct[0] ?? pooled.find(({ way }) => way);
   const told = [
     ...new Set(
-      others.map(({ process, way }) => (way.kind === 'service' ? (process.service ?? '') : describeUse({ process }))),
+      wired.map(({ process, way }) => (way.kind === 'service' ? (process.service ?? '') : describeUse({ process }))),
     ),
   ];
   return {
     action: 'pooled',
-    rule: others.every(({ way }) => way.kind === 'service') ? 'split-readers' : 'wired-apart',
+    rule: wired.every(({ way }) => way.kind === 'service') ? 'split-readers' : 'wired-apart',
     safety: pooled.some(({ safety }) => safety === 'unsafe') ? 'unsafe' : 'safe',
     apart,
     reason: `${key} is pooled for the applications that share it; ${told.slice(0, 4).join(', ')} must stay direct (${reason?.way ? describeNeeds(reason.process.needs) : reason?.reason.replace(/\.$/, '')}) and gets a value of its own.`,

@@ -2,6 +2,7 @@
 import { isCiPath } from '../../codemods/paths.ts';
 import type { Facts, Need } from '../model/index.ts';
 import { lineAt, lineStartOf, lineStarts } from '../text/lines.ts';
+import { withoutBypass } from '../text/marked-sections.ts';
 import { dirOf } from '../text/paths.ts';
 
 interface Call {
@@ -259,7 +260,7 @@ const READ =
 
 /** Variables that a text takes from its environment. */
 export const environmentReads = (text: string): string[] => [
-  ...new Set([...text.matchAll(READ)].map(([, name = '']) => name)),
+  ...new Set([...withoutBypass(text).matchAll(READ)].map(([, name = '']) => name)),
 ];
 
 /** Variables read in the call's own arguments, or in the values of the names in them. */

@@ -146,6 +146,7 @@ export async function planOnce(
     texts: readable,
     shelf,
     images,
+    directSuffix: config.direct.suffix,
   });
   const ways = { topology, config, processes, shelf, images, refused };
   const ciFiles = filesOfJobs(world, extractions);

@@ -49,6 +49,8 @@ export interface ProcessInput {
   texts: ReadonlyMap<string, string>;
   shelf: Shelf;
   images: ImageLookup;
+  /** What the name of a variable ends with that leads past the pooler. E.g.: `_DIRECT` */
+  directSuffix: string;
 }
 
 export const NOBODY: Use = { words: [], service: null, image: null };

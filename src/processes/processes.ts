@@ -104,7 +104,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       ]);
   }
   const environments = environmentTexts(extractions);
-  const { receivers, overridden } = readReceivers(topology, environments);
+  const { receivers, overridden } = readReceivers(topology, environments, input.directSuffix);
   for (const { file, keys } of environments) for (const key of keys) askedByFile(file, key, input, receivers, services);
   mergeOverrides(services, topology);
   for (const { file, service, id } of all) {

@@ -1,4 +1,5 @@
 /** Which services receive the variables of an env file. */
+import { directNames } from '../../codemods/companion.ts';
 import type { ComposeService } from '../../codemods/compose-file.ts';
 import { imageName, isServerImage } from '../images/names.ts';
 import type { Extraction } from '../model/index.ts';
@@ -28,6 +29,7 @@ export const environmentTexts = (extractions: ReadonlyMap<string, Extraction>): 
 export function readReceivers(
   topology: Topology,
   environments: readonly EnvironmentText[],
+  directSuffix: string,
 ): Record<'receivers' | 'overridden', Map<string, Receiver[]>> {
   const receivers = new Map<string, Receiver[]>();
   const overridden = new Map<string, Receiver[]>();
@@ -41,7 +43,7 @@ export function readReceivers(
     const parts = ({ name }: ComposeService) =>
       together.flatMap(({ services }) => services.filter(one => one.name === name));
     for (const service of file.services) {
-      const read = new Set(variablesRead(service));
+      const read = new Set(variablesRead(service, directSuffix));
       for (const { file: source, path, keys } of environments) {
         // Where a script puts a file outside of the repository, its name has to do.
         const standsFor = (name: string) =>
@@ -80,13 +82,17 @@ const isPaired = (a: string, b: string): boolean => {
 const hasOwn = (service: ComposeService, key: string): boolean =>
   service.environment.some(entry => entry.key === key && entry.value !== null);
 
-/** Variables that a service's environment and command expand, and those passed on by name. */
-function variablesRead(service: ComposeService): string[] {
+/**
+ * Variables that a service's environment and command expand, and those passed on by name; not the pooled one behind its own direct twin:
+ * `${DATABASE_URL_DIRECT:-${DATABASE_URL}}`.
+ */
+function variablesRead(service: ComposeService, directSuffix: string): string[] {
   const found: string[] = [];
-  const visit = (text: string): void => {
+  const visit = (text: string, direct: string | null = null): void => {
     for (const { variable, fallback } of readExpansions(text, 0, text.length)) {
-      if (variable) found.push(variable);
-      if (fallback) visit(text.slice(fallback.start, fallback.end));
+      const isTwin = direct !== null && directNames(variable ?? '', directSuffix).includes(direct);
+      if (variable && !isTwin) found.push(variable);
+      if (fallback) visit(text.slice(fallback.start, fallback.end), variable);
     }
   };
   for (const { key, value } of service.environment) {

@@ -181,7 +181,7 @@ function describeVersion({ config, changes }: Plan): string[] {
 function nextCommand(plan: Plan, { mode, cwd, narrowing = '' }: SummaryOptions): string {
   const where = cwd ? ` -C ${cwd}` : '';
   if (mode === 'write') {
-    if (plan.changes.length === 0) return describeNothing(plan);
+    if (plan.changes.length === 0) return narrowing ? NOTHING_NEAR : describeNothing(plan);
     const manifests = plan.changes.filter(({ kind, file }) => kind === 'create' && /\.ya?ml$/.test(file));
     return manifests.length > 0
       ? `Next: follow the first lines of ${manifests.map(({ file }) => file).join(', ')}, then apply the rest.`
@@ -195,8 +195,12 @@ function nextCommand(plan: Plan, { mode, cwd, narrowing = '' }: SummaryOptions):
   const reviews = plan.sites.some(site => site.action === 'review');
   return reviews
     ? 'Nothing to write. The places above are for you to decide; pool-migrate explain RULE tells more.'
-    : describeNothing(plan);
+    : narrowing
+      ? NOTHING_NEAR
+      : describeNothing(plan);
 }
+
+const NOTHING_NEAR = 'Nothing to do in the files that changed.';
 
 /** Where none of the edited compose files is one that compose finds by itself: the first of them. */
 function composeOption({ pools, changes }: Plan): string {

@@ -17,9 +17,12 @@ export async function narrowPlan(
   const narrow = await again(only);
   return {
     ...narrow,
-    sites: narrow.sites.filter(({ decision }) => only.has(decision)),
-    hazards: narrow.hazards.filter(isNear),
-    suppressions: narrow.suppressions.filter(isNear),
+    // What was decided is that of the whole, whatever is edited.
+    sites: plan.sites.filter(({ decision }) => only.has(decision)),
+    hazards: plan.hazards.filter(isNear),
+    suppressions: plan.suppressions.filter(isNear),
+    // Which services are ready is no matter of some files.
+    pools: [],
     errors: narrow.errors.filter(isNear),
     refused: narrow.refused.filter(isNear),
     localEnv: [],

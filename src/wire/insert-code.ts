@@ -1,6 +1,7 @@
 /** Python: a line that records what an engine expects, and the opt-in bypass of scripts and smoke tests. */
 
 import type { Site } from '../model/index.ts';
+import { BYPASS_NOTE } from '../text/marked-sections.ts';
 import type { EditState } from './state.ts';
 
 const TESTS =
@@ -55,7 +56,7 @@ function addBypass(site: Site, state: EditState): void {
   const read = `${reader[1] ?? ''}${reader[2]}`;
   const { indent, target, key, at, fallback } = bypass;
   const lines = [
-    `# ${variable}=1 goes straight to Postgres, past the pool; ${key}${suffix} alone changes nothing.`,
+    `# ${variable}=1 ${BYPASS_NOTE} ${key}${suffix} alone changes nothing.`,
     `if ${read}("${variable}", "").lower() in ("1", "true", "yes", "on"):`,
     `${indentUnit(source.text)}${target} = ${read}("${key}${suffix}", ${source.text.slice(fallback.start, fallback.end)})`,
   ];
