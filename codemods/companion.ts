@@ -12,11 +12,15 @@ export interface Companion {
 /** Variables that already serve as the direct way, most specific first. */
 export const directNames = (key: string, suffix: string): string[] => [
   `${key}${suffix}`,
-  `DIRECT_${key}`,
-  ...(key.endsWith('_URL') ? [key.replace(/_URL$/, '_DIRECT_URL'), 'DIRECT_URL'] : []),
+  ...withDirect(key.split('_')),
+  ...(key.endsWith('_URL') ? ['DIRECT_URL'] : []),
   `${key}_UNPOOLED`,
   `${key}_NON_POOLING`,
 ];
+
+/** `DIRECT_DATABASE_URL`, `DATABASE_DIRECT_URL` */
+const withDirect = (parts: readonly string[]): string[] =>
+  parts.map((_, i) => [...parts.slice(0, i), 'DIRECT', ...parts.slice(i)].join('_'));
 
 /**
  * @param renamed variables that are pooled themselves: the companion reads their direct twins.

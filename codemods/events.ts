@@ -1,4 +1,5 @@
 /** What code does that a hazard rule can ask about: SQL text, calls with their arguments, settings, imports. */
+import type { Span } from '../src/model/index.ts';
 import { indentAt, lineStartOf } from '../src/text/lines.ts';
 import { concatMapped, type MappedText } from '../src/text/mapped-text.ts';
 
@@ -18,6 +19,8 @@ export type Event =
       within: readonly string[];
       siblings: () => readonly string[];
       slot: Slot | null;
+      /** Where the value stands, in languages of which rules ask for it. */
+      extent?: Span;
     }
   | { kind: 'import'; name: string; at: number }
   /** A command with its words. */

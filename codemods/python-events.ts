@@ -8,13 +8,15 @@ import { treeOf } from './trees.ts';
 
 export function readPythonEvents(text: string): Event[] {
   const events: Event[] = [];
+  // `DATABASES['default']['CONN_MAX_AGE'] = 0`, after the dictionary.
+  const later: string[] = [];
   treeOf(parser, text).iterate({
     enter(ref) {
       const { node } = ref;
       if (node.name === 'CallExpression') events.push(...readCall(node, text));
       else if (node.name === 'ImportStatement') events.push(...readImports(node, text));
-      else if (node.name === 'DictionaryExpression') events.push(...readDictionary(node, text));
-      else if (node.name === 'AssignStatement') events.push(...readItem(node, text));
+      else if (node.name === 'DictionaryExpression') events.push(...readDictionary(node, text, later));
+      else if (node.name === 'AssignStatement') events.push(...readItem(node, text, later));
       else if (isString(node)) {
         // A docstring tells about SQL and runs none.
         if (node.parent?.name !== 'ExpressionStatement') events.push(...readSql(node, text));
@@ -73,18 +75,20 @@ function readImports(node: SyntaxNode, text: string): Event[] {
 }
 
 /** `env["PGOPTIONS"] = "…"` */
-function readItem(node: SyntaxNode, text: string): Event[] {
+function readItem(node: SyntaxNode, text: string, later: string[]): Event[] {
   const target = node.firstChild;
   const key = target?.name === 'MemberExpression' ? target.getChild('String') : null;
   if (!target || !key || !node.lastChild) return [];
-  const within = [calleeName(text, target.firstChild)];
+  const outer = target.firstChild;
+  const within = [calleeName(text, outer?.name === 'MemberExpression' ? outer.firstChild : outer)];
   const value = literalText(node.lastChild, text);
-  return [
-    { kind: 'setting', name: readString(text, key).text, value, at: node.from, within, siblings: () => [], slot: null },
-  ];
+  const name = readString(text, key).text;
+  if (outer?.name === 'MemberExpression') later.push(`${name}=${value}`);
+  const extent = { start: node.lastChild.from, end: node.lastChild.to };
+  return [{ kind: 'setting', name, value, at: node.from, within, siblings: () => later, slot: null, extent }];
 }
 
-function readDictionary(node: SyntaxNode, text: string): Event[] {
+function readDictionary(node: SyntaxNode, text: string, later: readonly string[]): Event[] {
   const within = namesAround(node, text);
   const siblings: string[] = [];
   const events: Event[] = [];
@@ -95,7 +99,9 @@ function readDictionary(node: SyntaxNode, text: string): Event[] {
     const valueText = literalText(value, text);
     siblings.push(`${name}=${valueText}`);
     const slot = slotAfter(text, key.from, value.to);
-    events.push({ kind: 'setting', name, value: valueText, at: key.from, within, siblings: () => siblings, slot });
+    const extent = { start: value.from, end: value.to };
+    const all = () => [...siblings, ...later];
+    events.push({ kind: 'setting', name, value: valueText, at: key.from, within, siblings: all, slot, extent });
   }
   return events;
 }

@@ -44,6 +44,160 @@ describe('what runs', () => {
     expect(changes.filter(({ after }) => direct.test(after))).not.toEqual([]);
   });
 
+  const DSN = 'postgres://$DB_USER:$DB_PASSWORD@$DB_HOST:$DB_PORT/$DB_NAME';
+  const PARTS = 'DB_HOST=db\nDB_PORT=5432\nDB_USER=u\nDB_PASSWORD=p\nDB_NAME=d\n';
+  const FIRST = '${DB_HOST_DIRECT:-$DB_HOST}:${DB_PORT_DIRECT:-$DB_PORT}';
+  test.each([
+    [
+      'the variable',
+      `DATABASE_URL=${URL}\n`,
+      'migrate -path m -database "$DATABASE_URL" up',
+      'migrate -path m -database "${DATABASE_URL_DIRECT:-$DATABASE_URL}" up',
+    ],
+    [
+      'a default behind it',
+      `DATABASE_URL=${URL}\n`,
+      'goose -dir m postgres "${DATABASE_URL:?unset}" up',
+      'goose -dir m postgres "${DATABASE_URL_DIRECT:-${DATABASE_URL:?unset}}" up',
+    ],
+    [
+      'host and port, with an assignment of another before them',
+      PARTS,
+      'PGPASSWORD=$DB_PASSWORD pg_dump -h $DB_HOST -p "${DB_PORT:-5432}" -U $DB_USER $DB_NAME > /tmp/d',
+      'PGPASSWORD=$DB_PASSWORD pg_dump -h ${DB_HOST_DIRECT:-$DB_HOST} -p "${DB_PORT_DIRECT:-${DB_PORT:-5432}}" -U $DB_USER $DB_NAME > /tmp/d',
+    ],
+    [
+      'what is put together from them',
+      PARTS,
+      `DSN="${DSN}"\nmigrate -path m -database "$DSN" up`,
+      `DSN="${DSN}"\nmigrate -path m -database "${DSN.replace('$DB_HOST:$DB_PORT', FIRST)}" up`,
+    ],
+  ])('a command that expands %s in its own words reads the direct one there', async (_, env, before, after) => {
+    const { written, pools } = await planned({
+      'docker-compose.yml': `${PG}${app('env_file: .env')}`,
+      '.env.example': env,
+      Dockerfile: `${PYTHON}ENTRYPOINT ["./start.sh"]\n`,
+      'start.sh': `#!/bin/sh\n${before}\nexec /app/server\n`,
+    });
+    expect(written('start.sh')).toContain(`#!/bin/sh\n${after}\nexec /app/server\n`);
+    expect(pools).toMatchObject([{ mode: 'transaction', unwired: [] }]);
+  });
+
+  test('a part of a variable can not be replaced: the pool bears the command in session mode', async () => {
+    const { written, pools } = await planned({
+      'docker-compose.yml': `${PG}${app('env_file: .env')}`,
+      '.env.example': `DATABASE_URL=${URL}\n`,
+      Dockerfile: `${PYTHON}ENTRYPOINT ["./start.sh"]\n`,
+      'start.sh': '#!/bin/sh\nmigrate -path m -database "${DATABASE_URL%%?*}" up\nexec /app/server\n',
+    });
+    expect(written('start.sh')).toBe('');
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+  });
+
+  test('what compose puts into the command of a service is the direct value there', async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}${app('environment:', '  DATABASE_URL: ${DATABASE_URL}')}  migrate:\n    image: migrate/migrate\n    command: ["-path", "/m", "-database", "\${DATABASE_URL}", "up"]\n`,
+      '.env.example': `DATABASE_URL=${URL}\n`,
+      Dockerfile: PYTHON,
+    });
+    expect(serviceIn(written('docker-compose.yml'), 'migrate')).toBe(
+      '  migrate:\n    image: migrate/migrate\n    command: ["-path", "/m", "-database", "${DATABASE_URL_DIRECT:-${DATABASE_URL}}", "up"]\n',
+    );
+  });
+
+  test("programs of libpq read nothing of an application's variable, and `command -v` runs nothing", async () => {
+    const { written, changes } = await planned({
+      'docker-compose.yml': `${PUBLISHED}${app('env_file: .env')}`,
+      '.env.example': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+      Dockerfile: `${PYTHON}CMD uvicorn app:app\n`,
+      'README.md':
+        '# App\n\n```sh\npg_dump -h localhost -U u d > dump\nkubectl exec deploy/db -- pg_dump -U u d > dump\n```\n\nThen re-run `migrate force`.\n',
+      'clickhouse.sh':
+        'if ! command -v migrate; then exit 1; fi\nDATABASE_URL="${CLICKHOUSE_URL}?x=1"\nmigrate -source file://m -database "$DATABASE_URL" up\n',
+    });
+    expect(written('.env.example')).toContain('localhost:6432');
+    expect(changes.map(({ file }) => file)).not.toContain('clickhouse.sh');
+    expect(written('README.md')).toContain('```sh\npg_dump -h localhost -U u d > dump\nkubectl exec');
+    expect(written('README.md')).toContain('re-run `migrate force`.');
+  });
+
+  const DJANGO = {
+    'app/__init__.py': '',
+    'app/wsgi.py':
+      "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'app.settings')\nfrom django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+  };
+  const MENDED = "'DISABLE_SERVER_SIDE_CURSORS': True";
+  test.each([
+    ['dj_database_url.config()', `{**dj_database_url.config(), ${MENDED}}`],
+    ['env.db("DATABASE_URL", default="sqlite:///x")', `{**env.db("DATABASE_URL", default="sqlite:///x"), ${MENDED}}`],
+    ["{'ENGINE': os.environ.get('E', 'x')}", `{'ENGINE': os.environ.get('E', 'x'), ${MENDED}}`],
+  ])('Django in transaction mode takes no server-side cursors: %s', async (before, after) => {
+    const { written, pools } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL, 'command: gunicorn app.wsgi')}`,
+      Dockerfile: PYTHON,
+      ...DJANGO,
+      'app/settings.py': `DATABASES = {'default': ${before}}\n`,
+    });
+    expect(written('app/settings.py')).toBe(`DATABASES = {'default': ${after}}\n`);
+    expect(pools).toMatchObject([{ mode: 'transaction' }]);
+  });
+
+  test('an image that is pulled takes no mend: the pool is in session mode', async () => {
+    const { written, pools } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL, 'command: gunicorn app.wsgi').replace('build: .', 'image: acme/app')}`,
+      Dockerfile: `${PYTHON}CMD gunicorn app.wsgi\n`,
+      ...DJANGO,
+      'app/settings.py': "DATABASES = {'default': dj_database_url.config()}\n",
+    });
+    expect(written('app/settings.py')).toBe('');
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+  });
+
+  test("migrations and commands that nothing starts are no part of Django's programs", async () => {
+    const { pools } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL)}`,
+      Dockerfile: PYTHON,
+      'app/migrations/0001_x.py':
+        "from django.db import migrations\nfrom django.core.management import call_command\nclass Migration(migrations.Migration):\n    def f(apps, e):\n        call_command('migrate')\n",
+      'app/management/commands/reset.py': "from django.core.management import call_command\ncall_command('migrate')\n",
+    });
+    expect(pools).toMatchObject([{ mode: 'transaction' }]);
+  });
+
+  test('an image that shares an anchor gets its own setting for the direct connection', async () => {
+    const { written, pools } = await planned({
+      'docker-compose.yml': `${PG}  worker:\n    image: langfuse/langfuse-worker:3\n    environment: &env\n      DATABASE_URL: ${URL}\n  web:\n    image: langfuse/langfuse:3\n    environment:\n      <<: *env\n`,
+    });
+    expect(serviceIn(written('docker-compose.yml'), 'web')).toContain(`DIRECT_URL: ${URL}`);
+    expect(pools).toMatchObject([{ mode: 'transaction', unwired: [] }]);
+  });
+
+  test("Prisma's directUrl that only the start script fills: the service is given it", async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}${app('environment:', `  APP_DATABASE_URL: ${URL}`)}`,
+      Dockerfile: 'FROM node:22\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["./start.sh"]\n',
+      'start.sh':
+        '#!/bin/sh\nif [ -z "$APP_DIRECT_DATABASE_URL" ]; then export APP_DIRECT_DATABASE_URL="$APP_DATABASE_URL"; fi\nprisma migrate deploy\nexec node server.js\n',
+      'prisma/schema.prisma':
+        'datasource db {\n  provider = "postgresql"\n  url = env("APP_DATABASE_URL")\n  directUrl = env("APP_DIRECT_DATABASE_URL")\n}\n',
+    });
+    expect(serviceIn(written('docker-compose.yml'), 'app')).toContain(`APP_DIRECT_DATABASE_URL: ${URL}`);
+  });
+
+  test.each([
+    ['has no server', 'pnpm test', true],
+    ['starts the whole stack by a script', 'npm run up', true],
+    ['starts the server alone', 'docker compose up -d --wait db', false],
+  ])('a job that reads the template and %s', async (_, command, isPooled) => {
+    const { decided } = await planned({
+      'docker-compose.yml': PUBLISHED,
+      'package.json': '{ "scripts": { "up": "docker compose up -d" } }\n',
+      '.env.example': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+      '.github/workflows/ci.yml': `jobs:\n  test:\n    steps:\n      - run: |\n          cp .env.example .env\n          ${command}\n`,
+    });
+    expect(decided('DATABASE_URL')).toEqual([isPooled ? 'pooled safe' : 'review safe']);
+  });
+
   test('commands that a program takes apart itself have no room for an assignment: session mode', async () => {
     const { pools, decided } = await planned({
       'docker-compose.yml': `${PG}${app(WITH_URL)}`,

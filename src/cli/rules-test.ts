@@ -140,6 +140,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     rules,
     processes,
     ciFiles: new Set(['.env.shared']),
+    refused: new Set(),
     directSettings: directSettings(),
     wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
   }).sites;

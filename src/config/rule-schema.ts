@@ -22,6 +22,7 @@ const exampleSchema = z.union([z.string(), z.strictObject({ text: z.string(), fi
 export const needSchema = z.enum([
   'prepared',
   'session-state',
+  'cursor',
   'listen',
   'session-lock',
   'migrate',
@@ -69,6 +70,7 @@ const hazardConditionSchema = z.strictObject({
 const hazardEditSchema = z.union([
   z.strictObject({ argument: z.string() }),
   z.strictObject({ entry: z.string() }),
+  z.strictObject({ around: z.tuple([z.string(), z.string()]) }),
   z.strictObject({ parameter: z.string() }),
   z.strictObject({ value: z.string() }),
   z.strictObject({ setLocal: z.literal(true) }),
@@ -97,6 +99,8 @@ export const hazardRulesSchema = z.array(
     why: z.string().min(10),
     fix: z.string().min(10),
     edit: hazardEditSchema.optional(),
+    goesWithPool: z.literal(true).optional(),
+    settledBy: z.string().optional(),
     needsServer: z.literal(true).optional(),
     once: z.literal(true).optional(),
     source: z.url(),

@@ -12,13 +12,13 @@ import type { DecideInput, Decisions } from './input.ts';
 import { judgeUses } from './judge-uses.ts';
 import { decidePools } from './pools.ts';
 import { DEFAULT_PORT, portsWanted } from './ports.ts';
-import { combineUses, type Mode, type Outcome, type RoutedUse } from './routes.ts';
+import { combineUses, isPooled, type Mode, type Outcome, type RoutedUse } from './routes.ts';
 import { settleGroups } from './settle-groups.ts';
 import { usesOf } from './uses.ts';
 
 export function decide(input: DecideInput): Decisions {
   const groups = groupSites(input.sites, ({ file, site }) => imagePort(file, site, input));
-  const endpoints = endpointsOf(input.sites, groups);
+  const endpoints = endpointsOf(input.sites, groups, input.config.direct.suffix);
   const first = decideSites(input, groups, endpoints, new Map());
   const ports = input.config.pool.port === 'auto' ? portsWanted(first.sites) : new Map<Server, string>();
   return ports.size === 0 ? first : decideSites(input, groups, endpoints, ports);
@@ -73,9 +73,10 @@ function decideSites(
       input.wayOf(site, process, whole),
     );
     const outcome = stillPooled(site, combined, topology);
+    const mends = mode === 'session' ? [] : (uses[i] ?? []).flatMap(use => (isPooled(use, mode) ? use.mends : []));
     Object.assign(
       site,
-      { apart: [], question: null },
+      { apart: [], question: null, mends: outcome.action === 'pooled' ? [...new Set(mends)] : [] },
       suppressed(site, outcome, input.texts) ?? answered(site, outcome, config) ?? outcome,
     );
   });
@@ -155,6 +156,7 @@ function toSite({ file, format, site }: FileSite, texts: ReadonlyMap<string, str
     safety: 'safe',
     replacement: null,
     apart: [],
+    mends: [],
     question: null,
     portVariable: null,
   };

@@ -1,4 +1,5 @@
 /** Host and port of each site, wherever they stand. */
+import { directNames } from '../../codemods/companion.ts';
 import { type Endpoint, OTHER_ENGINES } from '../topology/index.ts';
 import { type FileSite, indexDefinitions, indexLocals } from './group-sites.ts';
 
@@ -6,8 +7,12 @@ import { type FileSite, indexDefinitions, indexLocals } from './group-sites.ts';
 const nearFirst = (at: readonly number[], file: string, sites: readonly FileSite[]): number[] =>
   at.toSorted((a, b) => Number(sites[b]?.file === file) - Number(sites[a]?.file === file));
 
+/** `${DB_HOST_DIRECT:-$DB_HOST}` is where the first leads, whatever that is. */
+const withoutTwins = (names: readonly string[], suffix: string): string[] =>
+  names.filter((name, i) => !names.slice(0, i).some(first => directNames(name, suffix).includes(first)));
+
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
-export function endpointsOf(sites: readonly FileSite[], groups: readonly number[]): Endpoint[] {
+export function endpointsOf(sites: readonly FileSite[], groups: readonly number[], suffix: string): Endpoint[] {
   const definitions = indexDefinitions(sites);
   const locals = indexLocals(sites);
   const members = new Map<number, number[]>();
@@ -21,7 +26,9 @@ export function endpointsOf(sites: readonly FileSite[], groups: readonly number[
       const own = site[part];
       if (own?.value) return own.value;
       const partner = own ? [] : block;
-      const named = [...(own?.variables ?? []), ...partner.flatMap(at => sites[at]?.site[part]?.variables ?? [])];
+      const named = [own, ...partner.map(at => sites[at]?.site[part])].flatMap(one =>
+        withoutTwins(one?.variables ?? [], suffix),
+      );
       const candidates = [
         ...partner,
         ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? nearFirst(definitions.get(name) ?? [], file, sites)),

@@ -41,13 +41,18 @@ export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSit
   const definitions = indexDefinitions(sites);
   const locals = indexLocals(sites);
   const apart = ownPairs(sites);
-  sites.forEach(({ file, site }, i) => {
+  sites.forEach(({ file, format, site }, i) => {
     for (const name of site.form === 'url' ? variablesOf(site) : [])
       for (const at of locals.get(`${file}\0${name}`) ?? []) join(i, at);
     if (isTestCode(file, site)) return;
-    for (const name of variablesOf(site))
-      for (const at of definitions.get(name) ?? []) if (at !== i && !apart.has(at)) join(i, at);
+    for (const name of variablesOf(site)) {
+      const all = definitions.get(name) ?? [];
+      // An env file that defines what it reads reads nobody else's.
+      const own = format === 'env' ? all.filter(at => sites[at]?.file === file) : [];
+      for (const at of own.length > 0 ? own : all) if (at !== i && !apart.has(at)) join(i, at);
+    }
   });
+  for (const [host, port] of lonePairs(sites)) join(host, port);
   sites.forEach((one, i) => {
     const port = one.site.form === 'host' && one.site.entry !== null ? portKeyOf(one) : null;
     if (port === null) return;
@@ -75,6 +80,21 @@ function ownPairs(sites: readonly FileSite[]): Set<number> {
   const isPair = (at: number[]) =>
     at.some(i => hasValue(sites[i]?.site.host ?? null)) && at.some(i => hasValue(sites[i]?.site.port ?? null));
   return new Set([...blocks.values()].filter(isPair).flat());
+}
+
+/** The only host and the only port of a block belong together, whatever they are called: `PGHOST` and `POSTGRES_PORT`. */
+function lonePairs(sites: readonly FileSite[]): [host: number, port: number][] {
+  const blocks = new Map<string, number[]>();
+  sites.forEach(({ file, site }, i) => {
+    if (site.role !== 'environment' || site.entry === null || (site.form !== 'host' && site.form !== 'port')) return;
+    const id = `${file}\0${site.entry.block}`;
+    blocks.set(id, [...(blocks.get(id) ?? []), i]);
+  });
+  return [...blocks.values()].flatMap(at => {
+    const of = (form: RawSite['form']) => at.filter(i => sites[i]?.site.form === form);
+    const [host, port] = [of('host'), of('port')];
+    return host.length === 1 && port.length === 1 ? [[host[0], port[0]] as [number, number]] : [];
+  });
 }
 
 export const variablesOf = (site: RawSite): string[] => [

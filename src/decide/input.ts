@@ -19,6 +19,8 @@ export interface DecideInput {
   ciFiles: ReadonlySet<string>;
   /** Settings that programs have for a connection past a pooler. */
   directSettings: ReadonlySet<string>;
+  /** Files that can not be changed. */
+  refused: ReadonlySet<string>;
   /** How a process gets a value of its own instead of the site's; null: there is no exact way. `whole`: all of its service has to. */
   wayOf(site: Site, process: Process, whole: boolean): Way | null;
 }

@@ -32,6 +32,7 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
       process,
       route: 'direct',
       because,
+      mends: [],
       way: null,
     });
     if (verdict.action === 'direct') return direct(verdict.rule, verdict.reason, own);
@@ -46,7 +47,10 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
       );
     if (isPooled && isToolVariable(site, input))
       return direct('migration-variable', `Only the settings of a migration tool read ${site.key}.`, own);
-    const because = isPooled || verdict.rule === 'already-pooled' ? [...needs, ...own] : [];
+    const isMended = ({ mend, place }: Need) =>
+      isPooled && mend !== undefined && !process.isPublished && !input.refused.has(place.file);
+    const because =
+      isPooled || verdict.rule === 'already-pooled' ? [...needs.filter(need => !isMended(need)), ...own] : [];
     const isApart =
       because.some(({ kind }) => DIRECT_ONLY.includes(kind)) ||
       // What is run once to migrate does nothing else.
@@ -66,6 +70,7 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
       process,
       route: isPooled ? routeFor(left.map(({ kind }) => kind)) : 'transaction',
       because: left,
+      mends: needs.filter(isMended),
       way: setting,
     };
   });

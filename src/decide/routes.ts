@@ -20,6 +20,8 @@ export interface RoutedUse extends UseVerdict {
   route: Route;
   /** What stands between it and transaction pooling. */
   because: readonly Need[];
+  /** What would stand there too, and is mended with the pooled value. */
+  mends: readonly Need[];
   way: Way | null;
 }
 

@@ -1,7 +1,7 @@
 /** Every process that uses a value, as far as can be seen. */
 import type { Process, RawSite, Site, Use } from '../model/index.ts';
 import { homeOf, processOf } from '../processes/index.ts';
-import { isInside } from '../text/paths.ts';
+import { baseOf, isInside } from '../text/paths.ts';
 import { hasWord } from '../text/words.ts';
 import { serviceNames } from './derive-facts.ts';
 import type { FileSite } from './group-sites.ts';
@@ -43,7 +43,8 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
         !use.assigns.some(
           ({ name, raw: value }) => name === site.key && !reads(value, name) && !value.includes(site.text),
         ),
-    );
+    )
+    .filter(use => site.role !== 'environment' || site.key === null || canRead(use, site.key));
   if (site.role === 'environment' && site.key !== null) {
     const others = [
       ...(uses.length === 0 ? byExpansion(site, input) : []),
@@ -120,7 +121,7 @@ function startedAs({ words, service }: Use, file: string, services: DecideInput[
   return found && { ...found, words };
 }
 
-const reads = (value: string, name: string): boolean => new RegExp(`\\$\\{?${name}\\b`).test(value);
+const reads = (value: string, name: string): boolean => new RegExp(`\\$[{(]?${name}\\b`).test(value);
 
 export const reader = (file: string): Process => processOf({ words: [], service: null, image: null }, file);
 
@@ -128,7 +129,10 @@ export const reader = (file: string): Process => processOf({ words: [], service:
 const byExpansion = (site: Site, { processes }: DecideInput): Process[] =>
   processes.hand
     .filter(
-      ({ folder, process }) => isBelow(site.file, folder) && process.words.some(word => reads(word, site.key ?? '')),
+      ({ folder, process }) =>
+        isBelow(site.file, folder) &&
+        process.words.some(word => reads(word, site.key ?? '')) &&
+        !isAssignedAnew(site.key ?? '', process),
     )
     .map(({ process }) => process);
 
@@ -138,8 +142,28 @@ function byHand(site: Site, { processes }: DecideInput): Process[] {
   return processes.hand
     .filter(({ folder }) => isBelow(site.file, folder))
     .map(({ process }) => process)
-    .filter(({ assigns }) => !assigns.some(({ name, raw }) => name === site.key && !reads(raw, name)));
+    .filter(process => !isAssignedAnew(site.key ?? '', process) && canRead(process, site.key ?? ''));
 }
+
+/** libpq's own programs and some migration tools: of the environment they read nothing but libpq's variables, and what runs elsewhere reads nothing. */
+const BY_ARGUMENT =
+  /^(?:psql|pg_\w+|createdb|dropdb|createuser|dropuser|vacuumdb|reindexdb|clusterdb|pgbench|pgloader|pgcli|docker|podman|kubectl|oc|ssh|scp|rsync)$/;
+
+function canRead({ words, assigns, kind, step }: Process, key: string): boolean {
+  // The entry point of an image may hand on what it likes.
+  if (kind !== 'hand' && step === null) return true;
+  const [name = '', ...rest] = words;
+  // golang-migrate; as the command of an image it may be a word of another program.
+  const isMigrate =
+    name === 'migrate' && (kind === 'hand' || rest.some(word => /^--?(?:database|path|source)\b/.test(word)));
+  if (!(isMigrate || BY_ARGUMENT.test(baseOf(name))) || /^PG[A-Z]+$/.test(key)) return true;
+  const names = new Set([key, ...assigns.filter(({ raw }) => reads(raw, key)).map(({ name }) => name)]);
+  return words.some(word => [...names].some(name => reads(word, name)) || /^\$[@*\d]$/.test(word));
+}
+
+/** With a value that is another one. */
+const isAssignedAnew = (key: string, { assigns }: Process): boolean =>
+  assigns.some(({ name, raw }) => name === key && !reads(raw, name));
 
 /** A migration tool that is set up here, though no command is seen to run it: it gets its own value where that is exact. */
 function byTool(site: Site, { processes, wayOf }: DecideInput): Process[] {

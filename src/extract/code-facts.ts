@@ -49,7 +49,7 @@ const CALLS: Call[] = [
     /\bartisan\(\s*['"]migrate|\bArtisan::call\(\s*['"]migrate/,
   ),
   migrates('Knex', 'migrate.latest(', /\.migrate\.latest\(/),
-  migrates('Django', 'call_command(', /\bcall_command\(\s*["']migrate/),
+  migrates('Django', 'call_command(', /\bcall_command\(\s*["'](?:migrate|migrate_schemas)["']/),
   {
     ...migrates(
       'Ecto',

@@ -82,6 +82,7 @@ export interface Use {
 export type NeedKind =
   | 'prepared' // statements that PgBouncer does not follow
   | 'session-state' // SET, temporary tables, what another client would then have
+  | 'cursor' // one that outlives its transaction
   | 'listen'
   | 'session-lock'
   | 'migrate'
@@ -96,6 +97,8 @@ export interface Need {
   what: string;
   place: Place;
   reads: readonly string[];
+  /** Edits at the place after which it is none, and that change nothing else of what the program does. */
+  mend?: Mend | undefined;
 }
 
 /** The way to Postgres: pooled for a transaction, pooled for a session, or past the pooler. */
@@ -274,6 +277,8 @@ export interface Site extends Omit<RawSite, 'uses'> {
   replacement: string | null;
   /** Processes that must not share the pooled value, each with the way that it gets its own. */
   apart: { process: Process; way: Way }[];
+  /** Needs of those that share the pooled value which are mended with it. */
+  mends: readonly Need[];
   /** Where a person has to say: what can be answered. */
   question: Question | null;
   /** A variable that has to be set beside this one, since the port is read from it. */

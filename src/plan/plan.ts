@@ -1,8 +1,7 @@
 /** The stages in order. Everything here is pure over what was read; nothing is written. */
 
 import { join } from 'node:path';
-import { isCiPath, isEnvironmentFile } from '../../codemods/paths.ts';
-import { placeWrittenCommands } from '../../codemods/written-commands.ts';
+import { isEnvironmentFile } from '../../codemods/paths.ts';
 import type { Config } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
@@ -23,7 +22,7 @@ import {
   type Variable,
   type World,
 } from '../model/index.ts';
-import { describeVariables, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
+import { describeVariables, filesOfJobs, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
 import { listEnvironmentFiles, readTopology, type Topology } from '../topology/index.ts';
@@ -149,7 +148,11 @@ export async function planOnce(
     directSuffix: config.direct.suffix,
   });
   const ways = { topology, config, processes, shelf, images, refused };
-  const ciFiles = filesOfJobs(world, extractions);
+  const ciFiles = filesOfJobs(
+    [...world.sources.values(), ...world.written.values()],
+    new Map([...extractions].filter(([path]) => world.sources.has(path))),
+    shelf,
+  );
   const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
     decide({
       sites: [...found].flatMap(([file, { format, extraction }]) =>
@@ -162,6 +165,7 @@ export async function planOnce(
       processes,
       ciFiles,
       directSettings: directSettings(config.images),
+      refused,
       wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
     });
   const { sites, pools } = decideAll(extracted, texts);
@@ -245,30 +249,6 @@ const editedByWays = (sites: readonly Site[]): Set<string> =>
       ),
     ),
   );
-
-/** Env files that jobs read where they start none of the compose files: `cp .env.example .env` in a workflow. */
-function filesOfJobs(world: World, extractions: ReadonlyMap<string, Extraction>): Set<string> {
-  const jobs = [...world.sources.values(), ...world.written.values()].filter(({ path }) => isCiPath(path));
-  const found = new Set<string>();
-  for (const { path, text } of jobs) {
-    const commands = placeWrittenCommands(path, text).map(({ words }) => words.map(word => word.text));
-    // Where a job starts the stack itself, the pooler is there.
-    if (
-      commands.some(words =>
-        words.some((word, i) => word === 'up' && words.slice(0, i).some(one => /compose/.test(one))),
-      )
-    )
-      continue;
-    for (const [file, { facts }] of extractions) {
-      if (facts.defines.length === 0 || !world.sources.has(file)) continue;
-      const names = (words: readonly string[]) =>
-        words.some((word, i) => i > 0 && word.replace(/^\.\//, '') === file) &&
-        /^(?:cp|mv|source|\.|ln|cat|export|set|env|dotenv|docker)$/.test(words[0] ?? '');
-      if (commands.some(names)) found.add(file);
-    }
-  }
-  return found;
-}
 
 const followsOnly = ({ host, port, replacement, text, portSlot }: Site): boolean =>
   !host?.value && !port?.value && replacement === text && portSlot === null;

@@ -87,7 +87,7 @@ const TRIVIAL = new Set(
     'echo printf export set cd exit true false test [ [[ : sleep mkdir chmod chown shift return local unset trap wait cat rm cp ' +
     'mv sed grep awk ls touch ln pwd date which type ulimit umask read tail head find xargs cut tr sort uniq id whoami apt-get apk ' +
     'curl wget jq git pip pip3 clear break continue getent addgroup adduser groupadd useradd usermod groupmod stat basename dirname ' +
-    'install seq tee envsubst openssl update-ca-certificates apt yum apk brew hostname'
+    'install tar unzip gzip gunzip seq tee envsubst openssl update-ca-certificates apt yum apk brew hostname'
   ).split(' '),
 );
 
@@ -96,6 +96,8 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   const texts = command.words.map(word => word.text);
   const name = baseOf(texts[0] ?? '');
   if (texts.length === 0 || context.seen.length > 12) return [];
+  // It asks where the program is.
+  if (name === 'command' && /^-[a-z]*[vV]/.test(texts[1] ?? '')) return [];
   if (/^\$[@*]$|^\$\{[@*]\}$/.test(texts[0] ?? ''))
     return context.args ? follow(whole, context.args, { ...context, args: null }) : [];
   // A gate that is the entry point of the base image: `db:5432 -- ./start.sh`.

@@ -1,6 +1,7 @@
 /** What runs, and with which values. */
 
 export { homeOf } from './areas.ts';
+export { filesOfJobs } from './ci-jobs.ts';
 export { isToolFile, setupFile } from './migration-tools.ts';
 export { definesVariables } from './port-variables.ts';
 export { type Processes, processOf } from './process.ts';

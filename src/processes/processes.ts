@@ -19,6 +19,7 @@ import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess }
 import { findProgram } from './programs.ts';
 import { environmentTexts, readReceivers } from './receivers.ts';
 import { startsOf } from './services.ts';
+import type { Shelf } from './shelf.ts';
 import type { Start } from './start.ts';
 import { writtenRuns } from './written-runs.ts';
 
@@ -37,6 +38,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     ...one,
     ...startsOf(one.file, one.service, topology.composeFiles, shelf, contextOf),
   }));
+  const loads = (path: string, starts: readonly Start[]) => isLoaded(path, starts, shelf);
   for (const one of started) {
     const sets = await Promise.all(
       one.starts.map(async start => {
@@ -58,7 +60,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         .filter(
           path =>
             path === one.dockerfile ||
-            ((files as ReadonlySet<string>).has?.(path) && !(isProject && isOnlyAside(path))),
+            ((files as ReadonlySet<string>).has?.(path) && !(isProject && isOnlyAside(path)) && loads(path, [start])),
         )
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
@@ -75,7 +77,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     });
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }
-  claimTheRest(started, services, loaded, telling, needsOf, images);
+  claimTheRest(started, services, loaded, telling, needsOf, loads, images);
   // A file that only adds to a service says nothing of what is in its image.
   const layoutOf = (target: string) =>
     layouts.get(findTarget(target, all)?.id ?? '') ??
@@ -136,6 +138,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const unclaimed = (path: string): string[] =>
     telling.filter(
       other =>
+        loads(other, []) &&
         isInside(homeOf(path), other) &&
         !isOnlyAside(other) &&
         !started.some(
@@ -185,6 +188,17 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
 /** Of what is built into a program without imports to follow: a file that is called `migrate` is part of it as any other. */
 const isOnlyAside = (path: string): boolean => isAsidePath(path.replace(/(?:migrat\w*|seeds?)(?=\.[a-z]+$)/i, 'x'));
 
+/**
+ * False for what a framework loads only when it is told to: migrations, and management commands that are not the one that starts. Who
+ * migrates is known by its command.
+ */
+function isLoaded(path: string, starts: readonly Start[], shelf: Shelf): boolean {
+  if (!path.endsWith('.py')) return true;
+  const [, command] = /(?:^|\/)management\/commands\/(\w+)\.py$/.exec(path) ?? [];
+  if (command !== undefined) return starts.some(({ words }) => words.includes(command));
+  return !/^class Migration\((?:\w+\.)*Migration\)|^down_revision\b/m.test(shelf.text(path) ?? '');
+}
+
 /** The file itself, or a folder below the compose file's own. */
 function isMountOf(volume: string, file: ComposeFile, path: string): boolean {
   const [source = ''] = volume.split(':');
@@ -216,9 +230,10 @@ function claimTheRest(
   loaded: ReadonlyMap<string, ReadonlySet<string> | null>,
   telling: readonly string[],
   needsOf: (path: string) => readonly Need[],
+  loads: (path: string, starts: readonly Start[]) => boolean,
   images: ImageLookup,
 ): void {
-  for (const { service, id, context, workspaces } of started) {
+  for (const { service, id, context, workspaces, starts } of started) {
     if (loaded.get(id)) continue;
     const isWorkspace = workspaces.length > 0;
     const image = context ?? (isOwnImage(service, images) ? '' : null);
@@ -229,7 +244,11 @@ function claimTheRest(
       .filter(other => !isWorkspace && other.id !== id && other.context === context)
       .flatMap(other => (services.get(other.id) ?? []).map(({ program }) => program));
     const paths = telling.filter(
-      path => scopes.some(scope => isInside(scope, path)) && !isOnlyAside(path) && !claimed.includes(path),
+      path =>
+        scopes.some(scope => isInside(scope, path)) &&
+        !isOnlyAside(path) &&
+        !claimed.includes(path) &&
+        loads(path, starts),
     );
     const needs = paths.flatMap(needsOf).filter(({ kind }) => !isWorkspace || !BY_HAND.has(kind));
     const own = services.get(id) ?? [];

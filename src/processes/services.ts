@@ -82,7 +82,8 @@ export function startsOf(
     workspaces: isIdle ? workspacesOf(file, service, shelf) : [],
     context,
     dockerfile,
-    isRebuilt: found?.isRebuilt ?? true,
+    // An image that is pulled has nothing of this repository, unless its files are mounted.
+    isRebuilt: found?.isRebuilt ?? (service.build !== null || layout.places.length > 0),
     image: stages.at(-1)?.from ?? service.image,
   };
 }

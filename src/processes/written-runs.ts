@@ -3,7 +3,7 @@
 import { isCiPath } from '../../codemods/paths.ts';
 import { dropWords, type PlacedCommand } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
-import type { Step } from '../model/index.ts';
+import type { Assigned, Step } from '../model/index.ts';
 import { markedSections } from '../text/marked-sections.ts';
 import { dirOf } from '../text/paths.ts';
 import { followCommands } from './follow.ts';
@@ -36,7 +36,11 @@ export function writtenRuns(
     if (!MENTIONS.test(text)) continue;
     const isCi = isCiPath(file);
     const marked = markedSections(text);
+    // What the commands before have assigned.
+    const assigns: Assigned[] = [];
     for (const command of placeWrittenCommands(file, text)) {
+      if (command.words.length === 0)
+        assigns.unshift(...command.assignments.filter(({ name }) => !command.unset.includes(name)));
       // What an earlier run tells people to do is no use of its own.
       const at = command.words[0]?.mapped.runs[0]?.from ?? 0;
       if (marked.some(([from, to]) => at > from && at < to)) continue;
@@ -59,8 +63,15 @@ export function writtenRuns(
       } else if (!isCi) {
         const home = file.includes('package.json') || /makefile/i.test(file) ? dirOf(file) : '';
         // What a script or a package starts is read where it stands.
-        for (const start of followCommands([command], { shelf, layout: hostLayout(home), cwd: home, chain: [] }))
-          if (start.place.file === file) found.push({ file, target: null, start });
+        const own = assigns.filter(({ name }, i) => assigns.findIndex(other => other.name === name) === i);
+        const starts = followCommands([command], {
+          shelf,
+          layout: hostLayout(home),
+          cwd: home,
+          chain: [],
+          assigns: own,
+        });
+        for (const start of starts) if (start.place.file === file) found.push({ file, target: null, start });
       }
     }
   }

@@ -62,6 +62,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
     ),
     20,
   );
+  section('Mended with what is pooled', describeMends(plan));
   const isSessionOnly = plan.pools.length > 0 && plan.pools.every(({ mode }) => mode === 'session');
   section(
     `${isSessionOnly ? 'Would break in transaction mode, so the pool is in session mode' : 'Breaks behind the pool'} (pool-migrate audit tells more)`,
@@ -110,10 +111,11 @@ function describeServers({ topology, filesScanned, sites }: Plan): string[] {
 }
 
 /** One line for each rule, the worst first, with the first places. Notes are for the audit. */
-function describeHazards({ hazards, unsafe }: Plan): string[] {
+function describeHazards({ hazards: all, unsafe }: Plan): string[] {
+  const hazards = all.filter(({ isMended }) => !isMended);
   const rules = [...new Set(hazards.filter(({ severity }) => severity !== 'note').map(({ rule }) => rule))];
-  const all = rules.map(rule => hazards.filter(hazard => hazard.rule === rule));
-  return all
+  return rules
+    .map(rule => hazards.filter(hazard => hazard.rule === rule))
     .sort((a, b) => Number(b[0]?.severity === 'error') - Number(a[0]?.severity === 'error'))
     .map(found => {
       const places = found.slice(0, 3).map(({ file, line }) => `${file}:${line}`);
@@ -122,6 +124,13 @@ function describeHazards({ hazards, unsafe }: Plan): string[] {
       return `${found[0]?.severity} ${found[0]?.rule} ${places.join(', ')}${more}  ${found[0]?.message}${mends}`;
     });
 }
+
+/** What the code needs that transaction mode does not bear, and the edit after which it does. */
+const describeMends = ({ hazards }: Plan): string[] => [
+  ...new Set(
+    hazards.flatMap(({ isMended, mend, file, line, fix }) => (isMended && mend ? [`${file}:${line}  ${fix}`] : [])),
+  ),
+];
 
 function describeChanges(plan: Plan): string[] {
   const formats = new Map<string, { files: number; edits: number }>();

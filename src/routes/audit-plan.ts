@@ -1,6 +1,7 @@
 /** The audit as a stage of the plan: findings of the code first, because they decide; those of connection strings after. */
 
 import { holdsCommands } from '../../codemods/command-events.ts';
+import { isAsidePath } from '../../codemods/paths.ts';
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
 import { environmentReads } from '../extract/index.ts';
@@ -82,11 +83,12 @@ export const needsOf = (findings: readonly Finding[], text: string): Need[] => {
     ({ need, isNeedKnown, grave }) => need !== null && !isNeedKnown && grave.transaction === 'error',
   );
   const reads = telling.length > 0 ? environmentReads(text) : [];
-  return telling.map(({ need, rule, file, line }) => ({
+  return telling.map(({ need, rule, file, line, mend, goesWithPool }) => ({
     kind: need as NeedKind,
     what: rule,
     place: { file, line },
     reads,
+    ...(goesWithPool && mend ? { mend } : {}),
   }));
 };
 
@@ -138,8 +140,16 @@ function throughPooler({ rule, span, reason, file }: Site, { text }: Source): Fi
       isAside: false,
       isCommand: false,
       mend: null,
+      goesWithPool: false,
+      isMended: false,
     },
   ];
+}
+
+/** `NAME: True` or `NAME = True` somewhere. */
+function isSet(name: string, sources: ReadonlyMap<string, Source>): boolean {
+  const set = new RegExp(`${name}['"]?\\]?\\s*[:=]\\s*True`);
+  return [...sources.values()].some(({ path, text }) => !isAsidePath(path) && text.includes(name) && set.test(text));
 }
 
 /** Sorted by file and line. Connection strings count where they lead to this repository's server or pooler. */
@@ -163,13 +173,21 @@ export function settleHazards(
     ...sites.filter(isOurs).map(site => site.file),
     ...commented.map(({ path }) => path),
   ]);
+  const mends = new Set(sites.flatMap(site => site.mends.map(({ mend }) => mend)));
+  const rulesWith = (holds: (setting: string) => boolean) =>
+    new Set(input.rules.flatMap(({ id, settledBy }) => (settledBy !== undefined && holds(settledBy) ? [id] : [])));
+  const settled = rulesWith(name => isSet(name, sources));
+  const mending = rulesWith(name => [...mends].some(mend => mend?.edits.some(({ text }) => text.includes(name))));
   const result: AuditResult = { hazards: [], found: [], suppressions: [] };
   for (const file of [...files].sort()) {
     const source = sources.get(file);
     if (!source) continue;
     const own = sites.filter(site => site.file === file && isOurs(site));
     const found = [
-      ...(code.get(file) ?? []).flatMap(one => weigh(one, weightOf(one), input.mode)),
+      ...(code.get(file) ?? []).flatMap(one => {
+        const isMended = mending.has(one.rule) || (one.mend !== null && mends.has(one.mend));
+        return settled.has(one.rule) ? [] : weigh({ ...one, isMended }, weightOf(one), input.mode);
+      }),
       ...auditSites(source, own, input),
       ...own.flatMap(site => throughPooler(site, source)),
     ];

@@ -40,6 +40,10 @@ export interface Finding extends Hazard {
   /** What the program needs is known without it. */
   isNeedKnown: boolean;
   mend: Mend | null;
+  /** The mend goes with the unit that pools the connection. */
+  goesWithPool: boolean;
+  /** The plan mends it. */
+  isMended: boolean;
   /** How grave it is in each mode where it is not aside. */
   grave: CompiledHazardRule['severity'];
   /** Of a place that goes direct by its kind, unless a program that is pooled loads it. */
@@ -182,6 +186,8 @@ function judge(source: Source, items: Placed[], about: Omit<FileFacts, 'path'>, 
         isAside: isQuiet,
         isCommand,
         mend: rule.edit ? mend(rule.edit, item, sites, source.text) : null,
+        goesWithPool: rule.goesWithPool ?? false,
+        isMended: false,
       });
     }
   }

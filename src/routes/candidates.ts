@@ -174,6 +174,7 @@ const CODE_PATTERNS: [literals: string[], ...patterns: RegExp[]][] = [
   [['"postgres"'], /(?:from|require\()\s*"postgres"/],
   [['.query('], /\.query\(\s*\{/],
   [['.iterator('], /\.iterator\(/],
+  [['DATABASES'], /\bDATABASES\b/, /dj_database_url|\.db(?:_url)?\(|cast=d(?:b_|bur|j_)|['"]ENGINE['"]/],
   [['variables:'], /^\s+variables:\s*$/m],
   [['.Repo,'], /\bconfig\s+:\w+,\s*[\w.]+\.Repo,/],
   [[' Oban,'], /\bOban,/],

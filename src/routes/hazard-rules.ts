@@ -3,8 +3,9 @@
 import type { Event } from '../../codemods/events.ts';
 import type { Hazard, NeedKind, Severity } from '../model/index.ts';
 import { matchGlob } from '../text/glob.ts';
+import { isPostgresSetting } from './postgres-settings.ts';
 import type { SqlFact } from './sql-facts.ts';
-import { isRefusedAtStart } from './startup-parameters.ts';
+import { isKeptAtStart, isRefusedAtStart } from './startup-parameters.ts';
 
 export type PoolMode = Hazard['modes'][number];
 
@@ -44,6 +45,8 @@ export type HazardEdit =
   | { argument: string }
   /** Added after the setting that was found. E.g.: `'DISABLE_SERVER_SIDE_CURSORS': True` */
   | { entry: string }
+  /** Put before and after the value of the setting that was found. E.g.: `{**` and `, 'DISABLE_SERVER_SIDE_CURSORS': True}` */
+  | { around: [before: string, after: string] }
   /** Added to the connection string. E.g.: `binary_parameters=yes` */
   | { parameter: string }
   /** Put for the value of the parameter that was found. E.g.: `prefer` */
@@ -76,6 +79,10 @@ export interface HazardRule {
   why: string;
   fix: string;
   edit?: HazardEdit | undefined;
+  /** The edit changes nothing else of what the program does: it belongs to the unit that pools the connection. */
+  goesWithPool?: true | undefined;
+  /** A setting anywhere in the repository after which nothing is left of the hazard. E.g.: `DISABLE_SERVER_SIDE_CURSORS` */
+  settledBy?: string | undefined;
   /** Told once for each part of the repository, by the first place: all others say the same. */
   once?: true | undefined;
   /** Counts only where the repository has a Postgres server: the file lists drivers that may not be in use. */
@@ -160,9 +167,13 @@ function compile(condition: HazardCondition): Test {
   if (condition.need) tests.push(withGlobs(condition.need, item => (item.kind === 'need' ? [item.name] : [])));
   if (parameter) tests.push(withGlobs(parameter, item => (item.kind === 'parameter' ? [item.name] : [])));
   if (condition.startup)
-    tests.push(
-      item => (item.kind === 'setting' || item.kind === 'parameter') && isRefusedAtStart(item.name.split('=')[0] ?? ''),
-    );
+    tests.push(item => {
+      if (item.kind !== 'setting' && item.kind !== 'parameter') return false;
+      const [name = ''] = item.name.split('=');
+      return item.kind === 'setting' && name === 'options'
+        ? namesOfOptions(item.value).some(one => !isKeptAtStart(one))
+        : isRefusedAtStart(name);
+    });
   if (sibling) {
     const matches = anyOf(sibling);
     tests.push((item, file) => siblingsOf(item, file).some(matches));
@@ -173,6 +184,12 @@ function compile(condition: HazardCondition): Test {
   }
   return (item, file) => tests.every(test => test(item, file));
 }
+
+/** `-c TimeZone=UTC --work_mem=…` → `TimeZone`, `work_mem` */
+const namesOfOptions = (value: string): string[] =>
+  [...value.matchAll(/(-c\s*|--)([A-Za-z_][\w.]*)\s*=/g)].flatMap(([, sign = '', name = '']) =>
+    sign !== '--' || name === 'search_path' || isPostgresSetting(name.toLowerCase()) ? [name] : [],
+  );
 
 const siblingsOf = (item: Item, { parameters }: FileFacts): readonly string[] =>
   item.kind === 'setting' ? item.siblings() : item.kind === 'parameter' ? item.others : parameters;

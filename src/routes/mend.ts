@@ -1,5 +1,5 @@
 /** The edits that mend a finding, where a rule says how and the place can be seen. None: a person has to do it. */
-import type { Mend, RawSite } from '../model/index.ts';
+import type { Mend, RawSite, Span } from '../model/index.ts';
 import type { HazardEdit, Item } from './hazard-rules.ts';
 import { isRefusedAtStart } from './startup-parameters.ts';
 
@@ -7,7 +7,16 @@ import { isRefusedAtStart } from './startup-parameters.ts';
 export function mend(edit: HazardEdit, item: Item, sites: readonly RawSite[], text: string): Mend | null {
   if ('argument' in edit) return item.kind === 'call' ? insert(item.slot, edit.argument) : null;
   if ('entry' in edit)
-    return item.kind === 'setting' && !hasEntry(item, edit.entry) ? insert(item.slot, edit.entry) : null;
+    return item.kind === 'setting' && !hasEntry(item, edit.entry)
+      ? insert(item.slot, quotedAs(edit.entry, item.at, text))
+      : null;
+  if ('around' in edit)
+    return item.kind === 'setting'
+      ? surround(
+          item.extent,
+          edit.around.map(one => quotedAs(one, item.at, text)),
+        )
+      : null;
   if ('setLocal' in edit) return item.kind === 'fact' ? makeLocal(item.fact.at, text) : null;
   if (sites.some(({ facts }) => facts.includes('not-verbatim'))) return null;
   if ('parameter' in edit) return together(sites.map(site => addParameter(site, edit.parameter, text)));
@@ -30,6 +39,20 @@ function together(all: (Mend | null)[]): Mend | null {
 
 const insert = (slot: { at: number; lead: string } | null, added: string): Mend | null =>
   slot && { edits: [{ span: { start: slot.at, end: slot.at }, text: slot.lead + added }] };
+
+/** In the quotes of the key that was found. */
+const quotedAs = (added: string, at: number, text: string): string =>
+  /["']/.exec(text.slice(at, at + 200))?.[0] === '"' && !added.includes('"') ? added.replaceAll("'", '"') : added;
+
+const surround = (extent: Span | undefined, [before = '', after = '']: readonly string[]): Mend | null =>
+  extent
+    ? {
+        edits: [
+          { span: { start: extent.start, end: extent.start }, text: before },
+          { span: { start: extent.end, end: extent.end }, text: after },
+        ],
+      }
+    : null;
 
 /** Null where the SQL does not stand in the file as it is, so that the place of its words is not known. */
 function makeLocal(at: number, text: string): Mend | null {

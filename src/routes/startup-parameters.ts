@@ -19,6 +19,9 @@ const APART = new Set(['search_path', 'role', 'names', 'seed', 'h']);
  */
 export function isRefusedAtStart(name: string): boolean {
   const key = name.toLowerCase();
-  const isKept = TRACKED.has(key) || key === 'intervalstyle';
-  return /^[a-z]\w*(?:\.\w+)?$/.test(key) && isPostgresSetting(key) && !isKept && !APART.has(key);
+  return /^[a-z]\w*(?:\.\w+)?$/.test(key) && isPostgresSetting(key) && !isKeptAtStart(key) && !APART.has(key);
 }
+
+/** In `options` too, since 1.20. */
+export const isKeptAtStart = (name: string): boolean =>
+  TRACKED.has(name.toLowerCase()) || name.toLowerCase() === 'intervalstyle';

@@ -40,11 +40,16 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
   return faults.filter((fault, i) => faults.findIndex(other => other.file === fault.file) === i);
 }
 
-/** A service that got a value of its own no longer reads the shared variable. */
-const isReplacedReader = ({ decision, service, host, port }: Site, sites: readonly Site[]): boolean =>
-  !host?.value &&
-  !port?.value &&
-  sites.some(site => site.decision === decision && service !== null && goesApart(site, service));
+/** A service that got a value of its own no longer reads the shared variable, nor does a command whose words were made to read another. */
+const isReplacedReader = ({ file, span, decision, service, host, port }: Site, sites: readonly Site[]): boolean =>
+  sites.some(
+    site =>
+      (!host?.value && !port?.value && site.decision === decision && service !== null && goesApart(site, service)) ||
+      site.apart.some(
+        ({ way }) =>
+          way.kind === 'step' && way.step.file === file && way.step.at <= span.start && span.end <= way.step.end,
+      ),
+  );
 
 /** `none` is a value put together from variables, each of which is a place of its own. */
 const leadsToPool = (site: Site): boolean =>

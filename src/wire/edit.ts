@@ -14,7 +14,7 @@ import { insertCompanions } from './insert-companions.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
-import { insertMends, settleRefused } from './insert-mends.ts';
+import { insertMends, mendNeeds, settleRefused } from './insert-mends.ts';
 import { insertPassThroughs } from './insert-pass-throughs.ts';
 import { createAssets, insertPoolers } from './insert-poolers.ts';
 import { insertWays } from './insert-ways.ts';
@@ -37,6 +37,7 @@ export function planEdits(input: EditInput): EditResult {
   noteFetches(state);
   settleRefused(state);
   for (const site of state.pooled) replaceSite(site, state);
+  mendNeeds(state);
   insertMends(state);
   if (state.pooled.length === 0) return state;
   insertWays(state);

@@ -62,10 +62,23 @@ function refusedAt(site: Site, { hazards, sources }: EditState): Finding[] {
   );
 }
 
+/** What stands between the pooled programs and transaction mode, and is mended with them. */
+export function mendNeeds(state: EditState): void {
+  const done = new Set<Mend>();
+  for (const { mends, decision: unit, safety } of state.pooled) {
+    for (const { mend, place } of mends) {
+      if (!mend || done.has(mend)) continue;
+      done.add(mend);
+      for (const { span, text } of mend.edits) state.edits.push({ file: place.file, span, text, unit, safety });
+    }
+  }
+}
+
 export function insertMends(state: EditState): void {
   // Without a pooler nothing breaks yet.
   if (!state.unsafe || (state.pooled.length === 0 && state.topology.poolers.length === 0)) return;
-  const mended = state.hazards.filter(({ severity, mend }) => severity !== 'note' && mend !== null);
+  const done = new Set(state.pooled.flatMap(({ mends }) => mends.map(({ mend }) => mend)));
+  const mended = state.hazards.filter(({ severity, mend }) => severity !== 'note' && mend !== null && !done.has(mend));
   for (const finding of mended) {
     const { edits, connectQuery } = finding.mend as Mend;
     if (state.refused.has(finding.file)) continue;

@@ -2,11 +2,12 @@
 import { addEntry, directNames, renameVariables } from '../../codemods/companion.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { type Override, overrideEnvironment } from '../../codemods/compose-override.ts';
-import type { FileEdits, Process, Site, Span, Step, Way } from '../model/index.ts';
+import type { FileEdits, Process, Site, Step, Way } from '../model/index.ts';
 import { readExpansions } from '../text/expansion.ts';
 import { directValue } from './insert-companions.ts';
 import type { EditState } from './state.ts';
-import { isAssigned, isInterpolated, serviceTargets } from './ways.ts';
+import { directFirst, inlined, readsInStep, type StepRead } from './step-reads.ts';
+import { assignedText, commandReads, isAssigned, isInterpolated, serviceTargets } from './ways.ts';
 
 export function insertWays(state: EditState): void {
   const steps = new Map<string, { step: Step; process: Process; sites: Site[] }>();
@@ -15,12 +16,14 @@ export function insertWays(state: EditState): void {
   for (const site of state.pooled) {
     for (const { process, way } of site.apart) {
       if (way.kind === 'service') addOverride(site, way.service, overrides, state);
-      else if (way.kind === 'setting') insertSettings(site, way, state);
+      else if (way.kind === 'setting' && isBeside(site, way)) insertSettings(site, way, state);
+      else if (way.kind === 'setting')
+        for (const [name] of way.entries) addOverride(site, way.service, overrides, state, name);
       else if (way.kind === 'step') {
         const id = `${way.step.file}\0${way.step.at}`;
         const known = steps.get(id) ?? { step: way.step, process, sites: [] };
         steps.set(id, known);
-        known.sites.push(site);
+        if (!known.sites.includes(site)) known.sites.push(site);
         if (way.setting) insertFile(site, way.setting, edited, state);
       } else if (way.kind === 'file') insertFile(site, way, edited, state);
     }
@@ -38,18 +41,28 @@ function insertFile(site: Site, { file, edits }: FileEdits, edited: Set<string>,
   for (const { span, text } of edits) state.edits.push({ file, span, text, unit: site.decision, safety: site.safety });
 }
 
+/** `as`: the name of the variable that the service gets with the old value. */
 function addOverride(
   site: Site,
   name: string,
   overrides: Map<ComposeService, { file: ComposeFile; site: Site; entries: Override[] }>,
   state: EditState,
+  as = site.entry?.key ?? '',
 ): void {
   const key = site.entry?.key ?? '';
   if (changesNothing(site)) return;
   for (const { file, service } of serviceTargets(site, name, state)) {
+    const reads = as === key ? (commandReads(site, file, service) ?? []) : [];
+    for (const span of reads) {
+      const text = `\${${key}${state.config.direct.suffix}:-${file.text.slice(span.start, span.end)}}`;
+      state.edits.push({ file: file.path, span, text, unit: site.decision, safety: site.safety });
+    }
+    // Its command alone has it.
+    if (reads.length > 0 && service.envFiles.length === 0 && !service.environment.some(entry => entry.key === key))
+      continue;
     const known = overrides.get(service) ?? { file, site, entries: [] };
     overrides.set(service, known);
-    if (known.entries.some(([other]) => other === key)) continue;
+    if (known.entries.some(([other]) => other === as)) continue;
     const own = service.environment.find(entry => entry.key === key)?.value;
     // The service's own expression, with the pooled variables made direct; else what the env file has.
     const value =
@@ -58,7 +71,7 @@ function addOverride(
         : own
           ? direct(own, site, state)
           : `\${${key}${state.config.direct.suffix}:-\${${key}}}`;
-    known.entries.push([key, isInterpolated(site, file) ? value : quoted(oldText(site, state))]);
+    known.entries.push([as, isInterpolated(site, file) ? value : quoted(oldText(site, state))]);
   }
 }
 
@@ -71,6 +84,10 @@ const oldText = (site: Site, { sources }: EditState): string =>
 
 const quoted = (text: string): string =>
   /^["']/.test(text) || /^[\w./:@%?=&-]+$/.test(text) ? text : JSON.stringify(text);
+
+/** The setting's service is the one whose environment has the value. */
+const isBeside = ({ format, service }: Site, way: Extract<Way, { kind: 'setting' }>): boolean =>
+  format === 'compose' && service === way.service;
 
 /** The port that stays as it is. */
 const changesNothing = (site: Site): boolean => site.form === 'port' && site.replacement === site.text;
@@ -101,49 +118,63 @@ function rawValue(node: unknown, text: string, style: string): string | null {
   return style === 'list' ? raw.replace(/^["']|["']$/g, '').replace(/^[^=]*=/, '') : raw;
 }
 
-/** `X="$X_DIRECT" command`, in the syntax around it; what a container runs gets a shell of its own. */
+/**
+ * `X="$X_DIRECT" command`, in the syntax around it; what a container runs gets a shell of its own. What the command's own words expand
+ * reads the direct variable there.
+ */
 function insertStep(step: Step, process: Process, sites: readonly Site[], state: EditState): void {
   const assignments = new Map<string, string>();
+  const expanded: { read: StepRead; text: string }[] = [];
+  const source = state.sources.get(step.file)?.text ?? '';
+  const readsOf = (name: string) => readsInStep(step, source, name) ?? [];
+  const replace = (name: string, own: string) => {
+    const reads = readsOf(name);
+    expanded.push(...reads.map(read => ({ read, text: directFirst(read, own) })));
+    return reads.length > 0;
+  };
   for (const site of sites) {
     const key = site.entry?.key ?? site.key ?? '';
     if (changesNothing(site)) continue;
     if (isAssigned(site)) {
-      assignments.set(key, assignedText(site, state));
+      assignments.set(key, assignedText(site, state.sources.get(site.file)?.text ?? ''));
       continue;
     }
     const { suffix } = state.config.direct;
     const own = directNames(key, suffix).find(name => site.entry?.siblings.includes(name)) ?? `${key}${suffix}`;
-    assignments.set(key, reference(own, key, step, site));
-    if (site.portVariable)
-      assignments.set(site.portVariable, reference(`${site.portVariable}${suffix}`, site.portVariable, step, site));
+    const isExpanded = replace(key, own);
+    if (!isExpanded) assignments.set(key, reference(own, key, step, site));
+    const { portVariable } = site;
+    if (portVariable && !replace(portVariable, `${portVariable}${suffix}`))
+      assignments.set(portVariable, reference(`${portVariable}${suffix}`, portVariable, step, site));
     // Variables that are put together from it before.
-    for (const { name, raw } of process.assigns) {
+    for (const { name, raw } of isExpanded ? [] : process.assigns) {
       const before = assignments.get(name) ?? raw;
       const after = name === key ? before : replaceReads(before, key, `\${${own}:-$${key}}`);
       if (after !== before) assignments.set(name, after);
     }
   }
+  for (const [name, value] of assignments) {
+    const reads = readsOf(name);
+    expanded.push(...reads.map(read => ({ read, text: inlined(step, value, read, source) ?? read.text })));
+    if (reads.length === 0) continue;
+    assignments.delete(name);
+    // What went into it is in the words now.
+    for (const key of assignments.keys())
+      if (replaceReads(value, `${key}${state.config.direct.suffix}`, '') !== value) assignments.delete(key);
+  }
+  const edit = (start: number, end: number, text: string) => {
+    const { decision: unit, safety } = sites[0] as Site;
+    state.edits.push({ file: step.file, span: { start, end }, text, unit, safety });
+  };
+  for (const { read, text } of expanded) edit(read.start, read.end, text);
   if (assignments.size === 0) return;
   const lead = [...assignments].map(([name, value]) => `${name}=${value} `).join('');
-  const [site] = sites as [Site];
-  const push = (at: number, text: string) =>
-    state.edits.push({ file: step.file, span: { start: at, end: at }, text, unit: site.decision, safety: site.safety });
   if (step.syntax !== 'exec') {
-    push(step.at, lead);
+    edit(step.at, step.at, lead);
     return;
   }
-  push(step.at, `sh -c '${lead}`);
-  push(step.end, "'");
-}
-
-/** The assigned value as it is written, quotes included. */
-function assignedText({ file, extent }: Site, { sources }: EditState): string {
-  const text = sources.get(file)?.text ?? '';
-  const { start, end } = extent as Span;
-  const quote = text[start - 1];
-  return (quote === '"' || quote === "'") && text[end] === quote
-    ? text.slice(start - 1, end + 1)
-    : text.slice(start, end);
+  edit(step.at, step.at, `sh -c '${lead}`);
+  edit(step.end, step.end, "'");
 }
 
 /** Every expansion of the variable gets the text instead. */

@@ -1,5 +1,6 @@
 /** How a process that must not share a pooled value gets its own: the first way that can be done exactly. */
 import { directNames } from '../../codemods/companion.ts';
+import { interpolationsOf } from '../../codemods/compose-command.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { overrideEnvironment } from '../../codemods/compose-override.ts';
 import { readDirectFirst } from '../../codemods/direct-first.ts';
@@ -7,10 +8,12 @@ import { isCiPath } from '../../codemods/paths.ts';
 import type { Config } from '../config/config.ts';
 import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
-import type { Process, Site, Way } from '../model/index.ts';
+import type { Process, Site, Span, Step, Way } from '../model/index.ts';
 import { isTemplateFor, isToolFile, type Processes, type Shelf, setupFile } from '../processes/index.ts';
+import { readExpansions } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { type Topology, withBase } from '../topology/index.ts';
+import { inlined, readsInStep } from './step-reads.ts';
 
 export interface WayInput {
   topology: Topology;
@@ -32,8 +35,10 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
     return process.step && process.step.file === site.file ? stepWay(site, process, input) : null;
   if (key === null || site.role !== 'environment')
     return process.program ? fileWay(site, process.program, input) : null;
-  if (isApart(site, process, input)) return { kind: 'apart' };
+  const own = ownVariable(site, process, input);
+  if (own !== null && isGiven(own, site, process, input)) return { kind: 'apart' };
   const way =
+    (own === null ? null : givenWay(own, site, process, input)) ??
     settingWay(site, process, input) ??
     (whole ? serviceWay(site, process, input) : null) ??
     stepWay(site, process, input) ??
@@ -53,34 +58,79 @@ export const isAssigned = ({ role, format, key, host, extent }: Site): boolean =
   host?.kind === 'literal' &&
   extent !== null;
 
+/** What a script assigns, as it is written, quotes included. */
+export function assignedText({ extent }: Site, text: string): string {
+  const { start, end } = extent as Span;
+  const quote = text[start - 1];
+  return (quote === '"' || quote === "'") && text[end] === quote
+    ? text.slice(start - 1, end + 1)
+    : text.slice(start, end);
+}
+
 const isRefused = (way: Way, { refused }: WayInput): boolean =>
   (way.kind === 'step' && refused.has(way.step.file)) ||
   (way.kind === 'file' && refused.has(way.file)) ||
   (way.kind === 'setting' && refused.has(way.file));
 
-/** It names a direct variable itself, or its tool is set up with one that it is given. */
-function isApart({ key, entry }: Site, { words, assigns }: Process, input: WayInput): boolean {
-  const { config, shelf, processes } = input;
+/** The variable past the pooler that the command names itself, or with which its tool is set up. */
+function ownVariable(site: Site, process: Process, input: WayInput): string | null {
+  const { key } = site;
+  const { words, assigns } = process;
+  const { config, shelf } = input;
   const names = directNames(key ?? '', config.direct.suffix);
-  const mentions = (text: string) => names.some(name => text.includes(name));
-  if (words.some(mentions) || assigns.some(({ name, raw }) => name === key && mentions(raw))) return true;
+  const namedIn = (text: string) => names.find(name => text.includes(name)) ?? null;
+  const assigned = assigns.flatMap(({ name, raw }) => (name === key ? [raw] : []));
+  const named = [...words, ...assigned].map(namedIn).find(name => name !== null);
+  if (named !== undefined) return named;
   const tool = setupFile(words, shelf);
-  if (tool === null) return false;
-  const text = shelf.text(tool) ?? '';
-  // `process.env.DIRECT_URL || process.env.DATABASE_URL`: without the first it is the second.
-  const isGiven = (name: string) =>
-    entry === null ||
-    entry.siblings.includes(name) ||
-    [...processes.received.keys()].some(id => id.endsWith(`\0${name}`));
-  return (
-    names.some(name => text.includes(name) && isGiven(name)) || (tool.endsWith('.prisma') && /\bdirectUrl\b/.test(text))
-  );
+  const text = tool === null ? '' : (shelf.text(tool) ?? '');
+  if (tool?.endsWith('.prisma')) return /\bdirectUrl\s*=\s*env\("(\w+)"\)/.exec(text)?.[1] ?? null;
+  const set = namedIn(text);
+  return set !== null && isGiven(set, site, process, input) ? set : null;
 }
+
+/** Somebody sets it: without that, `process.env.DIRECT_URL || process.env.DATABASE_URL` is the second. */
+const isGiven = (name: string, site: Site, process: Process, input: WayInput): boolean =>
+  site.entry === null ||
+  site.entry.siblings.includes(name) ||
+  [...input.processes.received.keys()].some(id => id.endsWith(`\0${name}`)) ||
+  ownTargets(site, process, input).some(({ service }) => service.environment.some(({ key }) => key === name));
+
+/** A variable that a program at its container's start reads, and that nobody gives it. */
+function givenWay(name: string, site: Site, process: Process, input: WayInput): Way | null {
+  const { entry } = site;
+  if (process.kind !== 'start') return isPrisma(process, input) ? { kind: 'apart' } : null;
+  const targets = ownTargets(site, process, input);
+  const [target] = targets;
+  if (!entry || !target || !targets.every(one => takesEntry(one, name, input))) return null;
+  return { kind: 'setting', file: target.file.path, service: target.service.name, entries: [[name, entry.key]] };
+}
+
+/** Prisma refuses to run without its `directUrl`: who runs it by hand has one. */
+const isPrisma = ({ words }: Process, { shelf }: WayInput): boolean =>
+  setupFile(words, shelf)?.endsWith('.prisma') ?? false;
+
+const ownTargets = (site: Site, process: Process, input: WayInput): Target[] => {
+  const name = process.service ?? site.service;
+  return name === null ? [] : serviceTargets(site, name, input);
+};
 
 /** 1. A setting that the program itself has. */
 function settingWay(site: Site, process: Process, input: WayInput): Way | null {
-  const { entry, service, format, file } = site;
-  if (!entry || format !== 'compose' || service === null) return null;
+  const { entry, file, format } = site;
+  const service = process.service ?? site.service;
+  if (!entry || service === null) return null;
+  // Beside the entry itself, else in the environment of a service that shares it.
+  const isBeside = format === 'compose' && service === site.service;
+  const own = isBeside ? findService(file, service, input.topology) : null;
+  const targets = isBeside ? (own ? [own] : []) : serviceTargets(site, service, input);
+  const [target] = targets;
+  if (!target) return null;
+  const fits = (name: string) => isBeside || targets.every(one => takesEntry(one, name, input));
+  const isThere = (name: string) =>
+    isBeside
+      ? entry.siblings.includes(name)
+      : targets.some(one => one.service.environment.some(({ key }) => key === name));
   const framework = MIGRATION_SETTINGS.find(
     ({ what, trigger }) =>
       trigger.test(entry.key) &&
@@ -88,15 +138,13 @@ function settingWay(site: Site, process: Process, input: WayInput): Way | null {
       process.needs.every(need => need.what === what || need.kind !== 'migrate') &&
       process.needs.some(need => need.what === what),
   );
-  const compose = findService(file, service, input.topology);
-  if (!compose) return null;
   if (framework) {
     const { url, copies } = framework.own(entry.key);
     const values = copies
       .map(([name, from]) => [name, from] as const)
       .filter(([, from]) => entry.siblings.includes(from));
     // Without the user beside it, the setting's own connection would have none.
-    if (values.length !== copies.length || entry.siblings.includes(url)) return null;
+    if (values.length !== copies.length || !isBeside || isThere(url)) return null;
     return {
       kind: 'setting',
       file,
@@ -104,23 +152,26 @@ function settingWay(site: Site, process: Process, input: WayInput): Way | null {
       entries: [[url, entry.key], ...values.map(([name, from]): [string, string] => [name, from])],
     };
   }
-  const known = input.images(withBase(compose.file, compose.service, input.topology.composeFiles).image);
-  const own = known?.direct;
+  const known = input.images(withBase(target.file, target.service, input.topology.composeFiles).image);
   const at = known?.settings?.url?.indexOf(entry.key) ?? -1;
-  const name = at === -1 ? undefined : (own?.url?.[at] ?? own?.url?.[0]);
-  const covers = process.needs.every(({ kind }) => own?.needs.includes(kind));
+  const name = at === -1 ? undefined : (known?.direct?.url?.[at] ?? known?.direct?.url?.[0]);
+  const covers = process.needs.every(({ kind }) => known?.direct?.needs.includes(kind));
   // One that is the direct connection itself where another is given beside it has no other.
   if (name === undefined || name === entry.key || !covers || process.needs.length === 0) return null;
-  return entry.siblings.includes(name)
-    ? { kind: 'apart' }
-    : { kind: 'setting', file, service, entries: [[name, entry.key]] };
+  if (isThere(name)) return { kind: 'apart' };
+  return fits(name) ? { kind: 'setting', file: target.file.path, service, entries: [[name, entry.key]] } : null;
 }
 
-const findService = (
-  path: string,
-  name: string,
-  { composeFiles }: Topology,
-): { file: ComposeFile; service: ComposeService } | null => {
+/** A variable of its own can be written into the service's environment. */
+const takesEntry = ({ file, service }: Target, name: string, { refused }: WayInput): boolean =>
+  !refused.has(file.path) && overrideEnvironment(file, service, [[name, 'x']], '\n') !== null;
+
+interface Target {
+  file: ComposeFile;
+  service: ComposeService;
+}
+
+const findService = (path: string, name: string, { composeFiles }: Topology): Target | null => {
   const file = composeFiles.find(candidate => candidate.path === path);
   const service = file?.services.find(candidate => candidate.name === name);
   return file && service ? { file, service } : null;
@@ -130,17 +181,23 @@ const findService = (
 function serviceWay(site: Site, { service: name }: Process, input: WayInput): Way | null {
   if (name === null || !site.entry) return null;
   const targets = serviceTargets(site, name, input);
-  const fits = ({ file, service }: { file: ComposeFile; service: ComposeService }) =>
-    !input.refused.has(file.path) && overrideEnvironment(file, service, [[site.entry?.key ?? '', 'x']], '\n') !== null;
+  const fits = (target: Target) =>
+    commandReads(site, target.file, target.service) !== null && takesEntry(target, site.entry?.key ?? '', input);
   return targets.length > 0 && targets.every(fits) ? { kind: 'service', service: name } : null;
 }
+
+/** Where compose puts the value into the service's command; null where it can't be replaced there. */
+export const commandReads = (site: Site, file: ComposeFile, service: ComposeService): Span[] | null =>
+  site.format === 'compose' || !isInterpolated(site, file)
+    ? []
+    : interpolationsOf(file, service, site.entry?.key ?? '');
 
 /** The service in each compose file in which it gets the value. */
 export function serviceTargets(
   site: Site,
   name: string,
   { topology, processes }: Pick<WayInput, 'topology' | 'processes'>,
-): { file: ComposeFile; service: ComposeService }[] {
+): Target[] {
   const files =
     site.format === 'compose'
       ? [site.file]
@@ -168,10 +225,30 @@ function stepWay(site: Site, process: Process, input: WayInput): Way | null {
   // On the machine itself a package's script reads an env file that no shell has seen.
   if (process.kind === 'hand' && step.syntax === 'json') return null;
   if (process.kind === 'hand' && site.format !== 'env' && !isAssigned(site)) return null;
+  if (!isReachable(site, process, step, input)) return null;
   const tool = setupFile(process.words, input.shelf);
   const setting = tool?.endsWith('.prisma') ? fileWay(site, tool, input) : null;
   return { kind: 'step', step, setting };
 }
+
+/** What the command's words expand of the value, or of what is put together from it, can be replaced there. */
+function isReachable(site: Site, { assigns }: Process, step: Step, { shelf }: WayInput): boolean {
+  const text = shelf.text(step.file) ?? '';
+  const key = site.key ?? '';
+  if (isAssigned(site))
+    return (
+      readsInStep(step, text, key)?.every(read => inlined(step, assignedText(site, text), read, text) !== null) ?? false
+    );
+  const names = [key, ...(site.portVariable === null ? [] : [site.portVariable])];
+  if (names.some(name => readsInStep(step, text, name) === null)) return false;
+  const made = assigns.filter(({ name, raw }) => name !== key && readsVariable(raw, key));
+  return made.every(
+    ({ name, raw }) => readsInStep(step, text, name)?.every(read => inlined(step, raw, read, text) !== null) ?? false,
+  );
+}
+
+const readsVariable = (value: string, name: string): boolean =>
+  readExpansions(value, 0, value.length).some(({ variable }) => variable === name);
 
 /** 4. The file with which a migration tool is set up. */
 function toolWay(site: Site, { words, isPublished }: Process, input: WayInput): Way | null {

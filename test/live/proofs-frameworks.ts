@@ -67,6 +67,14 @@ const namesLikeOthers: Pick<Proof, 'bad' | 'good' | 'shows'> = {
 };
 const [discard] = sqlProofs['discard-by-client'] as [Proof, ...Proof[]];
 
+/** However the connection is written: what becomes of it is the same. */
+const choices: Proof = {
+  by: 'Django, a form',
+  bad: python('choices'),
+  good: python('choices-off'),
+  shows: /cursor ".*" does not exist/,
+};
+
 export const frameworkProofs: Record<string, Proof[]> = {
   'rails-variables': [
     {
@@ -82,9 +90,9 @@ export const frameworkProofs: Record<string, Proof[]> = {
   'rails-prepared': [
     { by: 'Active Record', bad: rails('rails-prepared'), good: rails('rails-not-prepared'), shows: MIXED_UP },
   ],
-  'django-server-side-cursors': [
-    { by: 'Django, a form', bad: python('choices'), good: python('choices-off'), shows: /cursor ".*" does not exist/ },
-  ],
+  'django-server-side-cursors': [choices],
+  'django-engine-of-environment': [choices],
+  'django-database-url': [choices],
   'laravel-prepared': [
     {
       by: 'Illuminate 8 with PDO of PHP 8.2',

@@ -66,6 +66,20 @@ describe.skipIf(!hasServers)('the routes that were written', () => {
       'CMD ["make","serve"]',
       'make serve',
     ],
+    [
+      'the variable is an argument',
+      'entry.sh',
+      '#!/bin/sh\nmigrate -path m -database "$DATABASE_URL" up &\ngunicorn app:app\nwait\n',
+      'COPY entry.sh /\nCMD ["/entry.sh"]',
+      'sh entry.sh',
+    ],
+    [
+      'an argument in a Makefile',
+      'Makefile',
+      'serve:\n\tmigrate -path m -database "$(DATABASE_URL)" up & gunicorn app:app; wait\n',
+      'CMD ["make","serve"]',
+      'make serve',
+    ],
   ])(
     'a step is direct while the application is pooled: %s',
     { timeout: 60_000 },
@@ -82,7 +96,11 @@ describe.skipIf(!hasServers)('the routes that were written', () => {
         async pooler => {
           const root = layOut(
             { [file]: written(file) },
-            { alembic: HOLD, gunicorn: 'exec psql "$DATABASE_URL" -XAtq -c "SELECT pg_sleep(2)"' },
+            {
+              alembic: HOLD,
+              migrate: `export PGAPPNAME=alembic\nDATABASE_URL=$4\n${HOLD}`,
+              gunicorn: 'exec psql "$DATABASE_URL" -XAtq -c "SELECT pg_sleep(2)"',
+            },
           );
           const finished = run('/bin/sh', ['-c', `cd ${root} && ${start}`], {
             PATH: `${root}/bin:${POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin`,

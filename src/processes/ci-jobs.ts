@@ -1,0 +1,65 @@
+/** Env files that CI jobs read against a server of their own, where no pooler is. */
+import { isCiPath } from '../../codemods/paths.ts';
+import type { PlacedCommand } from '../../codemods/placed-shell.ts';
+import { placeWrittenCommands } from '../../codemods/written-commands.ts';
+import type { Extraction, Source } from '../model/index.ts';
+import { followCommands } from './follow.ts';
+import { hostLayout } from './layout.ts';
+import type { Shelf } from './shelf.ts';
+
+/** `services: postgres`, a container, an action or the machine's own server. */
+const OWN_SERVER =
+  /\bimage:\s*["']?[\w./-]*(?:postg|pgvector|timescale)|\buses:\s*\S*postgres|\bdocker run\b[^\n]*(?:postg|pgvector|timescale)|\b(?:systemctl|service)\b[^\n]*\bpostgresql\b|\b(?:pg_ctl|pg_ctlcluster|initdb)\b|-\s*postgres(?:ql)?\s*$/im;
+
+/** `cp .env.example .env` in a workflow. A job that starts the whole stack has its pooler too. */
+export function filesOfJobs(
+  jobs: readonly Source[],
+  extractions: ReadonlyMap<string, Extraction>,
+  shelf: Shelf,
+): Set<string> {
+  const found = new Set<string>();
+  for (const { path, text } of jobs) {
+    if (!isCiPath(path)) continue;
+    const commands = placeWrittenCommands(path, text);
+    const ups = startedBy(commands, shelf).flatMap(words => upOf(words) ?? []);
+    if (ups.includes('all') || !(OWN_SERVER.test(text) || ups.length > 0)) continue;
+    for (const [file, { facts }] of extractions)
+      if (
+        facts.defines.length > 0 &&
+        commands.some(({ words }) =>
+          reads(
+            words.map(word => word.text),
+            file,
+          ),
+        )
+      )
+        found.add(file);
+  }
+  return found;
+}
+
+/** The commands, and what the scripts of packages and Makefiles among them run. */
+const startedBy = (commands: readonly PlacedCommand[], shelf: Shelf): string[][] => [
+  ...commands.map(({ words }) => words.map(word => word.text)),
+  ...followCommands(
+    commands.filter(({ words }) => /^(?:npm|pnpm|yarn|bun|make|just|task)$/.test(words[0]?.text ?? '')),
+    { shelf, layout: hostLayout(''), cwd: '', chain: [] },
+  ).map(({ words }) => words),
+];
+
+/** What `docker compose up` starts: everything, or the services that it names. */
+function upOf(words: readonly string[]): 'all' | 'some' | null {
+  const at = words.indexOf('up');
+  if (at === -1 || !words.slice(0, at).some(word => /compose/.test(word))) return null;
+  const rest = words
+    .slice(at + 1)
+    .filter(
+      (word, i, all) =>
+        !word.startsWith('-') && !/^--(?:wait-timeout|timeout|scale|attach|pull)$|^-t$/.test(all[i - 1] ?? ''),
+    );
+  return rest.some(word => /^[\w-]+$/.test(word)) ? 'some' : 'all';
+}
+
+const reads = (words: readonly string[], file: string): boolean =>
+  words.some((word, i) => i > 0 && word.replace(/^\.\//, '') === file) &&
+  /^(?:cp|mv|source|\.|ln|cat|export|set|env|dotenv|docker)$/.test(words[0] ?? '');
