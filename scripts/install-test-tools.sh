@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests use besides Node: git, psycopg2 (libpq as an oracle), shells, openssl, docker-compose v2,
 # kubectl, a Postgres server, PgBouncer from three Debian releases, and drivers whose behaviour behind it is proven:
-# psycopg, asyncpg, Django, SQLAlchemy, PDO and Illuminate of PHP, lib/pq and pgx of Go, Active Record, pgjdbc. Debian only, as root; uses the mirror that the
+# psycopg, asyncpg, Django, SQLAlchemy, PDO and Illuminate of PHP, lib/pq and pgx of Go, Active Record, pgjdbc; and Chromium. Debian only, as root; uses the mirror that the
 # machine is set up with. What is there already is not fetched again.
 #
 # Prints the path of a file of variables to source:  . "$(sh scripts/install-test-tools.sh .cache/tools)"
@@ -31,7 +31,7 @@ install_packages() {
   packages='git python3-psycopg2 shellcheck dash busybox util-linux openssl postgresql-15 postgresql-client-15'
   packages="$packages python3-psycopg python3-asyncpg python3-django php8.2-cli php8.2-pgsql golang-go golang-github-lib-pq-dev"
   packages="$packages python3-sqlalchemy python3-greenlet php-illuminate-database golang-github-jackc-pgx-v4-dev"
-  packages="$packages ruby-activerecord ruby-pg openjdk-17-jdk-headless libpostgresql-jdbc-java"
+  packages="$packages ruby-activerecord ruby-pg openjdk-17-jdk-headless libpostgresql-jdbc-java chromium"
   # shellcheck disable=SC2086
   if ! need $packages; then return 0; fi
   mkdir -p /etc/postgresql-common

@@ -1,82 +1,173 @@
-/** One page without scripts or anything to fetch: what would change and why, what breaks, the whole diff. */
-
-import type { Action } from '../model/index.ts';
+/**
+ * The page on which a person reviews a migration: one file without scripts or anything to fetch. The outcome, the stack before and after,
+ * the questions that are left, what would break, the diff of each file with its reasons, what stays direct, what to do by hand.
+ */
+import type { Action, Change, Question, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { escapeControls } from '../text/controls.ts';
 import { lineAt } from '../text/lines.ts';
+import { toHtml } from './escape-html.ts';
+import { groupBy } from './group-by.ts';
+import { STYLE } from './html-style.ts';
+import { readStacks, renderStack } from './picture.ts';
 import { describeReadiness } from './readiness.ts';
 
-const ACTIONS: [Action, string][] = [
-  ['pooled', 'Through the pooler'],
-  ['direct', 'Direct on purpose'],
-  ['review', 'For a person to decide'],
-  ['leave', 'Left alone'],
+const ACTIONS: [action: Action, title: string][] = [
+  ['pooled', 'through the pooler'],
+  ['direct', 'direct on purpose'],
+  ['review', 'for a person to decide'],
+  ['leave', 'left alone'],
 ];
 
-/** `diff` is that of the changes, with passwords masked. */
-export function renderHtml(plan: Plan, diff: string): string {
-  const count = (action: Action) => plan.sites.filter(site => site.action === action).length;
-  const tables = ACTIONS.map(([action, title]) => renderSites(plan, action, title)).join('');
+/** `patches`: the diff of each change, with passwords masked. */
+export function renderHtml(plan: Plan, patches: readonly { change: Change; patch: string }[], title: string): string {
+  const sections: [id: string, title: string, body: string][] = [
+    ['stack', 'The stack', readStacks(plan).map(renderStack).join('') + paragraphs(describeReadiness(plan))],
+    ['questions', 'Questions that are left', renderQuestions(plan)],
+    ['hazards', 'What transaction mode would break', renderHazards(plan)],
+    [
+      'changes',
+      `Changes (${patches.length} files)`,
+      patches.map(one => renderChange(one.change, one.patch, plan)).join(''),
+    ],
+    ['direct', 'What stays direct, and why', renderReasons(plan, 'direct')],
+    ['hand', 'By hand', renderByHand(plan)],
+    ['places', 'Every place', renderPlaces(plan)],
+  ];
+  const shown = sections.filter(([, , body]) => body !== '');
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>pool-migrate</title>
+<title>${toHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>pool-migrate</h1>
-<p>${plan.filesScanned} files, ${plan.sites.length} places that name a Postgres endpoint: ${ACTIONS.map(([action]) => `<b>${count(action)}</b> ${action}`).join(', ')}.</p>
-${describeReadiness(plan)
-  .map(line => `<p>${toHtml(line)}</p>`)
-  .join('\n')}
-${renderHazards(plan)}
-${tables}
-<h2>Changes (${plan.changes.length} files)</h2>
-<pre>${diff.split('\n').map(renderDiffLine).join('\n')}</pre>
+<h1>${toHtml(title)}</h1>
+<p class="outcome">${toHtml(outcomeOf(plan))}</p>
+<ul class="counts">${ACTIONS.map(([action, says]) => `<li><b>${plan.sites.filter(site => site.action === action).length}</b> ${says}</li>`).join('')}</ul>
+<nav aria-label="Sections"><ul>${shown.map(([id, says]) => `<li><a href="#${id}">${toHtml(says)}</a></li>`).join('')}</ul></nav>
+<main>
+${shown.map(([id, says, body]) => `<section><h2 id="${id}">${toHtml(says)}</h2>\n${body}</section>`).join('\n')}
+</main>
 </body>
 </html>
 `;
 }
 
-const toHtml = (text: string): string => escapeControls(text).replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`);
-
-const STYLE = `:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-top:1px solid #8884}
-code,pre{font:13px/1.45 ui-monospace,monospace}td code{white-space:nowrap}pre{overflow-x:auto;padding:1rem;border:1px solid #8884}
-.add{color:#1a7f37}.cut{color:#cf222e}.head{font-weight:bold}.error{color:#cf222e}.warning{color:#9a6700}
-@media(prefers-color-scheme:dark){.add{color:#3fb950}.cut,.error{color:#f85149}.warning{color:#d29922}}`;
-
-function renderSites(plan: Plan, action: Action, title: string): string {
-  const sites = plan.sites.filter(site => site.action === action);
-  if (sites.length === 0) return '';
-  const rows = sites.map(site => {
-    const place = `${site.file}:${lineAt(plan.texts.get(site.file) ?? '', site.span.start)}`;
-    const change = site.replacement && site.replacement !== site.text ? ` → ${site.replacement}` : '';
-    const safety = action === 'pooled' && site.safety === 'unsafe' ? ' (only with --unsafe)' : '';
-    return `<tr><td><code>${toHtml(place)}</code><td><code>${toHtml(`${site.text}${change}`)}</code>${safety}<td>${toHtml(site.reason)} <small>${toHtml(site.rule)}</small>`;
-  });
-  return `<h2>${title} (${sites.length})</h2>\n<table><tr><th>Place<th>Endpoint<th>Why\n${rows.join('\n')}\n</table>\n`;
+/** One sentence: what is left to do. */
+export function outcomeOf(plan: Plan): string {
+  const files = plan.changes.length;
+  const questions = groupQuestions(plan).length;
+  const left =
+    questions === 0 ? 'no question is left' : `${questions} question${questions === 1 ? ' is' : 's are'} left`;
+  if (plan.topology.servers.length === 0) return 'No Postgres server of this repository was found.';
+  return files === 0
+    ? `Nothing would be written; ${left}.`
+    : `${files} file${files === 1 ? '' : 's'} would change; ${left}.`;
 }
 
-function renderHazards({ hazards, mode }: Plan): string {
-  if (hazards.length === 0) return '';
-  const rows = hazards.map(
-    ({ file, line, severity, rule, message, fix }) =>
-      `<tr><td><code>${toHtml(`${file}:${line}`)}</code><td class="${severity}">${severity}<td>${toHtml(`${message} ${fix}`)} <small>${toHtml(rule)}</small>`,
+const paragraphs = (lines: readonly string[]): string => lines.map(line => `<p>${toHtml(line)}</p>\n`).join('');
+
+const placeOf = (site: Site, { texts }: Plan): string =>
+  `${site.file}:${lineAt(texts.get(site.file) ?? '', site.span.start)}`;
+
+/** One question for all places that ask the same. */
+const groupQuestions = ({ sites }: Plan): { question: Question; sites: Site[] }[] =>
+  groupBy(
+    sites.filter(({ action }) => action === 'review'),
+    ({ rule, reason }) => `${rule}\0${reason}`,
+  ).flatMap(own => {
+    const question = own.find(site => site.question)?.question;
+    return question ? [{ question, sites: own }] : [];
+  });
+
+function renderQuestions(plan: Plan): string {
+  return groupQuestions(plan)
+    .map(({ question, sites }) => {
+      const answers = question.answers.map(
+        ({ says, config }) => `<li>${toHtml(says)}${config === null ? '' : ` <code>${toHtml(config)}</code>`}</li>`,
+      );
+      return `<h3>${toHtml(question.text)}</h3><p>${toHtml(sites[0]?.reason ?? '')}</p>${renderPlacesOf(sites, plan)}<ul class="answers">${answers.join('')}</ul>\n`;
+    })
+    .join('');
+}
+
+const renderPlacesOf = (sites: readonly Site[], plan: Plan): string =>
+  `<p class="dim">${[...new Set(sites.map(site => placeOf(site, plan)))].map(place => `<code>${toHtml(place)}</code>`).join(', ')}</p>`;
+
+/** Each reason once, with its places. */
+const renderReasons = (plan: Plan, action: Action): string =>
+  groupBy(
+    plan.sites.filter(site => site.action === action),
+    ({ reason }) => reason,
+  )
+    .map(
+      sites =>
+        `<p>${toHtml(sites[0]?.reason ?? '')} <small>${toHtml(sites[0]?.rule ?? '')}</small></p>${renderPlacesOf(sites, plan)}`,
+    )
+    .join('\n');
+
+/** Each hazard once, the gravest first. */
+function renderHazards({ hazards }: Plan): string {
+  const rank = { error: 0, warning: 1, note: 2 };
+  const rules = groupBy(hazards, ({ rule, isMended }) => `${rule}\0${isMended}`);
+  const sorted = rules.toSorted((a, b) => rank[a[0]?.severity ?? 'note'] - rank[b[0]?.severity ?? 'note']);
+  const items = sorted.map(found => {
+    const [first] = found;
+    if (!first) return '';
+    const places = found.map(({ file, line }) => `<code>${toHtml(`${file}:${line}`)}</code>`).join(', ');
+    const state = first.isMended ? 'mended with what is pooled' : toHtml(first.fix);
+    return `<li><span class="${first.severity}">${first.severity}</span> <b>${toHtml(first.rule)}</b>: ${toHtml(first.message)} <span class="dim">${state}</span><br><span class="dim">${places}</span></li>`;
+  });
+  return items.length === 0 ? '' : `<ul class="places">${items.join('\n')}</ul>`;
+}
+
+function renderChange(change: Change, patch: string, plan: Plan): string {
+  const lines = patch.split('\n');
+  const count = (sign: string) =>
+    lines.filter(line => line.startsWith(sign) && !line.startsWith(sign.repeat(3))).length;
+  const reasons = new Set(
+    plan.sites.flatMap(({ file, action, reason }) => (file === change.file && action === 'pooled' ? [reason] : [])),
   );
-  return `<h2>Breaks with ${mode} pooling (${hazards.length})</h2>\n<table><tr><th>Place<th><th>What and what to do\n${rows.join('\n')}\n</table>`;
+  const isNew = change.kind === 'create';
+  const about = isNew ? `new: ${change.about ?? ''}` : '';
+  const body = lines
+    .filter(line => !/^(?:# |diff |index |new file|--- |\+\+\+ )/.test(line))
+    .map(renderDiffLine)
+    .join('');
+  return `<details${isNew ? '' : ' open'}><summary><code>${toHtml(change.file)}</code> <span class="dim">+${count('+')} −${count('-')} ${toHtml(about)}</span></summary><div class="inside">${[...reasons].map(reason => `<p>${toHtml(reason)}</p>`).join('')}<pre tabindex="0">${body}</pre></div></details>\n`;
 }
 
 function renderDiffLine(line: string): string {
-  const kind = /^(?:# |diff |index |new file|--- |\+\+\+ |@@)/.test(line)
-    ? 'head'
-    : line.startsWith('+')
-      ? 'add'
-      : line.startsWith('-')
-        ? 'cut'
-        : '';
-  return kind === '' ? toHtml(line) : `<span class="${kind}">${toHtml(line)}</span>`;
+  const kind = line.startsWith('@@') ? 'head' : line.startsWith('+') ? 'add' : line.startsWith('-') ? 'cut' : 'same';
+  return `<span class="${kind}">${toHtml(line) || ' '}</span>`;
+}
+
+function renderByHand({ localEnv, refused, errors, notes }: Plan): string {
+  const items = [
+    ...localEnv.map(
+      ({ file, key, action }) => `${file} is ignored by git and overrides the new defaults: ${key} (${action}).`,
+    ),
+    ...refused.map(({ file, reason }) => `${file} was not changed: ${reason}`),
+    ...errors.map(({ file, line, message }) => `${[file, line].filter(Boolean).join(':')}: ${message}`),
+    ...notes,
+  ];
+  return items.length === 0 ? '' : `<ul>${items.map(item => `<li>${toHtml(item)}</li>`).join('\n')}</ul>`;
+}
+
+function renderPlaces(plan: Plan): string {
+  if (plan.sites.length === 0) return '';
+  const filters = [['all', 'all'], ...ACTIONS].map(
+    ([action, says], i) =>
+      `<label><input type="radio" name="show" id="show-${action}"${i === 0 ? ' checked' : ''}> ${says}</label>`,
+  );
+  const rows = plan.sites.map(site => {
+    const change =
+      site.action === 'pooled' && site.replacement && site.replacement !== site.text ? ` → ${site.replacement}` : '';
+    const safety = site.action === 'pooled' && site.safety === 'unsafe' ? ' (only with --unsafe)' : '';
+    return `<li class="${site.action}"><span class="tag">${site.action}${safety}</span> <code>${toHtml(placeOf(site, plan))}</code> <code>${toHtml(site.text + change)}</code><br>${toHtml(site.reason)} <small>${toHtml(site.rule)}</small></li>`;
+  });
+  return `<div class="filter" role="radiogroup" aria-label="Show">${filters.join('')}</div><ul class="places">${rows.join('\n')}</ul>`;
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../model/errors.ts';
+import type { Change } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { wantsColor } from './color.ts';
@@ -87,16 +88,17 @@ async function render(
     case 'stat':
       return plan.changes.length === 0 ? '' : (await import('./diff.ts')).renderStat(plan.changes);
     case 'html':
-      return (await import('./html.ts')).renderHtml(plan, await renderDiff(plan, showSecrets));
+      return (await import('./html.ts')).renderHtml(plan, await patchesOf(plan, showSecrets), title);
   }
 }
 
-async function renderDiff({ changes }: Plan, showSecrets: boolean): Promise<string> {
-  if (changes.length === 0) return '';
+const renderDiff = async (plan: Plan, showSecrets: boolean): Promise<string> =>
+  (await patchesOf(plan, showSecrets)).map(({ patch }) => patch).join('');
+
+async function patchesOf({ changes }: Plan, showSecrets: boolean): Promise<{ change: Change; patch: string }[]> {
+  if (changes.length === 0) return [];
   const { inReadingOrder, renderPatch } = await import('./diff.ts');
-  return inReadingOrder(changes)
-    .map(change => renderPatch(change, showSecrets))
-    .join('');
+  return inReadingOrder(changes).map(change => ({ change, patch: renderPatch(change, showSecrets) }));
 }
 
 export function writeOutput(path: string, text: string, mode: number): void {
