@@ -57,8 +57,10 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
 const isForTests = ({ resolution }: Site): boolean =>
   (resolution.kind === 'server' || resolution.kind === 'published') &&
   resolution.server.definitions.length > 0 &&
-  resolution.server.definitions.every(({ file }) =>
-    /compose(?:[\w.-]*[._-])?(?:tests?|testing|e2e|migrat[a-z]*)[._-](?:[\w.-]*\.)?ya?ml$/i.test(baseOf(file)),
+  resolution.server.definitions.every(
+    ({ file }) =>
+      /(?:^|\/)(?:[\w-]+[-_])?(?:tests?|testing|e2e)\//i.test(file) ||
+      /compose(?:[\w.-]*[._-])?(?:tests?|testing|e2e|migrat[a-z]*)[._-](?:[\w.-]*\.)?ya?ml$/i.test(baseOf(file)),
   );
 
 /** The variable that has to be set beside a host, because programs take the port from it and nothing sets it. */

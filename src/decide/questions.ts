@@ -12,6 +12,10 @@ export function questionFor(site: Site, { servers }: Topology): Question | null 
     return null;
   // A port that code falls back to: what brings the pooler's host brings its port.
   if (site.rule === 'lone-port' && site.role === 'fallback') return null;
+  // Postgres is published as before: what runs on the machine itself finds it where it was.
+  const isOnMachine = site.uses.every(({ service }) => service === null);
+  if (site.rule === 'lone-port' && site.format === 'shell' && isOnMachine) return null;
+  if (site.rule === 'not-parsed' && site.resolution.kind === 'published' && isOnMachine) return null;
   // On the machine itself the application goes to Postgres as before; only CI, which brings its own, stands against the pooler.
   if (site.rule === 'read-by-ci' && site.resolution.kind !== 'server') return null;
   if (site.question) return site.question;
