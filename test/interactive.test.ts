@@ -30,8 +30,9 @@ async function answer(
   root: string,
   answers: string[],
   prompt = /\[y,n,a,d,q,\?\]\? /g,
+  columns = 100,
 ): Promise<{ code: number | null; output: string }> {
-  const command = `'${process.execPath}' '${CLI}' -i -C '${root}'`;
+  const command = `stty cols ${columns}; '${process.execPath}' '${CLI}' -i -C '${root}' --color always`;
   const child = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
   const left = [...answers];
   let output = '';
@@ -67,7 +68,9 @@ describe.skipIf(!hasScript)('at a terminal', () => {
     ['all', ['a'], 2],
     ['the first and then none', ['y', 'd'], 1],
     ['none', ['n', 'n'], 0],
-    ['stopped', ['y', 'q'], 0],
+    ['stopped: what was accepted is written', ['y', 'q'], 1],
+    ['stopped at once', ['q'], 0],
+    ['broken off', ['y', '\x03'], 0],
   ])('%s', async (_, answers, count) => {
     const root = makeRepository({ 'docker-compose.yml': COMPOSE });
     const { code, output } = await answer(root, answers);
@@ -75,6 +78,18 @@ describe.skipIf(!hasScript)('at a terminal', () => {
     expect(pooled(read(root))).toBe(count);
     if (count === 0) expect(read(root)).toBe(COMPOSE);
     expect(output).not.toContain('app:pw');
+  });
+});
+
+describe.skipIf(!hasScript)('the terminal may be narrow or wide', () => {
+  test.each([60, 100, 200])('%i columns: no sentence is longer, and the hunk is whole and in colour', async columns => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+    const { output } = await answer(root, ['q'], undefined, columns);
+    expect(output).toContain('\x1b[31m- DATABASE_URL: postgresql://app:****@postgres:5432/app\x1b[39m');
+    expect(output).toContain('\x1b[32m+ DATABASE_URL: postgresql://app:****@pgbouncer:6432/app\x1b[39m');
+    expect(output).toContain('Seen: web (docker-compose.yml:5)');
+    const lines = output.replace(/\x1b\[[\d;]*[A-Za-z]/g, '').split(/\r?\n/);
+    expect(lines.filter(line => !/^ {2}[+-]/.test(line) && line.length > columns)).toEqual([]);
   });
 });
 

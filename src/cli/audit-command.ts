@@ -32,6 +32,7 @@ export async function runAudit(options: CliOptions): Promise<number> {
     reporters,
     {
       plan: { ...plan, hazards: fresh },
+      isAudit: true,
       title: `PgBouncer audit (${plan.mode} pooling)`,
       results: hazardResults(fresh),
       text: () => renderText(fresh),

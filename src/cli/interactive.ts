@@ -3,8 +3,9 @@ import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import { applyPlan } from '../apply/index.ts';
 import { recordAnswer } from '../config/record-answer.ts';
+import { describeCommand } from '../config/rules.ts';
 import { UsageError } from '../model/errors.ts';
-import type { Question, Site, Span } from '../model/index.ts';
+import type { Mend, Question, Site, Span } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { maskSecrets, startProgress, wantsColor } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
@@ -18,13 +19,16 @@ const HELP = `y  edit this
 n  leave this
 a  edit this and all that follow
 d  leave this and all that follow
-q  stop here and write nothing
+q  stop here: what was accepted is written
 ?  this help
+Ctrl-C ends without writing anything.
 `;
 
 interface Unit {
   id: string;
   title: string;
+  /** What is seen to use the value. */
+  evidence: string[];
   lines: string[];
 }
 
@@ -97,12 +101,13 @@ async function askQuestions(plan: Plan, color: boolean): Promise<string[] | null
     for (let i = 0; i < questions.length; ) {
       const { question, reason, lines } = questions[i] as (typeof questions)[number];
       process.stdout.write(
-        `\n${c.bold(escapeControls(question.text))}\n${escapeControls(reason)}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
+        `\n${c.bold(wrapped(question.text))}\n${wrapped(reason)}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
       );
-      const choices = question.answers.map(({ says }, at) => `${at + 1}  ${says}\n`);
-      process.stdout.write(`${choices.join('')}s  leave the question open\nq  stop here and write nothing\n`);
+      const choices = question.answers.map(({ says }, at) => `${wrapped(`${at + 1}  ${says}`, '   ')}\n`);
+      process.stdout.write(`${choices.join('')}s  leave the question open\nq  ask no more questions\n`);
       const answer = await prompt(`(question ${i + 1}/${questions.length}) Which? `);
-      if (answer === 'q') return null;
+      if (answer === null) return null;
+      if (answer === 'q') break;
       const chosen = question.answers[Number(answer) - 1];
       if (chosen?.config) answers.push(chosen.config);
       if (chosen || answer === 's') i++;
@@ -111,37 +116,68 @@ async function askQuestions(plan: Plan, color: boolean): Promise<string[] | null
   });
 }
 
-/** `prompt` gives what was typed; `q` where the input ended. */
-async function atTerminal<T>(ask: (prompt: (text: string) => Promise<string>) => Promise<T>): Promise<T> {
+/** `prompt` gives what was typed; `q` where the input ended, null where the person wants none of it. */
+async function atTerminal<T>(ask: (prompt: (text: string) => Promise<string | null>) => Promise<T>): Promise<T> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const broken = new Promise<null>(done => terminal.once('SIGINT', () => done(null)));
   const stopped = new Promise<'q'>(done => terminal.once('close', () => done('q')));
   try {
-    return await ask(async text => (await Promise.race([terminal.question(text), stopped])).trim().toLowerCase());
+    return await ask(async text => {
+      const typed = await Promise.race([terminal.question(text), broken, stopped]);
+      return typed === null ? null : typed.trim().toLowerCase();
+    });
   } finally {
     terminal.close();
   }
+}
+
+/** Words in lines no longer than the terminal is wide; what follows the first line is indented. */
+function wrapped(text: string, indent = ''): string {
+  const width = Math.max(20, process.stdout.columns || 80);
+  const lines: string[] = [];
+  let line = '';
+  for (const word of escapeControls(text).split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join('\n');
 }
 
 /** Decisions first, in the order of their places, then what mends a hazard. */
 function listUnits(plan: Plan): Unit[] {
   const place = (file: string, offset: number) => `${file}:${lineAt(plan.texts.get(file) ?? '', offset)}`;
   const units = new Map<string, Unit>();
-  for (const { decision, action, file, span, text, replacement, safety, reason } of plan.sites) {
+  for (const { decision, action, file, span, text, replacement, safety, reason, uses, mends } of plan.sites) {
     if (action !== 'pooled') continue;
-    const unit = units.get(decision) ?? { id: decision, title: `${safety}: ${reason}`, lines: [] };
+    const unit = units.get(decision) ?? { id: decision, title: `${safety}: ${reason}`, evidence: [], lines: [] };
     units.set(decision, unit);
+    for (const use of uses.filter(({ service, words }) => service !== null || words.length > 0)) {
+      const seen = `${[use.service, describeCommand(use.words)].filter(Boolean).join(': ')} (${use.place.file}:${use.place.line})`;
+      if (!unit.evidence.includes(seen)) unit.evidence.push(seen);
+    }
     if (replacement !== null && replacement !== text)
       unit.lines.push(place(file, span.start), ...hunkOf(plan.texts.get(file) ?? '', span, replacement));
+    for (const need of mends) unit.lines.push(...mendLines(need.place.file, need.mend, plan));
   }
   for (const finding of plan.hazards) {
-    if (!finding.mend || finding.severity === 'note') continue;
-    const lines = finding.mend.edits.map(
-      ({ span, text }) => `${place(finding.file, span.start)}  ${text.trim() === '' ? 'removed' : text.trim()}`,
-    );
-    units.set(mendUnit(finding), { id: mendUnit(finding), title: `${finding.rule}: ${finding.message}`, lines });
+    if (!finding.mend || finding.isMended || finding.severity === 'note') continue;
+    units.set(mendUnit(finding), {
+      id: mendUnit(finding),
+      title: `${finding.rule}: ${finding.message}`,
+      evidence: [],
+      lines: mendLines(finding.file, finding.mend, plan),
+    });
   }
   return [...units.values()].filter(({ lines }) => lines.length > 0);
 }
+
+const mendLines = (file: string, mend: Mend | undefined, { texts }: Plan): string[] =>
+  (mend?.edits ?? []).map(
+    ({ span, text }) =>
+      `${file}:${lineAt(texts.get(file) ?? '', span.start)}  ${text.trim() === '' ? 'removed' : `+ ${text.trim()}`}`,
+  );
 
 /** The line as it is and as it will be. */
 function hunkOf(text: string, { start, end }: Span, replacement: string): string[] {
@@ -152,20 +188,27 @@ function hunkOf(text: string, { start, end }: Span, replacement: string): string
   return [show('-', text.slice(from, to)), show('+', text.slice(from, start) + replacement + text.slice(end, to))];
 }
 
+function describeEvidence(evidence: readonly string[]): string {
+  if (evidence.length === 0) return '';
+  const more = evidence.length > 3 ? ` and ${evidence.length - 3} more` : '';
+  return `${wrapped(`Seen: ${evidence.slice(0, 3).join('; ')}${more}`, '  ')}\n`;
+}
+
 /** The ids of the units to edit; null where the person stopped. */
 async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> | null> {
   const c = pc.createColors(color);
   return atTerminal(async prompt => {
     const chosen = new Set<string>();
     for (let i = 0; i < units.length; ) {
-      const { id, title, lines } = units[i] as Unit;
+      const { id, title, evidence, lines } = units[i] as Unit;
       const tint = (line: string) =>
         line.startsWith('- ') ? c.red(line) : line.startsWith('+ ') ? c.green(line) : line;
       process.stdout.write(
-        `\n${c.bold(escapeControls(title))}\n${lines.map(line => `  ${tint(escapeControls(line))}\n`).join('')}`,
+        `\n${c.bold(wrapped(title))}\n${lines.map(line => `  ${tint(escapeControls(line))}\n`).join('')}${describeEvidence(evidence)}`,
       );
       const answer = await prompt(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
-      if (answer === 'q') return null;
+      if (answer === null) return null;
+      if (answer === 'q') break;
       if (answer === 'a') for (const unit of units.slice(i)) chosen.add(unit.id);
       if (answer === 'a' || answer === 'd') break;
       if (answer === 'y') chosen.add(id);

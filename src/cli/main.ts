@@ -62,7 +62,7 @@ async function runPlan(options: CliOptions): Promise<number> {
   if (values.patch !== undefined) await writePatch(plan, resolve(values.patch));
   const title = 'Through PgBouncer';
   const results = reporters.length > 0 ? (await import('../render/results.ts')).planResults(plan) : [];
-  await report(reporters, { plan, title, results, text: () => listChanges(plan) }, options);
+  await report(reporters, { plan, title, isAudit: false, results, text: () => listChanges(plan) }, options);
   const mode = values.write ? 'write' : values.check ? 'check' : 'plan';
   // The summary comes before the writing, so that a refusal is the last thing to be read.
   if (!values.quiet)

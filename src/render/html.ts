@@ -2,12 +2,13 @@
  * The page on which a person reviews a migration: one file without scripts or anything to fetch. The outcome, the stack before and after,
  * the questions that are left, what would break, the diff of each file with its reasons, what stays direct, what to do by hand.
  */
-import type { Action, Change, Question, Site } from '../model/index.ts';
+import type { Action, Change, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { toHtml } from './escape-html.ts';
 import { groupBy } from './group-by.ts';
 import { STYLE } from './html-style.ts';
+import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, renderStack } from './picture.ts';
 import { describeReadiness } from './readiness.ts';
 
@@ -56,32 +57,10 @@ ${shown.map(([id, says, body]) => `<section><h2 id="${id}">${toHtml(says)}</h2>\
 `;
 }
 
-/** One sentence: what is left to do. */
-export function outcomeOf(plan: Plan): string {
-  const files = plan.changes.length;
-  const questions = groupQuestions(plan).length;
-  const left =
-    questions === 0 ? 'no question is left' : `${questions} question${questions === 1 ? ' is' : 's are'} left`;
-  if (plan.topology.servers.length === 0) return 'No Postgres server of this repository was found.';
-  return files === 0
-    ? `Nothing would be written; ${left}.`
-    : `${files} file${files === 1 ? '' : 's'} would change; ${left}.`;
-}
-
 const paragraphs = (lines: readonly string[]): string => lines.map(line => `<p>${toHtml(line)}</p>\n`).join('');
 
 const placeOf = (site: Site, { texts }: Plan): string =>
   `${site.file}:${lineAt(texts.get(site.file) ?? '', site.span.start)}`;
-
-/** One question for all places that ask the same. */
-const groupQuestions = ({ sites }: Plan): { question: Question; sites: Site[] }[] =>
-  groupBy(
-    sites.filter(({ action }) => action === 'review'),
-    ({ rule, reason }) => `${rule}\0${reason}`,
-  ).flatMap(own => {
-    const question = own.find(site => site.question)?.question;
-    return question ? [{ question, sites: own }] : [];
-  });
 
 function renderQuestions(plan: Plan): string {
   return groupQuestions(plan)
@@ -145,16 +124,9 @@ function renderDiffLine(line: string): string {
   return `<span class="${kind}">${toHtml(line) || ' '}</span>`;
 }
 
-function renderByHand({ localEnv, refused, errors, notes }: Plan): string {
-  const items = [
-    ...localEnv.map(
-      ({ file, key, action }) => `${file} is ignored by git and overrides the new defaults: ${key} (${action}).`,
-    ),
-    ...refused.map(({ file, reason }) => `${file} was not changed: ${reason}`),
-    ...errors.map(({ file, line, message }) => `${[file, line].filter(Boolean).join(':')}: ${message}`),
-    ...notes,
-  ];
-  return items.length === 0 ? '' : `<ul>${items.map(item => `<li>${toHtml(item)}</li>`).join('\n')}</ul>`;
+function renderByHand(plan: Plan): string {
+  const items = whatIsByHand(plan).map(item => `<li>${toHtml(item)}</li>`);
+  return items.length === 0 ? '' : `<ul>${items.join('\n')}</ul>`;
 }
 
 function renderPlaces(plan: Plan): string {

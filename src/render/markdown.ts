@@ -1,22 +1,81 @@
-/** Markdown for the text of a pull request. */
-
+/** Markdown for the text of a pull request: of a plan in the order of the HTML page, of an audit its findings. */
+import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
+import { lineAt } from '../text/lines.ts';
+import { groupBy } from './group-by.ts';
+import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
+import { readStacks, SAYS } from './picture.ts';
 import { describeReadiness } from './readiness.ts';
 import type { Result } from './results.ts';
 
 /** What comes from the repository begins no tag and no link. */
 const plain = (text: string): string => text.replace(/[<[]/g, '\\$&');
+const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ');
+const code = (text: string): string => (text.includes('`') ? `\`\` ${cell(text)} \`\`` : `\`${cell(text)}\``);
 
-export function renderMarkdown(title: string, plan: Plan, results: readonly Result[]): string {
-  const head = `## ${title}\n\n${describeReadiness(plan)
-    .map(line => `${plain(line)}\n\n`)
-    .join('')}`;
-  if (results.length === 0) return `${head}Nothing was found.\n`;
-  const cell = (text: string) => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ');
-  const code = (text: string) => (text.includes('`') ? `\`\` ${cell(text)} \`\`` : `\`${cell(text)}\``);
+export function renderMarkdown(title: string, plan: Plan, results: readonly Result[], isAudit: boolean): string {
+  const readiness = describeReadiness(plan).map(line => `${plain(line)}\n\n`);
+  if (isAudit) return `## ${title}\n\n${readiness.join('')}${renderResults(results) || 'Nothing was found.\n'}`;
+  const sections: [title: string, body: string][] = [
+    ['The stack', renderStacks(plan) + readiness.join('')],
+    ['Questions that are left', renderQuestions(plan)],
+    ['Changes', renderChanges(plan)],
+    ['What stays direct, and why', renderDirect(plan)],
+    [
+      'By hand',
+      whatIsByHand(plan)
+        .map(line => `- ${plain(line)}\n`)
+        .join(''),
+    ],
+    ['Findings', renderResults(results)],
+  ];
+  const shown = sections.flatMap(([name, body]) => (body === '' ? [] : [`### ${name}\n\n${body.trimEnd()}\n`]));
+  return `## ${title}\n\n${plain(outcomeOf(plan))}\n\n${shown.join('\n')}`;
+}
+
+function renderResults(results: readonly Result[]): string {
   const rows = results.map(
     ({ file, line, level, rule, message, fix }) =>
       `| ${level} | ${code(`${file}:${line}`)} | ${rule} | ${cell(plain(message))} ${cell(plain(fix))} |`,
   );
-  return `${head}| | Place | Rule | What and what to do |\n|---|---|---|---|\n${rows.join('\n')}\n`;
+  return rows.length === 0 ? '' : `| | Place | Rule | What and what to do |\n|---|---|---|---|\n${rows.join('\n')}\n`;
 }
+
+const renderStacks = (plan: Plan): string =>
+  readStacks(plan)
+    .map(({ server, file, poolerAfter, clients }) => {
+      const way = poolerAfter === null ? code(server) : `${code(poolerAfter)} → ${code(server)}`;
+      return `${way} in ${code(file)}\n\n${clients.map(({ name, after }) => `- ${code(name)}: ${after.map(line => SAYS[line]).join(', ')}\n`).join('')}\n`;
+    })
+    .join('');
+
+const placesOf = (sites: readonly Site[], { texts }: Plan): string =>
+  [...new Set(sites.map(({ file, span }) => code(`${file}:${lineAt(texts.get(file) ?? '', span.start)}`)))].join(', ');
+
+const renderQuestions = (plan: Plan): string =>
+  groupQuestions(plan)
+    .map(({ question, sites }) => {
+      const answers = question.answers.map(
+        ({ says, config }) => `  - ${plain(says)}${config === null ? '' : ` ${code(config)}`}\n`,
+      );
+      return `- **${plain(question.text)}** ${plain(sites[0]?.reason ?? '')} (${placesOf(sites, plan)})\n${answers.join('')}`;
+    })
+    .join('');
+
+/** Each file with the reasons of what is edited in it. */
+const renderChanges = (plan: Plan): string =>
+  plan.changes
+    .map(({ file, kind, about, edits }) => {
+      const reasons = plan.sites.flatMap(one => (one.file === file && one.action === 'pooled' ? [one.reason] : []));
+      const what = kind === 'create' ? `new: ${about ?? ''}` : `${edits} edit${edits === 1 ? '' : 's'}`;
+      return `- ${code(file)} (${plain(what)})${[...new Set(reasons)].map(reason => ` ${plain(reason)}`).join('')}\n`;
+    })
+    .join('');
+
+const renderDirect = (plan: Plan): string =>
+  groupBy(
+    plan.sites.filter(({ action }) => action === 'direct'),
+    ({ reason }) => reason,
+  )
+    .map(sites => `- ${plain(sites[0]?.reason ?? '')} (${placesOf(sites, plan)})\n`)
+    .join('');

@@ -9,6 +9,8 @@ export type Line = Route | 'pooler' | 'open';
 export interface Stack {
   /** E.g.: `db:5432` */
   server: string;
+  /** The file that defines the server. */
+  file: string;
   /** E.g.: `pgbouncer:6432`; null: none, before or after. */
   poolerBefore: string | null;
   poolerAfter: string | null;
@@ -51,6 +53,7 @@ export function readStacks(plan: Plan): Stack[] {
     return [
       {
         server: `${server.service}:${server.port}`,
+        file: server.definitions[0]?.file ?? '',
         poolerBefore: there,
         poolerAfter: there ?? (isPooled ? `${plan.config.pool.host}:${pool?.port ?? server.port}` : null),
         clients: [...clients]
@@ -71,11 +74,12 @@ export function readStacks(plan: Plan): Stack[] {
 const ORDER: readonly Line[] = ['transaction', 'session', 'pooler', 'direct', 'open'];
 
 /** What a place says of the lines; null: nothing. */
-function lineOf({ action, role, rule, resolution }: Site): 'pooled' | Line | null {
+function lineOf({ action, role, rule, resolution, question }: Site): 'pooled' | Line | null {
   if (/^(?:docs|prose|comment|healthcheck)$/.test(role)) return null;
   if (action === 'pooled') return 'pooled';
   if (action === 'direct') return rule === 'direct-variable' ? null : 'direct';
-  if (action === 'review') return 'open';
+  // What nobody has to decide stays where it leads.
+  if (action === 'review') return question ? 'open' : 'direct';
   return resolution.kind === 'pooler' && rule === 'already-pooled' ? 'pooler' : null;
 }
 
@@ -90,7 +94,7 @@ const namesOf = ({ uses, service, resolution }: Site): string[] => {
   return [...new Set(all)].filter(Boolean);
 };
 
-const SAYS: Record<Line, string> = {
+export const SAYS: Record<Line, string> = {
   transaction: 'transaction pooling',
   session: 'session pooling',
   pooler: 'the pooler that is there',
@@ -106,7 +110,7 @@ export function renderStack(stack: Stack): string {
   );
   const before = stack.clients.map(({ name, before: line }) => ({ name, lines: [line] as Line[] }));
   const after = stack.clients.map(({ name, after: lines }) => ({ name, lines }));
-  return `<section class="stack"><h3><code>${toHtml(stack.server)}</code></h3>
+  return `<section class="stack"><h3><code>${toHtml(stack.server)}</code> <small>${toHtml(stack.file)}</small></h3>
 <div class="pictures">
 <figure><figcaption>Before</figcaption>${draw(before, stack.poolerBefore, stack.server)}</figure>
 <figure><figcaption>After</figcaption>${draw(after, stack.poolerAfter, stack.server)}</figure>

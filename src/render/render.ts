@@ -44,6 +44,7 @@ export function readReporters({ values }: ReportOptions, otherwise: ReporterName
 export interface Reported {
   plan: Plan;
   title: string;
+  isAudit: boolean;
   results: readonly Result[];
   /** The `text` reporter is the command's own. */
   text(): string;
@@ -67,7 +68,7 @@ export async function report(
 
 async function render(
   name: ReporterName,
-  { plan, title, results, text }: Reported,
+  { plan, title, isAudit, results, text }: Reported,
   showSecrets: boolean,
 ): Promise<string> {
   switch (name) {
@@ -82,7 +83,7 @@ async function render(
       return results.map(toAnnotation).join('');
     }
     case 'markdown':
-      return (await import('./markdown.ts')).renderMarkdown(title, plan, results);
+      return (await import('./markdown.ts')).renderMarkdown(title, plan, results, isAudit);
     case 'diff':
       return renderDiff(plan, showSecrets);
     case 'stat':
