@@ -153,6 +153,14 @@ describe('what runs', () => {
     expect(pools).toMatchObject([{ mode: 'session' }]);
   });
 
+  test('an image of Django that is pulled: its settings may take server-side cursors', async () => {
+    const { pools } = await planned({
+      'docker-compose.yml': `${PG}${app(WITH_URL).replace('build: .', 'image: acme/app')}`,
+      'README.md': '# App\n\n```sh\ndocker compose run --rm app python manage.py migrate\n```\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+  });
+
   test("migrations and commands that nothing starts are no part of Django's programs", async () => {
     const { pools } = await planned({
       'docker-compose.yml': `${PG}${app(WITH_URL)}`,

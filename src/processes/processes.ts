@@ -105,6 +105,10 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         asRun(process, withValues(one.service, one.file, input), images),
       ]);
   }
+  for (const { file, service, id, isRebuilt } of started) {
+    const own = services.get(id) ?? [];
+    if (!isRebuilt && images(service.image) === null) services.set(id, addNeeds(own, pulledDjango(own, file, service)));
+  }
   const environments = environmentTexts(extractions);
   const { receivers, overridden } = readReceivers(topology, environments, input.directSuffix);
   for (const { file, keys } of environments) for (const key of keys) askedByFile(file, key, input, receivers, services);
@@ -187,6 +191,15 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
 
 /** Of what is built into a program without imports to follow: a file that is called `migrate` is part of it as any other. */
 const isOnlyAside = (path: string): boolean => isAsidePath(path.replace(/(?:migrat\w*|seeds?)(?=\.[a-z]+$)/i, 'x'));
+
+/** An image with Django in it whose settings can't be seen: they take server-side cursors unless they say otherwise. */
+function pulledDjango(own: readonly Process[], file: ComposeFile, service: ComposeService): Need[] {
+  const manages = own.find(({ words }) => words.some(word => /(?:^|\/)(?:manage\.py|django-admin)$/.test(word)));
+  const isOff = service.environment.some(({ key }) => /DISABLE_SERVER_SIDE_CURSORS$/.test(key));
+  return manages && !isOff
+    ? [{ kind: 'cursor', what: 'Django', place: { file: file.path, line: service.line }, reads: [] }]
+    : [];
+}
 
 /**
  * False for what a framework loads only when it is told to: migrations, and management commands that are not the one that starts. Who
