@@ -75,12 +75,14 @@ function describePooler({ topology: { poolers }, config, poolerVersion }: Plan):
     : `PgBouncer ${config.pool.version} assumed, since nothing tells the version of ${places.join(', ')}`;
 }
 
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
 function summarise(plan: Plan, fresh: readonly Finding[], hasBaseline: boolean, gone: readonly string[]): string {
   const count = (severity: Severity) => fresh.filter(hazard => hazard.severity === severity).length;
   const { mode } = plan;
   const mendable = fresh.filter(({ severity, mend }) => severity !== 'note' && mend).length;
   const lines = [
-    `${plan.filesScanned} files, ${mode} pooling, ${describePooler(plan)}: ${count('error')} errors, ${count('warning')} warnings, ${count('note')} notes${hasBaseline ? ` beyond the baseline (${plan.hazards.length - fresh.length} known)` : ''}.`,
+    `${plan.filesScanned} files, ${mode} pooling, ${describePooler(plan)}: ${counted(count('error'), 'error')}, ${counted(count('warning'), 'warning')}, ${counted(count('note'), 'note')}${hasBaseline ? ` beyond the baseline (${plan.hazards.length - fresh.length} known)` : ''}.`,
     ...describeReadiness(plan).map((line, i) => (i === 0 ? line : `  ${line}`)),
     ...plan.suppressions.map(({ file, line, problem }) =>
       problem === 'unused'

@@ -59,7 +59,7 @@ Verify
 Output
   --json               the report as one JSON object on stdout
   --stat               a table of the changed files instead of the diff
-  --reporter NAME[=FILE]  text, diff, stat or json; repeatable. audit: text, json, sarif, github, markdown
+  --reporter NAME[=FILE]  text, diff, stat, json, sarif, github, markdown or html (a page to review on); repeatable
   --patch FILE         write the exact patch, passwords included (mode 0600)
   --show-secrets       do not mask passwords
   --color auto|always|never

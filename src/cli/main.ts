@@ -4,6 +4,7 @@ import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { applyPlan } from '../apply/index.ts';
 import { counters } from '../model/counters.ts';
+import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import {
   print,
@@ -16,6 +17,7 @@ import {
 } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
+import { lineAt } from '../text/lines.ts';
 import type { CliOptions } from './options.ts';
 import { toPlanOptions } from './plan-options.ts';
 
@@ -75,7 +77,12 @@ async function runPlan(options: CliOptions): Promise<number> {
         narrowing: values.changed ? ' --changed' : values.since ? ` --since ${values.since}` : '',
       }),
     );
-  if (values.check) return isPending(plan, values.strict ?? false) ? 1 : 0;
+  if (values.check) {
+    const pending = listPending(plan, values.strict ?? false);
+    if (!values.quiet && pending.length > 0)
+      process.stderr.write(`\nPending (exit 1)\n${escapeControls(pending.map(line => `  ${line}\n`).join(''))}`);
+    return pending.length > 0 ? 1 : 0;
+  }
   if (!values.write) return 0;
   const applied = applyPlan(plan, { force: values.force ?? false });
   if (applied && !values.quiet) {
@@ -87,13 +94,24 @@ async function runPlan(options: CliOptions): Promise<number> {
   return plan.refused.length > 0 ? 3 : 0;
 }
 
-const isPending = (plan: Plan, strict: boolean): boolean =>
-  plan.changes.length > 0 ||
+/** Why `--check` fails: the lines to change, the files that come with them, and with `--strict` what nobody has decided. */
+function listPending(plan: Plan, strict: boolean): string[] {
+  const placeOf = ({ file, span }: Site) => `${file}:${lineAt(plan.texts.get(file) ?? '', span.start)}`;
   // Of a narrowed plan some only follow others, which are not edited with it.
-  plan.sites.some(({ action, safety }) => action === 'pooled' && (safety === 'safe' || plan.unsafe)) ||
-  plan.errors.length > 0 ||
-  plan.refused.length > 0 ||
-  (strict && plan.sites.some(site => site.action === 'review'));
+  const pooled = plan.sites.filter(({ action, safety }) => action === 'pooled' && (safety === 'safe' || plan.unsafe));
+  const named = new Set(pooled.map(({ file }) => file));
+  return [
+    ...pooled.map(site => `${placeOf(site)}  ${site.text} → ${site.replacement ?? 'the pooler'}`),
+    ...plan.changes.flatMap(({ file, kind }) =>
+      named.has(file) ? [] : [`${file}  ${kind === 'create' ? 'has to be made' : 'has to follow'}`],
+    ),
+    ...plan.errors.map(({ file, message }) => `${file ?? ''}  ${message}`),
+    ...plan.refused.map(({ file, reason }) => `${file}  ${reason}`),
+    ...(strict ? plan.sites.filter(site => site.action === 'review') : []).map(
+      site => `${placeOf(site)}  ${site.text}: nobody has decided (--strict). ${site.reason}`,
+    ),
+  ];
+}
 
 const listChanges = ({ changes }: Plan): string =>
   changes.map(({ kind, file }) => `${kind === 'create' ? 'create' : 'modify'} ${file}\n`).join('');

@@ -19,14 +19,16 @@ export function decidePools(
     const own = sites.flatMap((site, i) =>
       isValue(site) && isFor(i, server) ? [{ site, uses: tellingUses(uses[i] ?? []) }] : [],
     );
-    const services = new Map<string, { needs: Need[] }>();
-    for (const { uses: list } of own) {
+    const services = new Map<string, { needs: Need[]; isSeen: boolean }>();
+    for (const { site, uses: list } of own) {
       if (list.some(({ action }) => action === 'review')) continue;
       for (const { action, rule, because, process } of list) {
         if (action !== 'pooled' && rule !== 'already-pooled') continue;
         const name = process.service ?? '';
-        const known = services.get(name) ?? { needs: [] };
+        const known = services.get(name) ?? { needs: [], isSeen: false };
         services.set(name, known);
+        // Of a service that gets a whole env file, and of whose program nothing is known, it can't be said that it connects.
+        known.isSeen ||= process.words.length > 0 || process.program !== null || site.format === 'compose';
         known.needs.push(...because.filter(need => !known.needs.includes(need)));
       }
     }
@@ -38,7 +40,8 @@ export function decidePools(
     // Values that no service is seen to get say something only where no service is seen at all.
     const isNamed = [...services.keys()].some(name => name !== '');
     const counts = (name: string) => !isNamed || name !== '';
-    const isSession = (!ready.some(counts) && others.some(({ service }) => counts(service))) || unwired.length > 0;
+    const speaksFor = (name: string) => counts(name) && (services.get(name)?.isSeen || name === '');
+    const isSession = (!ready.some(speaksFor) && others.some(({ service }) => counts(service))) || unwired.length > 0;
     const existing = topology.poolers.find(({ stack }) => stack === server.stack);
     const mode =
       config.pool.mode !== 'auto'
