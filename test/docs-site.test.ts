@@ -53,6 +53,7 @@ test('the how-tos are there', () => {
     'managed-postgres',
     'session-mode',
     'roll-back',
+    'agents',
   ])
     expect(read(`guides/${guide}`)).toContain('<h1');
 });

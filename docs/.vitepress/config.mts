@@ -8,6 +8,7 @@ const guides: [text: string, link: string][] = [
   ['Managed servers', 'managed-postgres'],
   ['Session mode', 'session-mode'],
   ['Roll back', 'roll-back'],
+  ['For programs and agents', 'agents'],
 ];
 
 const reference: [text: string, link: string][] = [

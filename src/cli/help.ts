@@ -23,6 +23,7 @@ Mode
   --unsafe             also those that need a human decision first
   --check              list pending changes; exit 1 if there are any
   --strict             with --check: open reviews count too
+  --answers FILE       answers to the questions of a plan, as its JSON offers them (a piece of pool-migrate.yml)
   --force              write files with uncommitted changes too
   --out FILE           with plan: save the plan for apply
 

@@ -31,6 +31,7 @@ export const OPTIONS = {
   stat: { type: 'boolean' },
   reporter: { type: 'string', multiple: true },
   patch: { type: 'string' },
+  answers: { type: 'string' },
   config: { type: 'string', short: 'c' },
   'no-config': { type: 'boolean' },
   service: { type: 'string', multiple: true },

@@ -29,6 +29,7 @@ export function toPlanOptions({ values }: CliOptions): PlanOptions {
       : values.config === undefined
         ? {}
         : { config: values.config }),
+    ...(values.answers === undefined ? {} : { answers: values.answers }),
     ...(values['include-ignored-env'] ? { includeIgnoredEnv: true } : {}),
     ...(values.changed ? { changedSince: true as const } : values.since ? { changedSince: values.since } : {}),
     overrides: config => ({

@@ -100,6 +100,20 @@ export async function readConfig(path: string): Promise<Config> {
   return config as Config;
 }
 
+/** A piece of a configuration over the one that was found: answers to the questions of a plan. Throws a UsageError with file:line:col. */
+export async function withAnswers(config: Config, path: string): Promise<Config> {
+  const { answersSchema } = await import('./rule-schema.ts');
+  const { parseValidated } = await import('./validated-yaml.ts');
+  const { answers, services, keepDirect, pool } = parseValidated(path, readText(resolve(path)), answersSchema, []);
+  return {
+    ...config,
+    answers: { ...config.answers, ...answers },
+    services: services ?? config.services,
+    keepDirect: [...config.keepDirect, ...(keepDirect ?? [])],
+    pool: { ...config.pool, ...pool },
+  };
+}
+
 /** The user's rules, in their order. Paths are inside the root, links resolved. */
 export async function readUserRules(root: string, paths: readonly string[]): Promise<CompiledRule[]> {
   if (paths.length === 0) return [];

@@ -142,6 +142,20 @@ const assetPath = insidePath.refine(path => /^[\w.][\w./-]*$/.test(path), 'a pat
 const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a host name');
 const variablePart = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name');
 
+const poolMode = z.enum(['auto', 'session', 'transaction', 'statement']);
+const answersMap = z.record(
+  z.string().regex(/^[0-9a-f]{12}$/, 'the id of a place'),
+  z.enum(['pooled', 'direct', 'leave']),
+);
+
+/** What answers the questions of a plan: the lines that they offer. */
+export const answersSchema = z.strictObject({
+  answers: answersMap.optional(),
+  services: z.array(z.string()).optional(),
+  keepDirect: z.array(z.string()).optional(),
+  pool: z.strictObject({ mode: poolMode }).optional(),
+});
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   pool: z
@@ -149,7 +163,7 @@ export const configSchema = z.strictObject({
       host: hostName.default('pgbouncer'),
       port: z.union([port, z.literal('auto')]).default('auto'),
       publishedPort: port.default(6432),
-      mode: z.enum(['auto', 'session', 'transaction', 'statement']).default('auto'),
+      mode: poolMode.default('auto'),
       version: z
         .string()
         .regex(/^\d+\.\d+$/, 'a version such as "1.26", in quotes')
@@ -190,7 +204,5 @@ export const configSchema = z.strictObject({
     .prefault({}),
   rules: z.array(insidePath).default([]),
   images: z.array(imageSchema).default([]),
-  answers: z
-    .record(z.string().regex(/^[0-9a-f]{12}$/, 'the id of a place'), z.enum(['pooled', 'direct', 'leave']))
-    .default({}),
+  answers: answersMap.default({}),
 });

@@ -36,6 +36,8 @@ export interface PlanOptions {
   unsafe?: boolean;
   /** Path of a configuration file; false: none is read. */
   config?: string | false;
+  /** Path of a file that answers questions: a piece of a configuration, over the file's. */
+  answers?: string;
   /** Over the configuration file. */
   overrides?: (config: Config) => Config;
   /** Also plans changes to git-ignored env files. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Config, loadConfig, loadRules } from '../config/config.ts';
+import { type Config, loadConfig, loadRules, withAnswers } from '../config/config.ts';
 import { changedFiles } from '../discover/index.ts';
 import type { Extracted } from '../extract/index.ts';
 import { UsageError } from '../model/errors.ts';
@@ -18,7 +18,8 @@ import { readWorld } from './read-world.ts';
 export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const root = resolve(options.cwd ?? '.');
   if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
-  const found = await loadConfig(root, options.config);
+  const configured = await loadConfig(root, options.config);
+  const found = options.answers === undefined ? configured : await withAnswers(configured, options.answers);
   const wanted = options.overrides ? options.overrides(found) : found;
   const rules = await loadRules(root, wanted);
   const world = await readWorld(root, wanted, options.includeIgnoredEnv ?? false);

@@ -24,11 +24,17 @@ export function insertCompanions(state: EditState): void {
     const isFirst = site.format === 'env' && !isThere && !noted.has(file);
     if (isFirst) noted.add(file);
     const note = isFirst
-      ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${suffix} goes straight to Postgres (migrations, dumps, LISTEN).`
+      ? `${source.newline}${entry.indent}# ${entry.key} goes through the pool; *${suffix} goes straight to Postgres (migrations, dumps${isSession(site, state) ? '' : ', LISTEN'}).`
       : '';
     const text = (isThere ? '' : note + companion.text) + portEntries(site, entry, source.text, state);
     if (text !== '') state.edits.push({ file, span: companion.span, text, unit: site.decision, safety: site.safety });
   }
+}
+
+/** A client of a session pool listens through it. */
+function isSession(site: Site, { sites, pools }: EditState): boolean {
+  const server = serverOf(site, sites);
+  return server !== null && pools.get(server)?.mode === 'session';
 }
 
 /** `DB_PORT: "6432"` beside a host whose port is read from a variable that nothing sets, and its direct twin. */

@@ -123,7 +123,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       ),
       '',
       `- pgAdmin and other tools that show data may use \`${pool.host}:${pool.port}\`; for maintenance, and to see the server itself, use \`${server.service}:${server.port}\`.`,
-      `- Migrations, dumps, bulk loads and \`LISTEN\` go direct: ${example}.${scripts}`,
+      `- Migrations, dumps${pool.mode === 'session' ? ' and bulk loads' : ', bulk loads and `LISTEN`'} go direct: ${example}.${scripts}`,
       `- Monitoring: \`${status}\` shows pools, clients and waiting times.`,
       `- ${more}: see [the runbook](${runbook}).`,
       '',
@@ -134,7 +134,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       ...rows.map(
         ([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`,
       ),
-      `- Migrations, dumps, bulk loads and LISTEN go direct: ${example.replaceAll('`', '``')}`,
+      `- Migrations, dumps${pool.mode === 'session' ? ' and bulk loads' : ', bulk loads and LISTEN'} go direct: ${example.replaceAll('`', '``')}`,
       `- Monitoring: \`\`${status}\`\``,
       `- ${more.replaceAll('`', '``')}: see \`\`${runbook}\`\``,
     ],

@@ -89,7 +89,7 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
   if (lines.length === 0) return '';
   const head = [
     '# --- PgBouncer ---',
-    `# Pooled connections serve web requests, workers and scripts. Use *${config.direct.suffix} for migrations, dumps, bulk loads and LISTEN.`,
+    `# Pooled connections serve web requests, workers and scripts. Use *${config.direct.suffix} for migrations, dumps${pool.mode === 'session' ? ' and bulk loads' : ', bulk loads and LISTEN'}.`,
     ...(pool.mode === 'session'
       ? [
           `# In session mode a client keeps its connection to Postgres until it leaves: client pools${engines} of all processes`,
