@@ -14,6 +14,7 @@ Commands
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml
   completion SHELL     completion for bash, zsh or fish
+  mcp                  a server of the Model Context Protocol on stdin and stdout; writes only if started with --write
   schema NAME          JSON Schema of report, config, rules, plan or verify
 
 Mode

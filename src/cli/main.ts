@@ -40,6 +40,8 @@ async function runCommand(options: CliOptions): Promise<number> {
       return (await import('./verify-command.ts')).runVerify(options, toPlanOptions(options));
     case 'undo':
       return runUndo(options);
+    case 'mcp':
+      return (await import('./mcp.ts')).runMcp(options);
     case 'size':
       return runSize(options);
     case 'explain':

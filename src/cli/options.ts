@@ -14,6 +14,7 @@ export const COMMANDS = [
   'schema',
   'rules',
   'completion',
+  'mcp',
 ] as const;
 export type Command = (typeof COMMANDS)[number];
 
@@ -116,7 +117,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
 function checkCombination({ command, arguments: rest, values }: CliOptions): void {
   const modes = (['dry-run', 'write', 'check', 'interactive'] as const).filter(name => values[name]);
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} exclude each other.`);
-  if (modes.length > 0 && command !== 'plan') throw new UsageError(`--${modes[0]} does not go with ${command}.`);
+  if (modes.length > 0 && command !== 'plan' && !(command === 'mcp' && values.write))
+    throw new UsageError(`--${modes[0]} does not go with ${command}.`);
   const most: Record<Command, number> = {
     plan: 0,
     audit: 0,
@@ -129,6 +131,7 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     rules: 1,
     completion: 1,
     verify: 0,
+    mcp: 0,
   };
   if (rest.length > most[command])
     throw new UsageError(
