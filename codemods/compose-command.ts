@@ -1,8 +1,8 @@
 /** Variables that compose itself puts into a service's command. */
 import type { Span } from '../src/model/index.ts';
-import { readExpansions } from '../src/text/expansion.ts';
+import { isWholeExpansion, readExpansions } from '../src/text/expansion.ts';
 import type { ComposeFile, ComposeService } from './compose-file.ts';
-import { endOf, getNode, getPair, isMap, isScalar, isSeq, type Node, startOf } from './yaml-nodes.ts';
+import { endOf, getNode, getPair, isAlias, isMap, isScalar, isSeq, type Node, startOf } from './yaml-nodes.ts';
 
 /**
  * Where `command` and `entrypoint` have the variable as a whole: `${NAME}`, not `$$NAME`, which a shell reads. Null where one of them
@@ -15,17 +15,15 @@ export function interpolationsOf(
 ): Span[] | null {
   const found: Span[] = [];
   for (const key of ['command', 'entrypoint']) {
-    const node = getNode(service.pair.value, key, document);
-    const own =
-      isMap(service.pair.value) &&
-      service.pair.value.items.some(pair => pair === getPair(service.pair.value, key, document));
-    for (const { start, end, variable } of scalarsOf(node).flatMap(one =>
-      readExpansions(text, startOf(one), endOf(one)),
-    )) {
-      if (variable !== name || text.startsWith('$$', start)) continue;
-      if (!own || !new RegExp(`^\\$(?:${name}|\\{${name}(?::?[-?][^{}]*)?\\})$`).test(text.slice(start, end)))
-        return null;
-      found.push({ start, end });
+    const body = service.pair.value;
+    const pair = getPair(body, key, document);
+    const isOwn = isMap(body) && body.items.some(item => item === pair) && !isAlias(pair?.value);
+    for (const scalar of scalarsOf(getNode(body, key, document))) {
+      for (const { start, end, variable } of readExpansions(text, startOf(scalar), endOf(scalar))) {
+        if (variable !== name || text.startsWith('$$', start)) continue;
+        if (!isOwn || !isWholeExpansion(text.slice(start, end), name)) return null;
+        found.push({ start, end });
+      }
     }
   }
   return found;

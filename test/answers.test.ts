@@ -2,21 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { makeDirectory, makeRepository, runCli } from './repository.ts';
+import { copiedByCi, makeDirectory, makeRepository, runCli } from './repository.ts';
 
-const FILES = {
-  'docker-compose.yml': `services:
-  db:
-    image: postgres:16
-    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
-  web:
-    build: .
-    env_file: .env
-`,
-  'dev.env': 'DATABASE_URL=postgresql://u:p@db:5432/d\n',
-  '.github/workflows/ci.yml':
-    'jobs:\n  t:\n    runs-on: ubuntu-latest\n    services:\n      db: { image: "postgres:16" }\n    steps:\n      - run: cp dev.env .env\n      - run: npm test\n',
-};
+const FILES = copiedByCi();
 
 interface Asked {
   id: string;

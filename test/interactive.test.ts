@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CLI, makeRepository, runCli } from './repository.ts';
+import { CLI, copiedByCi, makeRepository, runCli } from './repository.ts';
 
 const COMPOSE = `services:
   postgres:
@@ -99,24 +99,8 @@ test('elsewhere it says what to do instead', () => {
   expect(runCli(['-i', '--write'], { cwd: root }).code).toBe(2);
 });
 
-/** CI copies the file beside a server of its own. */
-const COPIED = `services:
-  db:
-    image: postgres:16
-    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
-  web:
-    build: .
-    env_file: .env
-`;
-
 describe.skipIf(!hasScript)('a question', () => {
-  const root = () =>
-    makeRepository({
-      'docker-compose.yml': COPIED,
-      'dev.env': 'DATABASE_URL=postgresql://u:p@db:5432/d\n',
-      '.github/workflows/ci.yml':
-        'jobs:\n  t:\n    runs-on: ubuntu-latest\n    services:\n      db: { image: "postgres:16" }\n    steps:\n      - run: cp dev.env .env\n      - run: npm test\n',
-    });
+  const root = () => makeRepository(copiedByCi());
 
   test('is shown with its line and its answers; the answer is recorded and edited', async () => {
     const cwd = root();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterEach, expect, test } from 'vitest';
-import { CLI, makeRepository } from './repository.ts';
+import { CLI, copiedByCi, makeRepository } from './repository.ts';
 
 const clients: Client[] = [];
 afterEach(async () => {
@@ -26,19 +26,9 @@ async function call(client: Client, name: string, input: Record<string, unknown>
   return { isError: isError ?? false, texts, json: () => JSON.parse(texts[0] ?? '') };
 }
 
-const FILES = {
-  'docker-compose.yml': `services:
-  db:
-    image: postgres:16
-    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: s3cret-pw, POSTGRES_DB: d }
-  web:
-    build: .
-    env_file: .env
-`,
-  'dev.env': 'DATABASE_URL=postgresql://u:s3cret-pw@db:5432/d\n',
+const FILES: Record<string, string> = {
+  ...copiedByCi('s3cret-pw'),
   'app.py': 'import psycopg\npsycopg.connect("").execute("SET ROLE x")\n',
-  '.github/workflows/ci.yml':
-    'jobs:\n  t:\n    runs-on: ubuntu-latest\n    services:\n      db: { image: "postgres:16" }\n    steps:\n      - run: cp dev.env .env\n      - run: npm test\n',
 };
 
 test('an agent plans, answers the question that is left, applies and takes it back', async () => {

@@ -32,6 +32,21 @@ export const smallCompose = (server: string, environment = 'LOG_LEVEL: info'): s
       ${environment}
 `;
 
+/** A question: CI copies the env file of the stack beside a server of its own. */
+export const copiedByCi = (password = 'p'): Record<string, string> => ({
+  'docker-compose.yml': `services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: ${password}, POSTGRES_DB: d }
+  web:
+    build: .
+    env_file: .env
+`,
+  'dev.env': `DATABASE_URL=postgresql://u:${password}@db:5432/d\n`,
+  '.github/workflows/ci.yml':
+    'jobs:\n  t:\n    runs-on: ubuntu-latest\n    services:\n      db: { image: "postgres:16" }\n    steps:\n      - run: cp dev.env .env\n      - run: npm test\n',
+});
+
 /** A git work tree with the files committed. Content in latin1 where it is a Buffer. */
 export function makeRepository(files: Record<string, string | Buffer>, options: { git?: boolean } = {}): string {
   const root = makeDirectory();

@@ -83,15 +83,78 @@ describe('what runs', () => {
     expect(pools).toMatchObject([{ mode: 'transaction', unwired: [] }]);
   });
 
-  test('a part of a variable can not be replaced: the pool bears the command in session mode', async () => {
+  test.each([
+    ['a part of a variable', `DATABASE_URL=${URL}\n`, 'migrate -path m -database "${DATABASE_URL%%?*}" up'],
+    [
+      'what is put together in two steps',
+      PARTS,
+      'ADDRESS=$DB_HOST:$DB_PORT\nDSN="postgres://u:p@$ADDRESS/d"\nmigrate -path m -database "$DSN" up',
+    ],
+  ])('%s can not be replaced: the pool bears the command in session mode', async (_, env, command) => {
     const { written, pools } = await planned({
       'docker-compose.yml': `${PG}${app('env_file: .env')}`,
-      '.env.example': `DATABASE_URL=${URL}\n`,
+      '.env.example': env,
       Dockerfile: `${PYTHON}ENTRYPOINT ["./start.sh"]\n`,
-      'start.sh': '#!/bin/sh\nmigrate -path m -database "${DATABASE_URL%%?*}" up\nexec /app/server\n',
+      'start.sh': `#!/bin/sh\n${command}\nexec /app/server\n`,
     });
     expect(written('start.sh')).toBe('');
     expect(pools).toMatchObject([{ mode: 'session' }]);
+  });
+
+  test.each([
+    ['$(DATABASE_URL)', '$(or $(DATABASE_URL_DIRECT),$(DATABASE_URL))'],
+    ['${DATABASE_URL}', '$(or $(DATABASE_URL_DIRECT),${DATABASE_URL})'],
+    ['$$DATABASE_URL', '$${DATABASE_URL_DIRECT:-$$DATABASE_URL}'],
+  ])('in a Makefile %s is of make or of the shell', async (before, after) => {
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}${app('env_file: .env')}`,
+      '.env.example': `DATABASE_URL=${URL}\n`,
+      Dockerfile: `${PYTHON}CMD ["make","serve"]\n`,
+      Makefile: `serve:\n\tmigrate -path m -database "${before}" up && exec ./server\n`,
+    });
+    expect(written('Makefile')).toContain(`-database "${after}" up`);
+  });
+
+  test('the port of a host that stays direct stays with it', async () => {
+    const { decided } = await planned({
+      'docker-compose.yml': `${PUBLISHED}${app(WITH_URL)}`,
+      Dockerfile: PYTHON,
+      'seed.sh':
+        '#!/bin/sh\nDB_HOST="${DB_HOST:-localhost}"\nDB_PORT="${DB_PORT:-5432}"\nwait_for_port "$DB_PORT" 60\npsql -h "$DB_HOST" -p "$DB_PORT" -U u -d d -f seed.sql\n',
+    });
+    expect([...decided('DB_HOST', 'seed.sh'), ...decided('DB_PORT', 'seed.sh')]).toEqual([
+      'direct safe',
+      'direct safe',
+    ]);
+  });
+
+  test('a command of an image before its program has its own needs', async () => {
+    const { processes } = await planned({
+      'docker-compose.yml': `${PG}  app:\n    image: svhd/logto\n    entrypoint: ["sh", "-c", "npm run cli db seed -- --swe && npm start"]\n    environment:\n      DB_URL: ${URL}\n`,
+    });
+    const started = processes.services.get('docker-compose.yml\0app') ?? [];
+    expect(started.map(({ needs }) => needs.some(({ kind }) => kind === 'migrate'))).toEqual([true, true]);
+  });
+
+  test('a command that reads the direct variable first already: it comes once', async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}${app(
+        'environment:',
+        `  DATABASE_URL: ${URL}`,
+        'command: sh -c "DATABASE_URL=$${DATABASE_URL_DIRECT:-$$DATABASE_URL} alembic upgrade head && exec uvicorn app:app"',
+      )}`,
+      Dockerfile: PYTHON,
+    });
+    expect(written('docker-compose.yml').match(/^ +DATABASE_URL_DIRECT:/gm)).toHaveLength(1);
+  });
+
+  test('a command that two services share by an anchor is not edited for one of them', async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `x-up: &up ["-path", "/m", "-database", "\${DATABASE_URL}", "up"]\n${PG}${app('environment:', '  DATABASE_URL: ${DATABASE_URL}')}  migrate:\n    image: migrate/migrate\n    command: *up\n  other:\n    image: acme/other\n    command: *up\n`,
+      '.env.example': `DATABASE_URL=${URL}\n`,
+      Dockerfile: PYTHON,
+    });
+    expect(written('docker-compose.yml')).not.toContain('DIRECT:-${DATABASE_URL}}", "up"');
   });
 
   test('what compose puts into the command of a service is the direct value there', async () => {

@@ -7,7 +7,7 @@ import { describeCommand } from '../config/rules.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Mend, Question, Site, Span } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { maskSecrets, startProgress, wantsColor } from '../render/index.ts';
+import { maskSecrets, placeOf, startProgress, wantsColor } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { lineAt, lineStartOf } from '../text/lines.ts';
@@ -147,7 +147,6 @@ function wrapped(text: string, indent = ''): string {
 
 /** Decisions first, in the order of their places, then what mends a hazard. */
 function listUnits(plan: Plan): Unit[] {
-  const place = (file: string, offset: number) => `${file}:${lineAt(plan.texts.get(file) ?? '', offset)}`;
   const units = new Map<string, Unit>();
   for (const { decision, action, file, span, text, replacement, safety, reason, uses, mends } of plan.sites) {
     if (action !== 'pooled') continue;
@@ -158,7 +157,7 @@ function listUnits(plan: Plan): Unit[] {
       if (!unit.evidence.includes(seen)) unit.evidence.push(seen);
     }
     if (replacement !== null && replacement !== text)
-      unit.lines.push(place(file, span.start), ...hunkOf(plan.texts.get(file) ?? '', span, replacement));
+      unit.lines.push(placeOf({ file, span }, plan), ...hunkOf(plan.texts.get(file) ?? '', span, replacement));
     for (const need of mends) unit.lines.push(...mendLines(need.place.file, need.mend, plan));
   }
   for (const finding of plan.hazards) {
@@ -173,10 +172,9 @@ function listUnits(plan: Plan): Unit[] {
   return [...units.values()].filter(({ lines }) => lines.length > 0);
 }
 
-const mendLines = (file: string, mend: Mend | undefined, { texts }: Plan): string[] =>
+const mendLines = (file: string, mend: Mend | undefined, plan: Plan): string[] =>
   (mend?.edits ?? []).map(
-    ({ span, text }) =>
-      `${file}:${lineAt(texts.get(file) ?? '', span.start)}  ${text.trim() === '' ? 'removed' : `+ ${text.trim()}`}`,
+    ({ span, text }) => `${placeOf({ file, span }, plan)}  ${text.trim() === '' ? 'removed' : `+ ${text.trim()}`}`,
   );
 
 /** The line as it is and as it will be. */

@@ -4,9 +4,9 @@ import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { applyPlan } from '../apply/index.ts';
 import { counters } from '../model/counters.ts';
-import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import {
+  placeOf,
   print,
   readReporters,
   renderSummary,
@@ -17,7 +17,6 @@ import {
 } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
-import { lineAt } from '../text/lines.ts';
 import type { CliOptions } from './options.ts';
 import { toPlanOptions } from './plan-options.ts';
 
@@ -98,19 +97,18 @@ async function runPlan(options: CliOptions): Promise<number> {
 
 /** Why `--check` fails: the lines to change, the files that come with them, and with `--strict` what nobody has decided. */
 function listPending(plan: Plan, strict: boolean): string[] {
-  const placeOf = ({ file, span }: Site) => `${file}:${lineAt(plan.texts.get(file) ?? '', span.start)}`;
   // Of a narrowed plan some only follow others, which are not edited with it.
   const pooled = plan.sites.filter(({ action, safety }) => action === 'pooled' && (safety === 'safe' || plan.unsafe));
   const named = new Set(pooled.map(({ file }) => file));
   return [
-    ...pooled.map(site => `${placeOf(site)}  ${site.text} → ${site.replacement ?? 'the pooler'}`),
+    ...pooled.map(site => `${placeOf(site, plan)}  ${site.text} → ${site.replacement ?? 'the pooler'}`),
     ...plan.changes.flatMap(({ file, kind }) =>
       named.has(file) ? [] : [`${file}  ${kind === 'create' ? 'has to be made' : 'has to follow'}`],
     ),
     ...plan.errors.map(({ file, message }) => `${file ?? ''}  ${message}`),
     ...plan.refused.map(({ file, reason }) => `${file}  ${reason}`),
     ...(strict ? plan.sites.filter(site => site.action === 'review') : []).map(
-      site => `${placeOf(site)}  ${site.text}: nobody has decided (--strict). ${site.reason}`,
+      site => `${placeOf(site, plan)}  ${site.text}: nobody has decided (--strict). ${site.reason}`,
     ),
   ];
 }

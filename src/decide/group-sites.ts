@@ -4,6 +4,7 @@
  */
 import { isCiPath, isTestPath } from '../../codemods/paths.ts';
 import type { Part, RawSite } from '../model/index.ts';
+import { groupBy } from '../text/group-by.ts';
 
 export interface FileSite {
   file: string;
@@ -84,16 +85,14 @@ function ownPairs(sites: readonly FileSite[]): Set<number> {
 
 /** The only host and the only port of a block belong together, whatever they are called: `PGHOST` and `POSTGRES_PORT`. */
 function lonePairs(sites: readonly FileSite[]): [host: number, port: number][] {
-  const blocks = new Map<string, number[]>();
-  sites.forEach(({ file, site }, i) => {
-    if (site.role !== 'environment' || site.entry === null || (site.form !== 'host' && site.form !== 'port')) return;
-    const id = `${file}\0${site.entry.block}`;
-    blocks.set(id, [...(blocks.get(id) ?? []), i]);
-  });
-  return [...blocks.values()].flatMap(at => {
-    const of = (form: RawSite['form']) => at.filter(i => sites[i]?.site.form === form);
-    const [host, port] = [of('host'), of('port')];
-    return host.length === 1 && port.length === 1 ? [[host[0], port[0]] as [number, number]] : [];
+  const entries = sites.flatMap(({ file, site }, i) =>
+    site.role === 'environment' && site.entry ? [{ i, form: site.form, block: `${file}\0${site.entry.block}` }] : [],
+  );
+  return [...groupBy(entries, ({ block }) => block).values()].flatMap(all => {
+    const [host, ...hosts] = all.filter(({ form }) => form === 'host');
+    const [port, ...ports] = all.filter(({ form }) => form === 'port');
+    const isAlone = hosts.length + ports.length === 0;
+    return host && port && isAlone ? [[host.i, port.i] as [number, number]] : [];
   });
 }
 

@@ -72,6 +72,7 @@ export function settleGroups(
   for (const group of members.values()) {
     for (const site of group) site.decision = group[0]?.id ?? site.id;
     for (const site of group) keepOnMachine(site, group);
+    for (const site of group) followHost(site, group);
     const pooled = group.filter(site => site.action === 'pooled');
     if (pooled.length === 0) continue;
     const split = new Set(
@@ -135,6 +136,16 @@ function keepOnMachine(site: Site, group: readonly Site[]): void {
   const reason =
     'On the machine itself it goes to the port that Postgres publishes, as before: that port can not be changed here alone.';
   Object.assign(site, { action: 'leave', rule: 'machine-port', reason, safety: 'safe', apart: [], question: null });
+}
+
+/** The port of a host that stays direct in the same file stays with it. */
+function followHost(site: Site, group: readonly Site[]): void {
+  if (site.action !== 'pooled' || site.form !== 'port') return;
+  const hosts = group.filter(({ file, form, host }) => file === site.file && form === 'host' && host?.value);
+  const [first] = hosts;
+  if (!first || !hosts.every(({ action }) => action === 'direct')) return;
+  const { action, rule, reason, safety } = first;
+  Object.assign(site, { action, rule, reason, safety, apart: [], mends: [], question: null });
 }
 
 /** Each of the readers gets its own value, if there is an exact way to it. */

@@ -1,6 +1,7 @@
 /** Every process that uses a value, as far as can be seen. */
 import type { Process, RawSite, Site, Use } from '../model/index.ts';
 import { homeOf, processOf } from '../processes/index.ts';
+import { expandsVariable, variablesFrom } from '../text/expansion.ts';
 import { baseOf, isInside } from '../text/paths.ts';
 import { hasWord } from '../text/words.ts';
 import { serviceNames } from './derive-facts.ts';
@@ -41,7 +42,7 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
     .filter(
       use =>
         !use.assigns.some(
-          ({ name, raw: value }) => name === site.key && !reads(value, name) && !value.includes(site.text),
+          ({ name, raw: value }) => name === site.key && !expandsVariable(value, name) && !value.includes(site.text),
         ),
     )
     .filter(use => site.role !== 'environment' || site.key === null || canRead(use, site.key));
@@ -121,8 +122,6 @@ function startedAs({ words, service }: Use, file: string, services: DecideInput[
   return found && { ...found, words };
 }
 
-const reads = (value: string, name: string): boolean => new RegExp(`\\$[{(]?${name}\\b`).test(value);
-
 export const reader = (file: string): Process => processOf({ words: [], service: null, image: null }, file);
 
 /** Commands on the machine itself whose words expand the variable. */
@@ -131,7 +130,7 @@ const byExpansion = (site: Site, { processes }: DecideInput): Process[] =>
     .filter(
       ({ folder, process }) =>
         isBelow(site.file, folder) &&
-        process.words.some(word => reads(word, site.key ?? '')) &&
+        process.words.some(word => expandsVariable(word, site.key ?? '')) &&
         !isAssignedAnew(site.key ?? '', process),
     )
     .map(({ process }) => process);
@@ -157,13 +156,15 @@ function canRead({ words, assigns, kind, step }: Process, key: string): boolean 
   const isMigrate =
     name === 'migrate' && (kind === 'hand' || rest.some(word => /^--?(?:database|path|source)\b/.test(word)));
   if (!(isMigrate || BY_ARGUMENT.test(baseOf(name))) || /^PG[A-Z]+$/.test(key)) return true;
-  const names = new Set([key, ...assigns.filter(({ raw }) => reads(raw, key)).map(({ name }) => name)]);
-  return words.some(word => [...names].some(name => reads(word, name)) || /^\$[@*\d]$/.test(word));
+  // `docker run -e NAME`
+  if (rest.includes(key)) return true;
+  const names = [...variablesFrom(assigns, key)];
+  return words.some(word => names.some(name => expandsVariable(word, name)) || /^\$[@*\d]$/.test(word));
 }
 
 /** With a value that is another one. */
 const isAssignedAnew = (key: string, { assigns }: Process): boolean =>
-  assigns.some(({ name, raw }) => name === key && !reads(raw, name));
+  assigns.some(({ name, raw }) => name === key && !expandsVariable(raw, name));
 
 /** A migration tool that is set up here, though no command is seen to run it: it gets its own value where that is exact. */
 function byTool(site: Site, { processes, wayOf }: DecideInput): Process[] {

@@ -24,16 +24,7 @@ export function filesOfJobs(
     const ups = startedBy(commands, shelf).flatMap(words => upOf(words) ?? []);
     if (ups.includes('all') || !(OWN_SERVER.test(text) || ups.length > 0)) continue;
     for (const [file, { facts }] of extractions)
-      if (
-        facts.defines.length > 0 &&
-        commands.some(({ words }) =>
-          reads(
-            words.map(word => word.text),
-            file,
-          ),
-        )
-      )
-        found.add(file);
+      if (facts.defines.length > 0 && commands.some(command => takesFile(command, file))) found.add(file);
   }
   return found;
 }
@@ -60,6 +51,6 @@ function upOf(words: readonly string[]): 'all' | 'some' | null {
   return rest.some(word => /^[\w-]+$/.test(word)) ? 'some' : 'all';
 }
 
-const reads = (words: readonly string[], file: string): boolean =>
-  words.some((word, i) => i > 0 && word.replace(/^\.\//, '') === file) &&
-  /^(?:cp|mv|source|\.|ln|cat|export|set|env|dotenv|docker)$/.test(words[0] ?? '');
+const takesFile = ({ words: [first, ...rest] }: PlacedCommand, file: string): boolean =>
+  /^(?:cp|mv|source|\.|ln|cat|export|set|env|dotenv|docker)$/.test(first?.text ?? '') &&
+  rest.some(({ text }) => text.replace(/^\.\//, '') === file);

@@ -35,7 +35,10 @@ export function withImage(own: Process[], service: ComposeService, file: Compose
   return base.map(process => ({
     ...process,
     image,
-    needs: process === main ? [...process.needs, ...imageNeeds(known, process, service, place)] : process.needs,
+    needs: [
+      ...process.needs,
+      ...(process === main ? imageNeeds(known, process, service, place) : askedOf(known, process)),
+    ],
     imageRoute:
       !isServerImage(image ?? '') && (known.route === 'direct' || known.route === 'leave') ? known.route : null,
   }));
@@ -44,10 +47,12 @@ export function withImage(own: Process[], service: ComposeService, file: Compose
 /** What somebody runs in a service of a known image. */
 export function asRun(process: Process, service: ComposeService, images: ImageLookup): Process {
   const known = service.build === null ? images(service.image) : null;
-  const command = known ? commandOf(known, process.words) : undefined;
-  if (!known || !command) return process;
-  return { ...process, needs: [...process.needs, ...needsOf(known, hardOf(command.needs), process.place)] };
+  return known ? { ...process, needs: [...process.needs, ...askedOf(known, process)] } : process;
 }
+
+/** Of a command beside the image's own program: what is known of it. */
+const askedOf = (known: KnownImage, { words, place }: Process): Need[] =>
+  needsOf(known, hardOf(commandOf(known, words)?.needs ?? []), place);
 
 type KnownNeed = KnownImage['needs'][number];
 
@@ -129,4 +134,13 @@ export function addNeeds(own: Process[], needs: readonly Need[]): Process[] {
   return needs.length === 0
     ? own
     : own.map(process => (process === main ? { ...process, needs: [...process.needs, ...needs] } : process));
+}
+
+/** An image with Django in it whose settings can't be seen: they take server-side cursors unless they say otherwise. */
+export function pulledDjango(own: readonly Process[], file: ComposeFile, service: ComposeService): Need[] {
+  const manages = own.find(({ words }) => words.some(word => /(?:^|\/)(?:manage\.py|django-admin)$/.test(word)));
+  const isOff = service.environment.some(({ key }) => /DISABLE_SERVER_SIDE_CURSORS$/.test(key));
+  return manages && !isOff
+    ? [{ kind: 'cursor', what: 'Django', place: { file: file.path, line: service.line }, reads: [] }]
+    : [];
 }

@@ -1,16 +1,25 @@
 /** Everything that the repository starts, what each does with its connection, and which values it gets. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import { isAsidePath, isCiPath } from '../../codemods/paths.ts';
-import type { ImageLookup } from '../images/known.ts';
-import { imageName, isServerImage } from '../images/names.ts';
-import type { Need, Process } from '../model/index.ts';
+import { isCiPath } from '../../codemods/paths.ts';
+import { imageName } from '../images/names.ts';
+import type { Process } from '../model/index.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, type Topology, withBase } from '../topology/index.ts';
 import { ASIDE, homeOf } from './areas.ts';
+import { claimTheRest, isLoaded, isOnlyAside } from './claims.ts';
 import { listConfigs, readers } from './code-readers.ts';
 import { readDevContainer } from './dev-container.ts';
 import { imageContexts } from './image-contexts.ts';
-import { addNeeds, askedByFile, asRun, flags, sentAtStart, withImage, withValues } from './image-needs.ts';
+import {
+  addNeeds,
+  askedByFile,
+  asRun,
+  flags,
+  pulledDjango,
+  sentAtStart,
+  withImage,
+  withValues,
+} from './image-needs.ts';
 import type { Layout } from './layout.ts';
 import { configuredTools } from './migration-tools.ts';
 import { loadedFiles, projectFiles } from './modules.ts';
@@ -19,8 +28,6 @@ import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess }
 import { findProgram } from './programs.ts';
 import { environmentTexts, readReceivers } from './receivers.ts';
 import { startsOf } from './services.ts';
-import type { Shelf } from './shelf.ts';
-import type { Start } from './start.ts';
 import { writtenRuns } from './written-runs.ts';
 
 export async function readProcesses(input: ProcessInput): Promise<Processes> {
@@ -38,7 +45,6 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     ...one,
     ...startsOf(one.file, one.service, topology.composeFiles, shelf, contextOf),
   }));
-  const loads = (path: string, starts: readonly Start[]) => isLoaded(path, starts, shelf);
   for (const one of started) {
     const sets = await Promise.all(
       one.starts.map(async start => {
@@ -60,7 +66,9 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         .filter(
           path =>
             path === one.dockerfile ||
-            ((files as ReadonlySet<string>).has?.(path) && !(isProject && isOnlyAside(path)) && loads(path, [start])),
+            ((files as ReadonlySet<string>).has?.(path) &&
+              !(isProject && isOnlyAside(path)) &&
+              isLoaded(path, [start], shelf)),
         )
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
@@ -77,7 +85,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     });
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }
-  claimTheRest(started, services, loaded, telling, needsOf, loads, images);
+  claimTheRest(started, services, loaded, telling, needsOf, shelf, images);
   // A file that only adds to a service says nothing of what is in its image.
   const layoutOf = (target: string) =>
     layouts.get(findTarget(target, all)?.id ?? '') ??
@@ -142,7 +150,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const unclaimed = (path: string): string[] =>
     telling.filter(
       other =>
-        loads(other, []) &&
+        isLoaded(other, [], shelf) &&
         isInside(homeOf(path), other) &&
         !isOnlyAside(other) &&
         !started.some(
@@ -189,29 +197,6 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   };
 }
 
-/** Of what is built into a program without imports to follow: a file that is called `migrate` is part of it as any other. */
-const isOnlyAside = (path: string): boolean => isAsidePath(path.replace(/(?:migrat\w*|seeds?)(?=\.[a-z]+$)/i, 'x'));
-
-/** An image with Django in it whose settings can't be seen: they take server-side cursors unless they say otherwise. */
-function pulledDjango(own: readonly Process[], file: ComposeFile, service: ComposeService): Need[] {
-  const manages = own.find(({ words }) => words.some(word => /(?:^|\/)(?:manage\.py|django-admin)$/.test(word)));
-  const isOff = service.environment.some(({ key }) => /DISABLE_SERVER_SIDE_CURSORS$/.test(key));
-  return manages && !isOff
-    ? [{ kind: 'cursor', what: 'Django', place: { file: file.path, line: service.line }, reads: [] }]
-    : [];
-}
-
-/**
- * False for what a framework loads only when it is told to: migrations, and management commands that are not the one that starts. Who
- * migrates is known by its command.
- */
-function isLoaded(path: string, starts: readonly Start[], shelf: Shelf): boolean {
-  if (!path.endsWith('.py')) return true;
-  const [, command] = /(?:^|\/)management\/commands\/(\w+)\.py$/.exec(path) ?? [];
-  if (command !== undefined) return starts.some(({ words }) => words.includes(command));
-  return !/^class Migration\((?:\w+\.)*Migration\)|^down_revision\b/m.test(shelf.text(path) ?? '');
-}
-
 /** The file itself, or a folder below the compose file's own. */
 function isMountOf(volume: string, file: ComposeFile, path: string): boolean {
   const [source = ''] = volume.split(':');
@@ -222,71 +207,6 @@ function isMountOf(volume: string, file: ComposeFile, path: string): boolean {
 
 const push = <T>(map: Map<string, T[]>, id: string, items: readonly T[]) =>
   map.set(id, [...(map.get(id) ?? []), ...items.filter(item => !map.get(id)?.includes(item))]);
-
-type Started = {
-  file: ComposeFile;
-  service: ComposeService;
-  id: string;
-  starts: Start[];
-  context: string | null;
-  workspaces: string[];
-};
-
-/**
- * What is built in a service's folder and belongs to no program that is known counts for the service whose program is unknown.
- * An image that is built elsewhere can do all that the repository's code does, and so can people in a container that waits for them;
- * what they dump or administrate there they direct themselves.
- */
-function claimTheRest(
-  started: readonly Started[],
-  services: Map<string, Process[]>,
-  loaded: ReadonlyMap<string, ReadonlySet<string> | null>,
-  telling: readonly string[],
-  needsOf: (path: string) => readonly Need[],
-  loads: (path: string, starts: readonly Start[]) => boolean,
-  images: ImageLookup,
-): void {
-  for (const { service, id, context, workspaces, starts } of started) {
-    if (loaded.get(id)) continue;
-    const isWorkspace = workspaces.length > 0;
-    const image = context ?? (isOwnImage(service, images) ? '' : null);
-    const scopes = isWorkspace || image === null ? workspaces : [image];
-    if (scopes.length === 0) continue;
-    // The program of another service is none of this one.
-    const claimed = started
-      .filter(other => !isWorkspace && other.id !== id && other.context === context)
-      .flatMap(other => (services.get(other.id) ?? []).map(({ program }) => program));
-    const paths = telling.filter(
-      path =>
-        scopes.some(scope => isInside(scope, path)) &&
-        !isOnlyAside(path) &&
-        !claimed.includes(path) &&
-        loads(path, starts),
-    );
-    const needs = paths.flatMap(needsOf).filter(({ kind }) => !isWorkspace || !BY_HAND.has(kind));
-    const own = services.get(id) ?? [];
-    const main = own.findLast(process => process.kind === 'start' && process.words.length !== 1) ?? own.at(-1);
-    if (needs.length === 0 || !main) continue;
-    // Where a service of the same program migrates, the others need not do it at their start.
-    const isMigrated = started.some(
-      other => other.id !== id && isSameProgram(other.service, service) && /\bmigrat/i.test(other.service.command),
-    );
-    const kept = isMigrated ? needs.filter(({ kind }) => kind !== 'migrate') : needs;
-    services.set(
-      id,
-      own.map(process => (process === main ? { ...process, needs: [...process.needs, ...kept] } : process)),
-    );
-  }
-}
-
-const BY_HAND: ReadonlySet<Need['kind']> = new Set(['dump', 'replicate', 'admin']);
-
-const isSameProgram = (a: ComposeService, b: ComposeService): boolean =>
-  a.build === null && b.build === null ? a.image === b.image : a.build === b.build && a.dockerfile === b.dockerfile;
-
-/** An image of somebody's own: from a registry, and none that is known. */
-const isOwnImage = ({ image }: ComposeService, images: ImageLookup): boolean =>
-  image !== null && !isServerImage(imageName(image)) && image.includes('/') && images(image) === null;
 
 /** A service by its name, or by that of its container. */
 function findTarget<T extends { service: ComposeService }>(target: string, all: readonly T[]): T | null {

@@ -4,12 +4,12 @@
  */
 import type { Action, Change, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { lineAt } from '../text/lines.ts';
+import { groupBy } from '../text/group-by.ts';
 import { toHtml } from './escape-html.ts';
-import { groupBy } from './group-by.ts';
 import { STYLE } from './html-style.ts';
 import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, renderStack } from './picture.ts';
+import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 
 const ACTIONS: [action: Action, title: string][] = [
@@ -59,9 +59,6 @@ ${shown.map(([id, says, body]) => `<section><h2 id="${id}">${toHtml(says)}</h2>\
 
 const paragraphs = (lines: readonly string[]): string => lines.map(line => `<p>${toHtml(line)}</p>\n`).join('');
 
-const placeOf = (site: Site, { texts }: Plan): string =>
-  `${site.file}:${lineAt(texts.get(site.file) ?? '', site.span.start)}`;
-
 function renderQuestions(plan: Plan): string {
   return groupQuestions(plan)
     .map(({ question, sites }) => {
@@ -78,10 +75,12 @@ const renderPlacesOf = (sites: readonly Site[], plan: Plan): string =>
 
 /** Each reason once, with its places. */
 const renderReasons = (plan: Plan, action: Action): string =>
-  groupBy(
-    plan.sites.filter(site => site.action === action),
-    ({ reason }) => reason,
-  )
+  [
+    ...groupBy(
+      plan.sites.filter(site => site.action === action),
+      ({ reason }) => reason,
+    ).values(),
+  ]
     .map(
       sites =>
         `<p>${toHtml(sites[0]?.reason ?? '')} <small>${toHtml(sites[0]?.rule ?? '')}</small></p>${renderPlacesOf(sites, plan)}`,
@@ -91,7 +90,7 @@ const renderReasons = (plan: Plan, action: Action): string =>
 /** Each hazard once, the gravest first. */
 function renderHazards({ hazards }: Plan): string {
   const rank = { error: 0, warning: 1, note: 2 };
-  const rules = groupBy(hazards, ({ rule, isMended }) => `${rule}\0${isMended}`);
+  const rules = [...groupBy(hazards, ({ rule, isMended }) => `${rule}\0${isMended}`).values()];
   const sorted = rules.toSorted((a, b) => rank[a[0]?.severity ?? 'note'] - rank[b[0]?.severity ?? 'note']);
   const items = sorted.map(found => {
     const [first] = found;

@@ -1,6 +1,7 @@
 /** What a person or a machine reads. */
 export { wantsColor } from './color.ts';
 export { MASK, maskSecrets } from './mask.ts';
+export { placeOf } from './place.ts';
 export { startProgress } from './progress.ts';
 export { describeReadiness } from './readiness.ts';
 export { print, readReporters, report, writeOutput } from './render.ts';

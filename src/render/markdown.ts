@@ -1,10 +1,10 @@
 /** Markdown for the text of a pull request: of a plan in the order of the HTML page, of an audit its findings. */
 import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { lineAt } from '../text/lines.ts';
-import { groupBy } from './group-by.ts';
+import { groupBy } from '../text/group-by.ts';
 import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, SAYS } from './picture.ts';
+import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 import type { Result } from './results.ts';
 
@@ -49,8 +49,8 @@ const renderStacks = (plan: Plan): string =>
     })
     .join('');
 
-const placesOf = (sites: readonly Site[], { texts }: Plan): string =>
-  [...new Set(sites.map(({ file, span }) => code(`${file}:${lineAt(texts.get(file) ?? '', span.start)}`)))].join(', ');
+const placesOf = (sites: readonly Site[], plan: Plan): string =>
+  [...new Set(sites.map(site => code(placeOf(site, plan))))].join(', ');
 
 const renderQuestions = (plan: Plan): string =>
   groupQuestions(plan)
@@ -73,9 +73,11 @@ const renderChanges = (plan: Plan): string =>
     .join('');
 
 const renderDirect = (plan: Plan): string =>
-  groupBy(
-    plan.sites.filter(({ action }) => action === 'direct'),
-    ({ reason }) => reason,
-  )
+  [
+    ...groupBy(
+      plan.sites.filter(({ action }) => action === 'direct'),
+      ({ reason }) => reason,
+    ).values(),
+  ]
     .map(sites => `- ${plain(sites[0]?.reason ?? '')} (${placesOf(sites, plan)})\n`)
     .join('');

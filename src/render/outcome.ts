@@ -1,7 +1,7 @@
 /** What a person wants to know first of a plan: what it comes to, what is asked, what is left to do by hand. */
 import type { Question, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { groupBy } from './group-by.ts';
+import { groupBy } from '../text/group-by.ts';
 
 /** One sentence: what is left to do. */
 export function outcomeOf(plan: Plan): string {
@@ -17,10 +17,12 @@ export function outcomeOf(plan: Plan): string {
 
 /** One question for all places that ask the same. */
 export const groupQuestions = ({ sites }: Plan): { question: Question; sites: Site[] }[] =>
-  groupBy(
-    sites.filter(({ action }) => action === 'review'),
-    ({ rule, reason }) => `${rule}\0${reason}`,
-  ).flatMap(own => {
+  [
+    ...groupBy(
+      sites.filter(({ action }) => action === 'review'),
+      ({ rule, reason }) => `${rule}\0${reason}`,
+    ).values(),
+  ].flatMap(own => {
     const question = own.find(site => site.question)?.question;
     return question ? [{ question, sites: own }] : [];
   });

@@ -4,7 +4,7 @@ import { bases } from '../../pgbouncer/bases.ts';
 import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
-import { lineAt } from '../text/lines.ts';
+import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 
 export interface SummaryOptions {
@@ -28,7 +28,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
       lines.push(`  … and ${items.length - most} more (--verbose, or --json)`);
     lines.push('');
   };
-  const place = (site: Site) => `${site.file}:${lineAt(plan.texts.get(site.file) ?? '', site.span.start)}`;
+  const place = (site: Site) => placeOf(site, plan);
 
   lines.push(...describeServers(plan), '');
   if (options.verbose)

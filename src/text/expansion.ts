@@ -114,3 +114,20 @@ export function readExpansions(text: string, start: number, end: number): Expans
   }
   return found;
 }
+
+/** The text expands the variable, also within a default or as one of make's: `${A:-$NAME}`, `$(NAME)`. */
+export const expandsVariable = (text: string, name: string): boolean => new RegExp(`\\$[{(]?${name}\\b`).test(text);
+
+/** The expansion gives the value as a whole: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?message}`, make's `$(NAME)`, with one dollar or two. */
+export const isWholeExpansion = (text: string, name: string): boolean =>
+  new RegExp(`^\\$\\$?(?:${name}|[{(]${name}(?::?[-?][^{}]*)?[})])$`).test(text);
+
+/** The variable, and all that are put together from it: `A=$NAME`, then `B=x$A`. */
+export function variablesFrom(assigns: readonly { name: string; raw: string }[], name: string): Set<string> {
+  const found = new Set([name]);
+  for (let size = 0; size < found.size; ) {
+    size = found.size;
+    for (const one of assigns) if ([...found].some(known => expandsVariable(one.raw, known))) found.add(one.name);
+  }
+  return found;
+}

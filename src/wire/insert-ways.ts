@@ -129,7 +129,7 @@ function insertStep(step: Step, process: Process, sites: readonly Site[], state:
   const readsOf = (name: string) => readsInStep(step, source, name) ?? [];
   const replace = (name: string, own: string) => {
     const reads = readsOf(name);
-    expanded.push(...reads.map(read => ({ read, text: directFirst(read, own) })));
+    expanded.push(...reads.map(read => ({ read, text: directFirst(read, own, step) })));
     return reads.length > 0;
   };
   for (const site of sites) {

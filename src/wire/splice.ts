@@ -1,12 +1,13 @@
 /** The only place where text is put together. Overlaps are refused per unit, because magic-string would let one win. */
 import MagicString from 'magic-string';
 import type { Edit, Refusal } from '../model/index.ts';
+import { groupBy } from '../text/group-by.ts';
 
 /** Edits without those whose unit has an overlap, and what was refused. Two units that overlap are both refused. */
 export function dropOverlaps(edits: Edit[]): { kept: Edit[]; refusals: Refusal[] } {
   const lost = new Set<string>();
   const refusals: Refusal[] = [];
-  const byFile = groupByFile(edits);
+  const byFile = groupBy(edits, ({ file }) => file);
   for (const [file, list] of byFile) {
     const sorted = [...list].sort((a, b) => a.span.start - b.span.start || a.span.end - b.span.end);
     let widest: Edit | null = null;
@@ -20,12 +21,6 @@ export function dropOverlaps(edits: Edit[]): { kept: Edit[]; refusals: Refusal[]
     }
   }
   return { kept: edits.filter(edit => !lost.has(edit.unit)), refusals };
-}
-
-function groupByFile(edits: Edit[]): Map<string, Edit[]> {
-  const groups = new Map<string, Edit[]>();
-  for (const edit of edits) groups.set(edit.file, [...(groups.get(edit.file) ?? []), edit]);
-  return groups;
 }
 
 /** Applies edits that don't overlap; insertions at one offset keep their order. */

@@ -1,6 +1,6 @@
 /** Variables that a command's own words expand. A shell does that before it looks at an assignment in front of the command. */
 import type { Span, Step } from '../model/index.ts';
-import { type Expansion, readExpansions } from '../text/expansion.ts';
+import { type Expansion, isWholeExpansion, readExpansions } from '../text/expansion.ts';
 
 export interface StepRead extends Span {
   /** The expansion as it stands in the file. E.g.: `$DATABASE_URL`, `\$DATABASE_URL`, `$(DATABASE_URL)` */
@@ -16,7 +16,7 @@ export function readsInStep(step: Step, text: string, name: string): StepRead[] 
   for (const one of expansionsOf(step, text)) {
     if (one.variable !== name) continue;
     const raw = text.slice(one.start, one.end);
-    if (step.syntax === 'exec' || !isWhole(raw, name) || !isMadeInside(step, raw)) return null;
+    if (step.syntax === 'exec' || !isWholeExpansion(raw, name) || !isMadeInside(step, raw)) return null;
     const start = one.start - (step.syntax === 'quoted' && text[one.start - 1] === '\\' ? 1 : 0);
     found.push({ start, end: one.end, text: text.slice(start, one.end) });
   }
@@ -24,9 +24,9 @@ export function readsInStep(step: Step, text: string, name: string): StepRead[] 
 }
 
 /** The text that reads the direct variable first. E.g.: `$DATABASE_URL` → `${DATABASE_URL_DIRECT:-$DATABASE_URL}` */
-export function directFirst({ text }: StepRead, own: string): string {
-  // A variable of make may come from the environment too; make's own function asks for both.
-  if (/^\$[({]/.test(text) && !/^\$\{.*\}$/.test(text)) return `$(or $(${own}),${text})`;
+export function directFirst({ text }: StepRead, own: string, { syntax }: Step): string {
+  // A single dollar is make's, whose variable may come from the environment too; its own function asks for both.
+  if (syntax === 'make' && !text.startsWith('$$')) return `$(or $(${own}),${text})`;
   const dollar = /^\\?\${1,2}/.exec(text)?.[0] ?? '$';
   return `${dollar}{${own}:-${text}}`;
 }
@@ -51,10 +51,11 @@ function expansionsOf({ at, end, syntax }: Step, text: string): Expansion[] {
   });
 }
 
-/** `$X`, `${X}`, `${X:-default}`, `${X:?message}`, make's `$(X)`: the value as a whole. */
-const isWhole = (raw: string, name: string): boolean =>
-  new RegExp(`^\\$\\$?(?:${name}|[{(]${name}(?::?[-?][^{}]*)?[})])$`).test(raw);
-
-/** By the shell or by make, not by compose, which knows nothing of what stands in the service's environment. */
-const isMadeInside = ({ syntax }: Step, raw: string): boolean =>
-  syntax === 'compose' ? raw.startsWith('$$') : syntax === 'make' || !raw.startsWith('$$');
+/**
+ * By the shell or by make, not by compose, which knows nothing of what stands in the service's environment. Make takes `$NAME` for `$(N)AME`,
+ * and knows none of a shell's operators.
+ */
+function isMadeInside({ syntax }: Step, raw: string): boolean {
+  if (syntax === 'compose') return raw.startsWith('$$');
+  return syntax === 'make' ? raw.startsWith('$$') || /^\$[({]\w+[)}]$/.test(raw) : !raw.startsWith('$$');
+}

@@ -10,7 +10,7 @@ import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
 import type { Process, Site, Span, Step, Way } from '../model/index.ts';
 import { isTemplateFor, isToolFile, type Processes, type Shelf, setupFile } from '../processes/index.ts';
-import { readExpansions } from '../text/expansion.ts';
+import { readExpansions, variablesFrom } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { type Topology, withBase } from '../topology/index.ts';
 import { inlined, readsInStep } from './step-reads.ts';
@@ -36,7 +36,9 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
   if (key === null || site.role !== 'environment')
     return process.program ? fileWay(site, process.program, input) : null;
   const own = ownVariable(site, process, input);
-  if (own !== null && isGiven(own, site, process, input)) return { kind: 'apart' };
+  // The companion comes with the pooled value.
+  if (own === `${key}${input.config.direct.suffix}` || (own !== null && isGiven(own, site, process, input)))
+    return { kind: 'apart' };
   const way =
     (own === null ? null : givenWay(own, site, process, input)) ??
     settingWay(site, process, input) ??
@@ -241,10 +243,15 @@ function isReachable(site: Site, { assigns }: Process, step: Step, { shelf }: Wa
     );
   const names = [key, ...(site.portVariable === null ? [] : [site.portVariable])];
   if (names.some(name => readsInStep(step, text, name) === null)) return false;
-  const made = assigns.filter(({ name, raw }) => name !== key && readsVariable(raw, key));
-  return made.every(
-    ({ name, raw }) => readsInStep(step, text, name)?.every(read => inlined(step, raw, read, text) !== null) ?? false,
-  );
+  const made = variablesFrom(assigns, key);
+  return assigns.every(({ name, raw }) => {
+    if (name === key || !made.has(name)) return true;
+    const reads = readsInStep(step, text, name);
+    // What it is put together from stands in its own text, where it can be replaced.
+    return (
+      reads?.length === 0 || (readsVariable(raw, key) && reads?.every(read => inlined(step, raw, read, text) !== null))
+    );
+  });
 }
 
 const readsVariable = (value: string, name: string): boolean =>

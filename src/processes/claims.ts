@@ -1,0 +1,89 @@
+/** Files that count for programs whose imports can't be followed, or that a framework loads by itself. */
+import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { isAsidePath } from '../../codemods/paths.ts';
+import type { ImageLookup } from '../images/known.ts';
+import { imageName, isServerImage } from '../images/names.ts';
+import type { Need, Process } from '../model/index.ts';
+import { isInside } from '../text/paths.ts';
+import type { Shelf } from './shelf.ts';
+import type { Start } from './start.ts';
+
+/** Of what is built into a program without imports to follow: a file that is called `migrate` is part of it as any other. */
+export const isOnlyAside = (path: string): boolean =>
+  isAsidePath(path.replace(/(?:migrat\w*|seeds?)(?=\.[a-z]+$)/i, 'x'));
+
+/**
+ * False for what a framework loads only when it is told to: migrations, and management commands that are not the one that starts. Who
+ * migrates is known by its command.
+ */
+export function isLoaded(path: string, starts: readonly Start[], shelf: Shelf): boolean {
+  if (!path.endsWith('.py')) return true;
+  const [, command] = /(?:^|\/)management\/commands\/(\w+)\.py$/.exec(path) ?? [];
+  if (command !== undefined) return starts.some(({ words }) => words.includes(command));
+  return !/^class Migration\((?:\w+\.)*Migration\)|^down_revision\b/m.test(shelf.text(path) ?? '');
+}
+
+type Started = {
+  file: ComposeFile;
+  service: ComposeService;
+  id: string;
+  starts: Start[];
+  context: string | null;
+  workspaces: string[];
+};
+
+/**
+ * What is built in a service's folder and belongs to no program that is known counts for the service whose program is unknown.
+ * An image that is built elsewhere can do all that the repository's code does, and so can people in a container that waits for them;
+ * what they dump or administrate there they direct themselves.
+ */
+export function claimTheRest(
+  started: readonly Started[],
+  services: Map<string, Process[]>,
+  loaded: ReadonlyMap<string, ReadonlySet<string> | null>,
+  telling: readonly string[],
+  needsOf: (path: string) => readonly Need[],
+  shelf: Shelf,
+  images: ImageLookup,
+): void {
+  for (const { service, id, context, workspaces, starts } of started) {
+    if (loaded.get(id)) continue;
+    const isWorkspace = workspaces.length > 0;
+    const image = context ?? (isOwnImage(service, images) ? '' : null);
+    const scopes = isWorkspace || image === null ? workspaces : [image];
+    if (scopes.length === 0) continue;
+    // The program of another service is none of this one.
+    const claimed = started
+      .filter(other => !isWorkspace && other.id !== id && other.context === context)
+      .flatMap(other => (services.get(other.id) ?? []).map(({ program }) => program));
+    const paths = telling.filter(
+      path =>
+        scopes.some(scope => isInside(scope, path)) &&
+        !isOnlyAside(path) &&
+        !claimed.includes(path) &&
+        isLoaded(path, starts, shelf),
+    );
+    const needs = paths.flatMap(needsOf).filter(({ kind }) => !isWorkspace || !BY_HAND.has(kind));
+    const own = services.get(id) ?? [];
+    const main = own.findLast(process => process.kind === 'start' && process.words.length !== 1) ?? own.at(-1);
+    if (needs.length === 0 || !main) continue;
+    // Where a service of the same program migrates, the others need not do it at their start.
+    const isMigrated = started.some(
+      other => other.id !== id && isSameProgram(other.service, service) && /\bmigrat/i.test(other.service.command),
+    );
+    const kept = isMigrated ? needs.filter(({ kind }) => kind !== 'migrate') : needs;
+    services.set(
+      id,
+      own.map(process => (process === main ? { ...process, needs: [...process.needs, ...kept] } : process)),
+    );
+  }
+}
+
+const BY_HAND: ReadonlySet<Need['kind']> = new Set(['dump', 'replicate', 'admin']);
+
+const isSameProgram = (a: ComposeService, b: ComposeService): boolean =>
+  a.build === null && b.build === null ? a.image === b.image : a.build === b.build && a.dockerfile === b.dockerfile;
+
+/** An image of somebody's own: from a registry, and none that is known. */
+const isOwnImage = ({ image }: ComposeService, images: ImageLookup): boolean =>
+  image !== null && !isServerImage(imageName(image)) && image.includes('/') && images(image) === null;
