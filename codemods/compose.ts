@@ -6,8 +6,10 @@ import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { lineEndOf, lineStartOf } from '../src/text/lines.ts';
 import { type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
+import { baseOf } from '../src/text/paths.ts';
 import type { ExtractContext } from './codemod.ts';
 import { type ComposeFile, type ComposeService, type EnvironmentEntry, readComposeFile } from './compose-file.ts';
+import type { Embedded } from './embedded.ts';
 import { isCommandLine, type ShellResult, scanArgv, scanShell } from './shell.ts';
 import { extractYaml } from './yaml.ts';
 import {
@@ -26,7 +28,8 @@ import {
   type Scalar,
   startOf,
 } from './yaml-nodes.ts';
-export function extract(text: string, context: ExtractContext): Extraction {
+
+export function extract(text: string, context: ExtractContext): Extraction & { embedded?: Embedded[] } {
   const file = readComposeFile(context.path, text);
   if (!file) return extractYaml(text, context);
   const facts = noFacts();
@@ -41,9 +44,34 @@ export function extract(text: string, context: ExtractContext): Extraction {
   }
   facts.services = commands;
   sites.push(...scanEnvironments(file, commands, context, handled));
+  const embedded = mountedTexts(file, commands, handled);
   sites.push(...scanRest(file, context, handled));
   facts.reads.push(...[...text.matchAll(/\$\{?(\w+)/g)].map(match => match[1] ?? ''));
-  return { sites: unique(sites), facts };
+  return { sites: unique(sites), facts, embedded };
+}
+
+/** `configs: { app: { content: … } }`: files of which the text stands in the compose file. */
+function mountedTexts(file: ComposeFile, commands: ReadonlyMap<string, Use[]>, handled: Set<Node>): Embedded[] {
+  const { document, text } = file;
+  const configs = getNode(resolveNode(document.contents, document), 'configs', document);
+  return (isMap(configs) ? configs.items : []).flatMap(pair => {
+    const content = getNode(resolveNode(pair.value, document), 'content', document);
+    if (!isScalar(content)) return [];
+    handled.add(content);
+    const mounts = file.services.flatMap(service => {
+      const all = getNode(resolveNode(service.pair.value, document), 'configs', document);
+      return (isSeq(all) ? all.items : []).flatMap(item => {
+        const here = resolveNode(item, document);
+        const source = isScalar(here) ? here : getNode(here, 'source', document);
+        const target = getNode(here, 'target', document);
+        return isScalar(source) && source.value === keyOf(pair)
+          ? [{ uses: commands.get(service.name) ?? [], target: isScalar(target) ? String(target.value) : '' }]
+          : [];
+      });
+    });
+    const path = [...mounts.map(({ target }) => baseOf(target)), keyOf(pair)].find(name => name !== '') ?? '';
+    return [{ path, text: mapScalar(text, content), uses: mounts.flatMap(({ uses }) => uses) }];
+  });
 }
 
 const usesOf = (service: ComposeService, commands: string[][]): Use[] =>

@@ -1,5 +1,5 @@
 /** Files that a source writes or holds, each in its own format: a here-document, `echo … >> .env`, a cell of a notebook. */
-import type { Entry, Part, RawSite, Role, Span } from '../src/model/index.ts';
+import type { Entry, Part, RawSite, Role, Span, Use } from '../src/model/index.ts';
 import { type MappedText, toSource } from '../src/text/mapped-text.ts';
 import { dirOf, joinPath } from '../src/text/paths.ts';
 
@@ -9,6 +9,8 @@ export interface Embedded {
   text: MappedText;
   /** Of a text that is only shown and never written: what its sites are. */
   shown?: { role: Role; facts: string[] };
+  /** Of a text that compose mounts: who gets it. */
+  uses?: Use[];
 }
 
 /** Where the file may end up; `"$ROOT/.env"` counts as `.env`. */

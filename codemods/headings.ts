@@ -1,6 +1,5 @@
 /** Headings of a Markdown document, code blocks left out. */
-import { parser } from '@lezer/markdown';
-import { treeOf } from './trees.ts';
+import { markdownTree } from './markdown-tree.ts';
 
 export interface Heading {
   start: number;
@@ -8,9 +7,9 @@ export interface Heading {
   text: string;
 }
 
-export function headingsOf(text: string): Heading[] {
+export function headingsOf(path: string, text: string): Heading[] {
   const found: Heading[] = [];
-  treeOf(parser, text).iterate({
+  markdownTree(path, text).iterate({
     enter(node) {
       const level = /^(?:ATX|Setext)Heading(\d)$/.exec(node.name)?.[1];
       if (level) found.push({ start: node.from, level: Number(level), text: text.slice(node.from, node.to) });

@@ -1,5 +1,4 @@
 /** Sites of Markdown: code blocks by their language, inline code, prose. The parser is @lezer/markdown. */
-import { parser } from '@lezer/markdown';
 import { type Extraction, noFacts, type RawSite, type Use } from '../src/model/index.ts';
 import { isHostKey, isPortKey, scanBlock } from '../src/scan/scan-block.ts';
 import { emptySite, isLocalName, type Scope, scanHostPort, scanUrls, scanValue } from '../src/scan/scan-value.ts';
@@ -9,17 +8,17 @@ import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 import type { Embedded } from './embedded.ts';
 import { headingsOf } from './headings.ts';
+import { markdownTree } from './markdown-tree.ts';
 import { startsServer } from './programs.ts';
 import { scanShell } from './shell.ts';
 import { isCandidate, logicalLines } from './text.ts';
-import { treeOf } from './trees.ts';
 
 export function extract(text: string, context: ExtractContext): Extraction & { embedded: Embedded[] } {
   const embedded: Embedded[] = [];
   const sites: RawSite[] = [];
   const code: [number, number][] = [];
   const facts = noFacts();
-  treeOf(parser, text).iterate({
+  markdownTree(context.path, text).iterate({
     enter(node) {
       if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
         const info = node.node.getChild('CodeInfo');
@@ -55,7 +54,7 @@ export function extract(text: string, context: ExtractContext): Extraction & { e
     },
   });
   const prose = scanProse(text, code, context);
-  const headings = headingsOf(text);
+  const headings = headingsOf(context.path, text);
   const isAside = (at: number) => ASIDE.test(headings.findLast(({ start }) => start < at)?.text ?? '');
   // A pair in inline code, such as `Host=db, Port=5432`, was read as prose and as code.
   const rest = sites.filter(

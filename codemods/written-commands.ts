@@ -1,11 +1,10 @@
 /** Commands that are written down for people and jobs: in documents, scripts, Makefiles, packages, workflows. */
-import { parser } from '@lezer/markdown';
 import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
 import { readJustfile, readMakeTargets, readPackageScripts, readProcfile, readTaskfile } from './command-files.ts';
+import { markdownTree } from './markdown-tree.ts';
 import { isCiPath } from './paths.ts';
 import { type PlacedCommand, placeShell, type Script } from './placed-shell.ts';
 import { logicalLines } from './text.ts';
-import { treeOf } from './trees.ts';
 import { isMap, isScalar, isSeq, keyOf, mapScalar, readYaml, resolveNode } from './yaml-nodes.ts';
 
 const SHELL_FENCE =
@@ -44,16 +43,19 @@ function placeLines(mapped: MappedText, script: Script): PlacedCommand[] {
   return logicalLines(mapped.text).flatMap(([start, end]) => {
     const line = mapped.text.slice(start, end);
     const lead = /^\s*(?:[$>%#]\s+)?/.exec(line)?.[0].length ?? 0;
-    if (/^\s*#(?!\s*(?:docker|make|npm))/.test(line)) return [];
+    if (/^\s*#(?!\s*(?:docker|make|npm))/.test(line) || isProse(line.slice(lead))) return [];
     const from = (mapped.runs[0]?.from ?? 0) + start + lead;
     return placeShell(mapSlice(script.text, from, from + line.trimEnd().length - lead), script);
   });
 }
 
+/** No program's name begins as a sentence or a list does: `Run alembic first`, `- [x] done`, `{{ .Name }}`; `DB_URL=…` is an assignment. */
+const isProse = (line: string): boolean => /^(?:[A-Z][\w'’-]*(?:\s|[.,:;]?$)|[-*+|{}<>[\]()]\s|\{\{|```)/.test(line);
+
 /** Fenced code (indented too), code blocks, and inline code that is a command. */
 function placeMarkdown(text: string, script: Script): PlacedCommand[] {
   const found: PlacedCommand[] = [];
-  treeOf(parser, text).iterate({
+  markdownTree(script.file, text).iterate({
     enter({ node }) {
       if (node.name === 'FencedCode' || node.name === 'CodeBlock') {
         const info = node.getChild('CodeInfo');

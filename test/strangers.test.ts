@@ -936,3 +936,159 @@ cur.execute("LISTEN jobs")
     'error',
   ]);
 });
+
+describe('what a program reads of its environment', () => {
+  test('Prisma reads what its schema names: the host that goes into the URL is nobody else’s', async () => {
+    const { written, pools } = await planned({
+      'compose.yml': `${PG}  app:
+    build: .
+    environment:
+      POSTGRES_HOST: \${POSTGRES_HOST}
+      DATABASE_URL: postgres://u:p@\${POSTGRES_HOST}/d
+`,
+      Dockerfile: 'FROM node:22\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["./start.sh"]\n',
+      'start.sh': `#!/bin/sh
+until PGPASSWORD=p psql -h "$POSTGRES_HOST" -U u -c '\\q'; do sleep 1; done
+npx prisma migrate deploy
+exec node server.js
+`,
+      'server.js': "require('@prisma/client');\n",
+      '.env.example': 'POSTGRES_HOST=db\n',
+      'prisma/schema.prisma': 'datasource db {\n  provider = "postgresql"\n  url = env("DATABASE_URL")\n}\n',
+    });
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+    expect(written('start.sh')).toContain('\nDATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" npx prisma');
+    expect(written('compose.yml')).toContain('DATABASE_URL_DIRECT: postgres://u:p@${POSTGRES_HOST_DIRECT}/d');
+    expect(written('.env.example')).toContain('POSTGRES_HOST=pgbouncer\n');
+  });
+
+  test('libpq’s variables in an anchor of the server are none of an image that is given its own URL', async () => {
+    const { decided } = await planned({
+      'docker-compose.yml': `x-db: &db
+  PGHOST: \${PGHOST:-db}
+  POSTGRES_PORT: \${POSTGRES_PORT:-5432}
+services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d, <<: *db }
+  api:
+    image: makeplane/plane-backend:stable
+    environment: { DATABASE_URL: "${URL}", <<: *db }
+`,
+      'variables.env': 'PGHOST=db\nPOSTGRES_PORT=5432\n',
+    });
+    expect(decided('PGHOST')).toEqual(['leave safe', 'leave safe']);
+    expect(decided('POSTGRES_PORT')).toEqual(['leave safe', 'leave safe']);
+    expect(decided('DATABASE_URL')).toEqual(['pooled safe']);
+  });
+
+  test('a direct twin names the direct twins of pooled variables alone', async () => {
+    const { written } = await planned({
+      'docker-compose.yml': `${PUBLISHED}  web:\n    image: acme/web\n    environment: { DB_HOST: db }\n`,
+      'api/.env.example': 'DB_HOST=localhost\nDATABASE_URL="postgresql://u:p@${DB_HOST}/d"\n',
+      'api/prisma/schema.prisma': 'datasource db {\n  provider = "postgresql"\n  url = env("DATABASE_URL")\n}\n',
+    });
+    expect(written('api/.env.example')).not.toContain('DB_HOST_DIRECT');
+  });
+
+  test('psql in a gate speaks for no address in code, and `cmd="$@"` is the program', async () => {
+    const { decided, changes } = await planned({
+      'docker-compose.yml': `${PG}${app('command: ["./wait.sh", "db", "python", "app.py"]')}`,
+      Dockerfile: PYTHON,
+      'wait.sh': `#!/bin/sh\nhost="$1"\nshift\ncmd="$@"\nuntil psql -h "$host" -c '\\q'; do sleep 1; done\nexec $cmd\n`,
+      'app.py': `import psycopg2\nDSN = "${URL}"\npsycopg2.connect(DSN)\n`,
+    });
+    expect(decided('DSN')).toEqual(['pooled safe']);
+    expect(changes.map(({ file }) => file)).toContain('app.py');
+  });
+});
+
+describe('who gets an env file', () => {
+  test('what only the server is given says where the server is', async () => {
+    const { decided } = await planned({
+      'docker-compose.yml': `services:
+  db:
+    image: postgres:16
+    env_file: env/db
+    ports: ["5433:5432"]
+  app:
+    build: .
+    environment: { DATABASE_URL: "${URL}" }
+`,
+      Dockerfile: PYTHON,
+      'env/db': 'POSTGRES_USER=u\nPOSTGRES_PASSWORD=p\nPOSTGRES_DB=d\nDB_HOST=db\nDB_PORT=5433\n',
+    });
+    expect(decided('DB_HOST')).toEqual(['leave safe']);
+    expect(decided('DB_PORT')).toEqual(['leave safe']);
+  });
+
+  test('one beside the compose file is compose’s, not that of the folder that is built', async () => {
+    const { sites } = await planned({
+      'deploy/docker-compose.yml': `${PG}  worker:
+    build: ..
+    environment: { WORKER_URL: "\${WORKER_URL}" }
+  web:
+    build: ..
+`,
+      'deploy/stack.env': `WORKER_URL=${URL}\n`,
+      Dockerfile: `${PYTHON}CMD python app.py\n`,
+      'app.py': 'import os\n',
+    });
+    const services = sites.filter(({ format }) => format === 'env').flatMap(({ uses }) => uses.map(use => use.service));
+    expect([...new Set(services)]).toEqual(['worker']);
+  });
+});
+
+test('a variable that skips the migration asks for none', async () => {
+  const { pools } = await planned({
+    'docker-compose.yml': `${PG}  app:
+    image: acme/app
+    environment: { DATABASE_URL: "${URL}", SKIP_STARTUP_MIGRATION: "true" }
+`,
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+});
+
+test('indented text between the tags of MDX is no command', async () => {
+  const { sites } = await planned({
+    'docker-compose.yml': `${PG}${app(WITH_URL)}`,
+    Dockerfile: PYTHON,
+    '.env.example': `DATABASE_URL=${URL}\n`,
+    'docs/upgrade.mdx':
+      '<Tabs>\n  <Tab title="a">\n    text\n\n    Dump it with pg_dump $DATABASE_URL before you go on.\n\n    ```bash\n    alembic upgrade head\n    ```\n  </Tab>\n</Tabs>\n',
+  });
+  const words = sites.flatMap(({ uses }) => uses.map(use => use.words.join(' ')));
+  expect(words.filter(text => text.includes('pg_dump'))).toEqual([]);
+});
+
+test('where no file sets the variable of the address, it is named', () => {
+  const root = makeRepository({
+    'docker-compose.yml': `${PG}  app:\n    image: acme/app\n    environment: { POSTGRES_HOST: "\${POSTGRES_HOST}" }\n`,
+  });
+  const { stderr } = runCli(['-C', root]);
+  expect(stderr).toContain('app takes the address of Postgres from POSTGRES_HOST, which no file');
+});
+
+test('a file of settings whose text stands in the compose file is that of the services that mount it', async () => {
+  const { written, sites } = await planned({
+    'compose.yaml': `services:
+  museum:
+    image: acme/museum
+    configs:
+      - source: settings
+        target: /app/museum.yaml
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+configs:
+  settings:
+    content: |
+      db:
+          host: db
+          port: 5432
+          user: u
+`,
+  });
+  expect(written('compose.yaml')).toContain('          host: pgbouncer\n          port: 6432\n');
+  expect(sites.flatMap(({ uses }) => uses.map(({ service }) => service))).toEqual(['museum', 'museum']);
+});

@@ -138,12 +138,13 @@ function keepOnMachine(site: Site, group: readonly Site[]): void {
   Object.assign(site, { action: 'leave', rule: 'machine-port', reason, safety: 'safe', apart: [], question: null });
 }
 
-/** The port of a host that stays direct in the same file stays with it. */
+/** The port of a host that stays direct, or is only the server's own, stays with it in the same file. */
 function followHost(site: Site, group: readonly Site[]): void {
   if (site.action !== 'pooled' || site.form !== 'port') return;
   const hosts = group.filter(({ file, form, host }) => file === site.file && form === 'host' && host?.value);
   const [first] = hosts;
-  if (!first || !hosts.every(({ action }) => action === 'direct')) return;
+  const stays = ({ action, rule: own }: Site) => action === 'direct' || own === 'server-itself';
+  if (!first || !hosts.every(stays)) return;
   const { action, rule, reason, safety } = first;
   Object.assign(site, { action, rule, reason, safety, apart: [], mends: [], question: null });
 }

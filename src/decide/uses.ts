@@ -23,7 +23,7 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   const received = site.key === null ? undefined : processes.received.get(`${file}\0${site.key}`);
   const servers = serviceNames(topology, file);
   const followed =
-    format === 'compose' && site.role === 'environment'
+    format === 'compose' && /^(?:environment|setting)$/.test(site.role)
       ? followUses(raw.uses, file, input)
       : raw.uses.map(
           use =>
@@ -32,11 +32,17 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
             processOf(use, file, 'hand'),
         );
   const all = received ?? (site.section[0] === 'ConnectionStrings' ? dotnetUses(site, input) : null) ?? followed;
+  const isOnlyServers =
+    format === 'env' && (received?.every(({ service }) => servers.get(service ?? '') === 'postgres') ?? false);
   // A server or a pooler that shares an anchor with the application is no use of the value.
   const uses = all
     .filter(
       use =>
-        use.service === null || !servers.has(use.service) || raw.uses.length === 1 || isServersTool(site, use, servers),
+        use.service === null ||
+        !servers.has(use.service) ||
+        raw.uses.length === 1 ||
+        isOnlyServers ||
+        isServersTool(site, use, servers),
     )
     // What is assigned anew for the command is another value, unless it is this one.
     .filter(
@@ -64,7 +70,9 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
   return {
     isPoolers: all.length > 0 && all.every(({ service }) => servers.get(service ?? '') === 'pooler'),
-    uses: site.role === 'fallback' ? ofDefault(site, uses, input) : uses,
+    uses: (site.role === 'fallback' ? ofDefault(site, uses, input) : uses).filter(
+      use => isRun(site) || readsFiles(use),
+    ),
     isOverridden: received === undefined && processes.overridden.has(`${file}\0${site.key}`),
   };
 }
@@ -144,11 +152,21 @@ function byHand(site: Site, { processes }: DecideInput): Process[] {
     .filter(process => !isAssignedAnew(site.key ?? '', process) && canRead(process, site.key ?? ''));
 }
 
+/** In the environment, in a script, or in the words of a command. */
+const isRun = ({ role, format }: Site): boolean => format === 'shell' || !/^(?:setting|fallback|argument)$/.test(role);
+
+/** psql and the like know nothing of an address in code or in a file of settings. */
+const readsFiles = ({ words }: Process): boolean => !BY_ARGUMENT.test(baseOf(words[0] ?? ''));
+
 /** libpq's own programs and some migration tools: of the environment they read nothing but libpq's variables, and what runs elsewhere reads nothing. */
 const BY_ARGUMENT =
   /^(?:psql|pg_\w+|createdb|dropdb|createuser|dropuser|vacuumdb|reindexdb|clusterdb|pgbench|pgloader|pgcli|docker|podman|kubectl|oc|ssh|scp|rsync)$/;
 
-function canRead({ words, assigns, kind, step }: Process, key: string): boolean {
+function canRead({ words, assigns, kind, step, reads }: Process, key: string): boolean {
+  const names = [...variablesFrom(assigns, key)];
+  const isExpanded = words.some(word => names.some(name => expandsVariable(word, name)) || /^\$[@*\d]$/.test(word));
+  // What is put together from it, such as `DATABASE_URL=postgres://…@${DB_HOST}/app`, is a value of its own.
+  if (reads !== null && !isExpanded && !names.some(name => reads.includes(name))) return false;
   // The entry point of an image may hand on what it likes.
   if (kind !== 'hand' && step === null) return true;
   const [name = '', ...rest] = words;
@@ -157,9 +175,7 @@ function canRead({ words, assigns, kind, step }: Process, key: string): boolean 
     name === 'migrate' && (kind === 'hand' || rest.some(word => /^--?(?:database|path|source)\b/.test(word)));
   if (!(isMigrate || BY_ARGUMENT.test(baseOf(name))) || /^PG[A-Z]+$/.test(key)) return true;
   // `docker run -e NAME`
-  if (rest.includes(key)) return true;
-  const names = [...variablesFrom(assigns, key)];
-  return words.some(word => names.some(name => expandsVariable(word, name)) || /^\$[@*\d]$/.test(word));
+  return rest.includes(key) || isExpanded;
 }
 
 /** With a value that is another one. */
@@ -173,6 +189,7 @@ function byTool(site: Site, { processes, wayOf }: DecideInput): Process[] {
     processes.tools
       .filter(({ folder }) => isBelow(site.file, folder))
       .map(({ process }) => process)
+      .filter(process => canRead(process, site.key ?? ''))
       // Prisma's migrations fail behind transaction pooling, whoever runs them; others only should not.
       .filter(process => process.words[0] === 'prisma' || wayOf(site, process, false) !== null)
   );

@@ -73,12 +73,13 @@ async function extractEmbedded(embedded: Embedded, source: string, scan: ScanCon
   const { sites, facts } = (await codemod.load())(text, { ...scan, path: embedded.path });
   const defines = facts.defines.length > 0 ? [{ paths, defines: facts.defines }] : [];
   const stack = codemod.id === 'compose' ? ['compose-snippet'] : [];
-  const { shown } = embedded;
+  const { shown, uses } = embedded;
   const placed = sites.map(site => {
     const one = placeSite({ ...site, facts: [...site.facts, ...stack, ...(shown?.facts ?? [])] }, embedded.text);
+    if (uses) return { ...one, uses, service: uses.length === 1 ? (uses[0]?.service ?? null) : null };
     return shown ? { ...one, role: shown.role, entry: null } : { ...one, written: { format: codemod.id, paths } };
   });
-  return { sites: placed, facts: { ...noFacts(), writes: shown ? [] : defines } };
+  return { sites: placed, facts: { ...noFacts(), writes: shown || uses ? [] : defines } };
 }
 
 /** What opens a way to a server elsewhere: localhost is then not the port that compose publishes. */

@@ -141,6 +141,8 @@ export interface Process extends Use {
   needs: readonly Need[];
   /** What is known of its image as a whole, where that is no application's client. */
   imageRoute: 'direct' | 'leave' | null;
+  /** All variables that its image or its tool takes the connection from; null: not known. */
+  reads: readonly string[] | null;
   /** Its own source file, where that is in the repository. */
   program: string | null;
   /** It comes in an image that was published before: an edit of the files that it is built from is not in it. */

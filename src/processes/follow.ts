@@ -63,6 +63,11 @@ function followAll(commands: readonly PlacedCommand[], context: Context): Start[
       };
       continue;
     }
+    // `host="$1"; shift`: what is left is the command that a gate starts.
+    if (first === 'shift' && here.args && here.assigns.some(({ raw }) => /^["']?\$1["']?$/.test(raw))) {
+      here = { ...here, args: dropWords(here.args, Number(second) || 1) };
+      continue;
+    }
     if (first === 'cd') {
       if (!/[$*]/.test(second) && second !== '')
         here = {
@@ -98,7 +103,7 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   if (texts.length === 0 || context.seen.length > 12) return [];
   // It asks where the program is.
   if (name === 'command' && /^-[a-z]*[vV]/.test(texts[1] ?? '')) return [];
-  if (/^\$[@*]$|^\$\{[@*]\}$/.test(texts[0] ?? ''))
+  if (isArguments(texts[0] ?? '', context.assigns))
     return context.args ? follow(whole, context.args, { ...context, args: null }) : [];
   // A gate that is the entry point of the base image: `db:5432 -- ./start.sh`.
   const wrapper = WRAPPERS[name]?.(texts) ?? (/^[\w.-]+:\d+$/.test(texts[0] ?? '') ? afterDashes(texts) : 0);
@@ -122,6 +127,13 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
       layout: context.layout,
     },
   ];
+}
+
+/** `$@`, or a variable that holds it: `cmd="$@"; exec $cmd`. */
+function isArguments(word: string, assigns: readonly Assigned[]): boolean {
+  const holder = /^\$\{?(\w+)(?:\[[@*]\])?\}?$/.exec(word)?.[1];
+  const values = holder ? assigns.filter(({ name }) => name === holder).map(({ raw }) => raw) : [word];
+  return values.some(value => /^\(?["']?\$\{?[@*]\}?["']?\)?$/.test(value));
 }
 
 const PACKAGERS = /^(?:npm|pnpm|yarn|bun)$/;

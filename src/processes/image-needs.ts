@@ -39,9 +39,19 @@ export function withImage(own: Process[], service: ComposeService, file: Compose
       ...process.needs,
       ...(process === main ? imageNeeds(known, process, service, place) : askedOf(known, process)),
     ],
+    reads: settingsGiven(known, service),
     imageRoute:
       !isServerImage(image ?? '') && (known.route === 'direct' || known.route === 'leave') ? known.route : null,
   }));
+}
+
+/** What the image takes its connection from, where the service gives it one of these. */
+function settingsGiven({ settings, direct }: KnownImage, { environment }: ComposeService): string[] | null {
+  const endpoints = [settings?.url, settings?.host, settings?.hostPort].flatMap(names => names ?? []);
+  if (!environment.some(({ key }) => endpoints.includes(key))) return null;
+  return [settings, direct]
+    .flatMap(one => [one?.url, one?.host, one?.hostPort, one?.port])
+    .flatMap(names => names ?? []);
 }
 
 /** What somebody runs in a service of a known image. */
@@ -85,7 +95,8 @@ function imageNeeds(known: KnownImage, { words }: Process, service: ComposeServi
 }
 
 /** `RUN_MIGRATIONS: "true"`: variables that tell an application to migrate when it starts. */
-const ASKS_TO_MIGRATE = /(?:^|_)(?:AUTO_?)?MIGRAT(?:E|ION|IONS)(?:$|_)|^_AIRFLOW_DB_UPGRADE$/i;
+const ASKS_TO_MIGRATE =
+  /^(?!.*(?:SKIP|DISABLE|NO_|WITHOUT)).*?(?:^|_)(?:AUTO_?)?MIGRAT(?:E|ION|IONS)(?:$|_)|^_AIRFLOW_DB_UPGRADE$/i;
 
 /** libpq sends what PGOPTIONS holds when it connects. */
 const isOptions = (name: string, value: string): boolean => name === 'PGOPTIONS' && /-c|--\w/.test(value);

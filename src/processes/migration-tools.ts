@@ -52,5 +52,21 @@ export const configuredTools = (shelf: Shelf): Processes['tools'] =>
     const tool = TOOLS.find(({ sign }) => sign.test(path));
     if (!tool || ASIDE.test(path)) return [];
     const folder = dirOf(path).replace(/(?:^|\/)(?:alembic|migrations|prisma)$/, '');
-    return [{ folder, process: processOf({ words: tool.words, service: null, image: null }, path) }];
+    return [
+      {
+        folder,
+        process: {
+          ...processOf({ words: tool.words, service: null, image: null }, path),
+          reads: readByTool(tool.words, shelf),
+        },
+      },
+    ];
   });
+
+/** All variables that a command of a migration tool takes its connection from; null: not known. */
+export function readByTool(words: readonly string[], shelf: Shelf): string[] | null {
+  if (!words.slice(0, 4).some(word => baseOf(word) === 'prisma')) return null;
+  const paths = shelf.paths.filter(path => /(?:^|\/)prisma\.config\.\w+$|\.prisma$/.test(path));
+  const names = paths.flatMap(path => [...(shelf.text(path) ?? '').matchAll(/\benv\(\s*["'](\w+)["']\s*\)/g)]);
+  return names.length > 0 ? names.flatMap(([, name]) => name ?? []) : null;
+}

@@ -70,6 +70,7 @@ export const processOf = (
   assigns: [],
   needs,
   imageRoute: null,
+  reads: null,
   program: null,
   isPublished: false,
 });
@@ -79,6 +80,7 @@ export const toProcess = (
   service: string | null,
   image: string | null,
   kind: Process['kind'],
+  reads: Process['reads'],
 ): Process => ({
   words: start.words,
   service,
@@ -90,6 +92,7 @@ export const toProcess = (
   assigns: start.assigns,
   needs: [],
   imageRoute: null,
+  reads,
   program: null,
   isPublished: false,
 });

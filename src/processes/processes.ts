@@ -21,7 +21,7 @@ import {
   withValues,
 } from './image-needs.ts';
 import type { Layout } from './layout.ts';
-import { configuredTools } from './migration-tools.ts';
+import { configuredTools, readByTool } from './migration-tools.ts';
 import { loadedFiles, projectFiles } from './modules.ts';
 import { definesVariables } from './port-variables.ts';
 import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess } from './process.ts';
@@ -72,7 +72,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         )
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
-      const process = toProcess(start, one.service.name, image, 'start');
+      const process = toProcess(start, one.service.name, image, 'start', readByTool(start.words, shelf));
       const isPublished = !one.isRebuilt;
       const isReached = !isPublished || start.step?.file === one.file.path;
       return {
@@ -102,11 +102,14 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     const found = target === null ? null : findTarget(target, all);
     if (target === null) {
       if (!ASIDE.test(file) && !isCiPath(file))
-        hand.push({ folder: homeOf(file), process: toProcess(start, null, null, 'hand') });
+        hand.push({
+          folder: homeOf(file),
+          process: toProcess(start, null, null, 'hand', readByTool(start.words, shelf)),
+        });
       continue;
     }
     if (!found) continue;
-    const process = toProcess(start, found.service.name, null, 'run');
+    const process = toProcess(start, found.service.name, null, 'run', readByTool(start.words, shelf));
     for (const one of all.filter(other => other.service.name === found.service.name))
       services.set(one.id, [
         ...(services.get(one.id) ?? []),

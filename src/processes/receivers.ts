@@ -34,6 +34,11 @@ export function readReceivers(
   const receivers = new Map<string, Receiver[]>();
   const overridden = new Map<string, Receiver[]>();
   const paths = environments.map(({ path }) => path);
+  const named = new Set(
+    topology.composeFiles.flatMap(({ path, services }) =>
+      services.flatMap(({ envFiles }) => envFiles.map(name => joinPath(dirOf(path), name))),
+    ),
+  );
   for (const file of topology.composeFiles) {
     // With those of the file that compose adds by itself; others of the stack may never run with it.
     const together = topology.composeFiles.filter(
@@ -50,13 +55,17 @@ export function readReceivers(
           name.startsWith('/') && source !== path
             ? baseOf(path) === baseOf(name)
             : isStandIn(path, joinPath(dirOf(file.path), name), paths);
-        // An env file in the folder that is built goes with the code.
+        // An env file in the folder that is built goes with the code, unless it is compose's: beside its file, or given to services.
         const isBuiltIn =
           service.build !== null &&
+          dirOf(path) !== dirOf(file.path) &&
+          !named.has(path) &&
           !/^\.?\/?$/.test(service.build) &&
           isInside(joinPath(dirOf(file.path), service.build), path);
         const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
-        const isProject = standsFor('.env');
+        // One beside it that no service is given comes in by `--env-file`.
+        const isProject =
+          standsFor('.env') || (source === path && dirOf(path) === dirOf(file.path) && !named.has(path));
         for (const key of keys) {
           const isRead = isProject && read.has(key);
           if (!(isGiven && takes(service, key)) && !isRead) continue;

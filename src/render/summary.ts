@@ -229,5 +229,14 @@ function describeNothing({ topology: { servers, poolers }, sites }: Plan): strin
     return 'Nothing to do: what can be pooled goes through the pooler already.';
   if (servers.length === 0 || poolers.length > 0 || sites.some(isClient)) return 'Nothing to do.';
   const names = servers.map(({ service }) => service).join(', ');
+  const given = sites.filter(
+    ({ rule, service, key, resolution }) => rule === 'no-literal' && service && key && resolution.kind !== 'server',
+  );
+  const variables = [
+    ...new Set(given.flatMap(({ host, port }) => [host, port].flatMap(part => part?.variables ?? []))),
+  ];
+  const services = [...new Set(given.map(({ service }) => service))];
+  if (variables.length > 0)
+    return `${services.join(', ')} ${services.length > 1 ? 'take' : 'takes'} the address of Postgres from ${variables.join(', ')}, which no file of this repository sets. Write them into an example file such as .env.example, and run again.`;
   return `Nothing was found that connects to ${names}. What does may be in another repository, or put its address together in a way that is not read here: look for where ${names} is named.`;
 }

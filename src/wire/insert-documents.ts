@@ -31,7 +31,7 @@ export const hasReadme = (state: EditState): boolean =>
 
 function insertSection(source: Source, pools: Pool[], state: EditState): void {
   const isRst = /\.rst$/i.test(source.path);
-  const { at, level } = isRst ? { at: source.text.length, level: 2 } : placeFor(source.text);
+  const { at, level } = isRst ? { at: source.text.length, level: 2 } : placeFor(source.path, source.text);
   const body = renderSection(pools, state);
   const lines = isRst
     ? ['.. pool-migrate:start', '', 'PgBouncer', '---------', '', ...body.rst, '', '.. pool-migrate:end', '']
@@ -58,8 +58,8 @@ function insertSection(source: Source, pools: Pool[], state: EditState): void {
 }
 
 /** After the first section that describes the services or Postgres, else at the end; one level below the title. */
-function placeFor(text: string): { at: number; level: number } {
-  const headings = headingsOf(text);
+function placeFor(path: string, text: string): { at: number; level: number } {
+  const headings = headingsOf(path, text);
   const title = headings[0];
   const level = Math.min(6, (title?.level ?? 1) + 1);
   const sections = headings.filter((heading, i) => i > 0 || heading.level > 1);
