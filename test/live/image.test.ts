@@ -47,7 +47,7 @@ describe.skipIf(found === null)('the image', () => {
     const [image, base] = JSON.parse((await engine.run(root, inspect)).stdout);
     expect(image.Config).toMatchObject({ User: '10001:10001', WorkingDir: '/repo' });
     // What it adds to the base, in bytes.
-    expect(image.Size - base.Size).toBeLessThan(250e6);
+    expect(image.Size - base.Size).toBeLessThan(280e6);
   });
 
   test('writes as the user that is given', async () => {
