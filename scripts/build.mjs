@@ -1,6 +1,6 @@
 /** Compiles the rules (validated), then TypeScript, then copies the asset templates beside the compiled code. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -59,7 +59,7 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconf
   stdio: 'inherit',
 });
 // The program starts in a third of the time as a few files, loaded when they are needed; the API stays one file a module.
-await build({
+const { metafile } = await build({
   entryPoints: { cli: 'src/cli/cli.ts', 'scan-worker': 'src/discover/scan-worker.ts' },
   outdir: `${next}/bin`,
   bundle: true,
@@ -74,7 +74,11 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
   },
   logLevel: 'error',
+  metafile: true,
 });
+writeFileSync(`${next}/THIRD-PARTY.txt`, listLicences(metafile));
+// For assistants that use the package; in the root of this repository the name would speak to those who change it.
+copyFileSync('docs/guides/agents.md', `${next}/AGENTS.md`);
 const program = `${next}/bin/cli.js`;
 const bin = readFileSync(program, 'utf8');
 writeFileSync(program, `#!/usr/bin/env node\n${bin.replace('#!/usr/bin/env node\n', '')}`);
@@ -113,4 +117,23 @@ function lists(condition) {
       typeof value === 'object' && !Array.isArray(value) ? lists(value) : [value].flat().map(String),
     ]),
   );
+}
+
+/** The licences of the packages of which there is code in the program, each under a line `name@version (licence)`. */
+function listLicences({ outputs }) {
+  const folders = new Set(
+    Object.values(outputs).flatMap(({ inputs }) =>
+      Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => {
+        const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? [];
+        return folder && bytesInOutput > 0 ? [folder] : [];
+      }),
+    ),
+  );
+  const texts = [...folders].map(folder => {
+    const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find(entry => /^licen[cs]e/i.test(entry));
+    const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `Copyright ${author?.name ?? author}`;
+    return `${name}@${version} (${license})\n\n${text}\n`;
+  });
+  return texts.sort().join(`\n${'-'.repeat(80)}\n\n`);
 }

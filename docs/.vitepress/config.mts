@@ -23,6 +23,7 @@ const reference: [text: string, link: string][] = [
 
 const project: [text: string, link: string][] = [
   ['Architecture', 'architecture'],
+  ['Releasing', 'releasing'],
   ['Accuracy', 'accuracy'],
   ['Performance', 'performance'],
   ['Performance of the pool', 'pool-performance'],

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Gives debian:trixie-slim a package source of its own, so that the generated Dockerfile builds without a network:
-# the packages that it names and all that they need, fetched from the real mirror.
+# Gives debian:trixie-slim a package source of its own, so that the generated Dockerfile and ours build without a network:
+# the packages that they name and all that they need, fetched from the real mirror.
 set -eu
 
 root=$1
 repository=$root/srv/debian
 chroot "$root" apt-get clean
-chroot "$root" apt-get install -qq -y --no-install-recommends --download-only pgbouncer postgresql-client
+chroot "$root" apt-get install -qq -y --no-install-recommends --download-only pgbouncer postgresql-client git nodejs
 mkdir -p "$repository"
 mv "$root"/var/cache/apt/archives/*.deb "$repository"
 cd "$repository"
