@@ -1,12 +1,13 @@
 /** `--interactive`: questions are answered first, then each decision is shown with its reason and asked about, and what was chosen is applied. */
 import { createInterface } from 'node:readline/promises';
+import pc from 'picocolors';
 import { applyPlan } from '../apply/index.ts';
 import { recordAnswer } from '../config/record-answer.ts';
 import { describeCommand } from '../config/rules.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Mend, Question, Site, Span } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { maskSecrets, painter, placeOf, startProgress, wantsColor } from '../render/index.ts';
+import { maskSecrets, placeOf, startProgress, wantsColor } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { lineAt, lineStartOf } from '../text/lines.ts';
@@ -94,13 +95,13 @@ function listQuestions({ sites, texts }: Plan): { question: Question; reason: st
 async function askQuestions(plan: Plan, color: boolean): Promise<string[] | null> {
   const questions = listQuestions(plan);
   if (questions.length === 0) return [];
-  const paint = painter(color);
+  const c = pc.createColors(color);
   return atTerminal(async prompt => {
     const answers: string[] = [];
     for (let i = 0; i < questions.length; ) {
       const { question, reason, lines } = questions[i] as (typeof questions)[number];
       process.stdout.write(
-        `\n${paint('bold', wrapped(question.text))}\n${wrapped(reason)}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
+        `\n${c.bold(wrapped(question.text))}\n${wrapped(reason)}\n${lines.map(line => `  ${escapeControls(line)}\n`).join('')}`,
       );
       const choices = question.answers.map(({ says }, at) => `${wrapped(`${at + 1}  ${says}`, '   ')}\n`);
       process.stdout.write(`${choices.join('')}s  leave the question open\nq  ask no more questions\n`);
@@ -193,15 +194,15 @@ function describeEvidence(evidence: readonly string[]): string {
 
 /** The ids of the units to edit; null where the person stopped. */
 async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> | null> {
-  const paint = painter(color);
+  const c = pc.createColors(color);
   return atTerminal(async prompt => {
     const chosen = new Set<string>();
     for (let i = 0; i < units.length; ) {
       const { id, title, evidence, lines } = units[i] as Unit;
       const tint = (line: string) =>
-        line.startsWith('- ') ? paint('red', line) : line.startsWith('+ ') ? paint('green', line) : line;
+        line.startsWith('- ') ? c.red(line) : line.startsWith('+ ') ? c.green(line) : line;
       process.stdout.write(
-        `\n${paint('bold', wrapped(title))}\n${lines.map(line => `  ${tint(escapeControls(line))}\n`).join('')}${describeEvidence(evidence)}`,
+        `\n${c.bold(wrapped(title))}\n${lines.map(line => `  ${tint(escapeControls(line))}\n`).join('')}${describeEvidence(evidence)}`,
       );
       const answer = await prompt(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
       if (answer === null) return null;

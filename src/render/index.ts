@@ -1,5 +1,5 @@
 /** What a person or a machine reads. */
-export { painter, type Style, wantsColor } from './color.ts';
+export { wantsColor } from './color.ts';
 export { MASK, maskSecrets } from './mask.ts';
 export { placeOf } from './place.ts';
 export { startProgress } from './progress.ts';

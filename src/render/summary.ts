@@ -1,9 +1,9 @@
 /** The end of a run: what would change, what stays direct, what needs eyes, what to do by hand, the next command. */
+import pc from 'picocolors';
 import { bases } from '../../pgbouncer/bases.ts';
 import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
-import { painter } from './color.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 
@@ -19,11 +19,11 @@ export interface SummaryOptions {
 const MOST = 12;
 
 export function renderSummary(plan: Plan, options: SummaryOptions): string {
-  const paint = painter(options.color);
+  const c = pc.createColors(options.color);
   const lines: string[] = [''];
   const section = (title: string, items: string[], most = MOST): void => {
     if (items.length === 0) return;
-    lines.push(paint('bold', title), ...items.slice(0, options.verbose ? items.length : most).map(item => `  ${item}`));
+    lines.push(c.bold(title), ...items.slice(0, options.verbose ? items.length : most).map(item => `  ${item}`));
     if (!options.verbose && items.length > most)
       lines.push(`  … and ${items.length - most} more (--verbose, or --json)`);
     lines.push('');

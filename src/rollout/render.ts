@@ -1,16 +1,17 @@
 /** The checklist as text. Pure. */
-import { painter, type Style } from '../render/index.ts';
+import pc from 'picocolors';
 import { type Check, type Status, titles } from './check.ts';
 
 const WIDTH = Math.max(...Object.values(titles).map(title => title.length));
 const MARKS: Record<Status, string> = { passed: 'passed ', failed: 'FAILED ', warning: 'warning', skipped: 'skipped' };
-const STYLES: Record<Status, Style> = { passed: 'green', failed: 'red', warning: 'yellow', skipped: 'dim' };
 
 /** One row, and below it what to do. */
 export function renderCheck({ title, status, evidence, next }: Check, color: boolean): string {
+  const c = pc.createColors(color);
+  const paint = { passed: c.green, failed: c.red, warning: c.yellow, skipped: c.dim }[status];
   const indent = ' '.repeat(MARKS.passed.length + 2);
   const todo = next === null ? '' : `${indent}→ ${next}\n`;
-  return `${painter(color)(STYLES[status], MARKS[status])}  ${title.padEnd(WIDTH)}  ${evidence}\n${todo}`;
+  return `${paint(MARKS[status])}  ${title.padEnd(WIDTH)}  ${evidence}\n${todo}`;
 }
 
 export function renderTotals(checks: readonly Check[]): string {
