@@ -2,6 +2,7 @@
 import type { SyntaxNode } from '@lezer/common';
 import { isHostKey, type Named } from '../src/scan/scan-block.ts';
 import { type MappedText, mapSlice } from '../src/text/mapped-text.ts';
+import { isBypass } from './python-bypass.ts';
 import { type Argument, argumentsOf, calleeName } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
 
@@ -23,6 +24,12 @@ export const isReader = (args: Argument[], text: string): boolean =>
 export function convertedBy(call: SyntaxNode, text: string): SyntaxNode {
   const outer = call.parent?.name === 'ArgList' ? call.parent.parent : null;
   return outer && /^(?:int|str)$/.test(calleeName(text, outer.firstChild)) ? outer : call;
+}
+
+/** Of `"db" if BYPASS else "pgbouncer"` (`bypassed`) the value without the bypass; any other node as it is. */
+export function withoutBypass(node: SyntaxNode, text: string): SyntaxNode {
+  const value = node.name === 'ConditionalExpression' ? node.lastChild : null;
+  return value && isBypass(text.slice(node.from, value.from)) ? value : node;
 }
 
 /** A string or a whole number. */

@@ -18,6 +18,7 @@ import {
   readsMain,
   valuesBeside,
   variableName,
+  withoutBypass,
 } from './python-nodes.ts';
 import { type Argument, argumentsOf, calleeName, noteBypass, noteEngine, notePoolSize } from './python-notes.ts';
 import { isString, readString } from './python-strings.ts';
@@ -80,6 +81,13 @@ function visitCall(call: SyntaxNode, state: State): void {
   noteEngine(call, callee, args, state);
 }
 
+/** What a command with the bypass takes instead is no place of the pool. */
+function pooledOf(node: SyntaxNode, { text, done }: State): SyntaxNode {
+  const value = withoutBypass(node, text);
+  if (value !== node) done.add(node.from);
+  return value;
+}
+
 /** `os.getenv("KEY", "default")`: the default is a site whose key is the variable. */
 function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], state: State): void {
   const first = args[0];
@@ -88,13 +96,14 @@ function readEnvironment(call: SyntaxNode, callee: string, args: Argument[], sta
   const key = readString(state.text, first.value).text;
   state.facts.reads.push(key);
   state.done.add(first.value.from);
-  const value = fallback?.value;
+  const value = fallback && pooledOf(fallback.value, state);
+  const facts = value && value !== fallback.value ? [...state.fileFacts, 'bypassed'] : state.fileFacts;
   if (!value || state.done.has(value.from)) return;
   const mapped = literalOf(state.text, value);
   if (!mapped) return;
   state.done.add(value.from);
   const local = assignedName(convertedBy(call, state.text), state.text);
-  const scope: Scope = { role: 'fallback', call: callee, local, facts: state.fileFacts };
+  const scope: Scope = { role: 'fallback', call: callee, local, facts };
   noteBypass(call, key, value, pushRead(call, { key, value: mapped, scope }, state), state);
 }
 
@@ -178,7 +187,9 @@ function visitDictionary(node: SyntaxNode, state: State): void {
   let hostVariable: string | null = null;
   for (let key = node.firstChild; key; key = key.nextSibling) {
     if (!isString(key) || key.nextSibling?.name !== ':') continue;
-    const value = key.nextSibling.nextSibling;
+    const given = key.nextSibling.nextSibling;
+    const value = given && pooledOf(given, state);
+    const facts = value !== given ? [...state.fileFacts, 'bypassed'] : state.fileFacts;
     const mapped = value ? literalOf(text, value) : null;
     state.done.add(key.from);
     const name = readString(text, key).text;
@@ -187,7 +198,7 @@ function visitDictionary(node: SyntaxNode, state: State): void {
     if (!value || !mapped || state.done.has(value.from)) continue;
     if (!isHostKey(name) && !isPortKey(name) && !isString(value)) continue;
     state.done.add(value.from);
-    settings.push({ key: name, value: mapped, scope: { role: 'setting', facts: state.fileFacts } });
+    settings.push({ key: name, value: mapped, scope: { role: 'setting', facts } });
   }
   const isDjango = settings.some(item => item.key === 'ENGINE' && /postg/.test(item.value.text));
   // `{'host': os.getenv('DB_HOST'), 'port': 5432}`

@@ -1,6 +1,7 @@
 /** Endpoints in shell text: scripts, command strings of compose files, commands in documents. */
 
 import type { RawSite, Use } from '../src/model/index.ts';
+import { readKeywordDsn } from '../src/scan/dsn.ts';
 import { isHostKey, isPortKey, type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from '../src/scan/scan-value.ts';
 import { composeMapped, type MappedText, sliceMapped } from '../src/text/mapped-text.ts';
@@ -192,7 +193,8 @@ function scanWords(
       result.commands.push(...inner.commands);
       return;
     }
-    const assigned = /^([A-Za-z_]\w*)=/.exec(word.value.text);
+    // `Host=db;Port=5432` assigns nothing.
+    const assigned = readKeywordDsn(word.value.text) ? null : /^([A-Za-z_]\w*)=/.exec(word.value.text);
     const flag = words[i - 1]?.value.text;
     const key = assigned?.[1] ?? (flag?.startsWith('--') && !flag.includes('=') ? flag : null);
     const value = assigned ? sliceMapped(word.value, assigned[0].length, word.value.text.length) : word.value;

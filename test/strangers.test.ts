@@ -1092,3 +1092,77 @@ configs:
   expect(written('compose.yaml')).toContain('          host: pgbouncer\n          port: 6432\n');
   expect(sites.flatMap(({ uses }) => uses.map(({ service }) => service))).toEqual(['museum', 'museum']);
 });
+
+test('what runs on the machine reads the env file of a published port, whoever else gets it', async () => {
+  const { pools } = await planned({
+    'docker-compose.yml': `${PUBLISHED}  pgadmin:\n    image: dpage/pgadmin4\n    env_file: .env\n`,
+    '.env': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+    'Cargo.toml': '[package]\nname = "app"\n\n[dependencies]\nsqlx = { version = "0.8", features = ["postgres"] }\n',
+    'src/main.rs': `use sqlx::postgres::PgPoolOptions;
+async fn main() {
+    let url = std::env::var("DATABASE_URL").unwrap();
+    let pool = PgPoolOptions::new().connect(&url).await.unwrap();
+    sqlx::migrate!().run(&pool).await.unwrap();
+}
+`,
+    'README.md': '```sh\ncargo run\n```\n',
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+});
+
+test('keywords in a word of a command are one address', async () => {
+  const { written } = await planned({
+    'docker-compose.yml': PG,
+    'load.sh': '#!/bin/sh\ndotnet run --db "Host=db;Port=5432;Database=d;Username=u;Password=p"\n',
+  });
+  expect(written('load.sh')).toContain('Host=pgbouncer;Port=6432;');
+});
+
+describe('constants of code that a migration loads', () => {
+  const django = (settings: string, command = 'python manage.py migrate && gunicorn proj.wsgi') => ({
+    'docker-compose.yml': `${PG}  web:\n    build: .\n    command: sh -c "${command}"\n`,
+    Dockerfile: PYTHON,
+    'manage.py': 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")\n',
+    'proj/wsgi.py': 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")\n',
+    'proj/settings.py': settings,
+  });
+  const BYPASS = 'os.getenv("PGBOUNCER_BYPASS") in ("1", "true", "yes", "on")';
+  const ENGINE = '"ENGINE": "django.db.backends.postgresql"';
+
+  test('they keep the server for the bypass, which the command sets', async () => {
+    const { written, pools } = await planned(
+      django(
+        `"""Settings."""\nfrom pathlib import Path\n\nDATABASES = {"default": {${ENGINE}, "HOST": "db", "PORT": 5432}}\n`,
+      ),
+    );
+    expect(written('proj/settings.py')).toMatch(/^"""Settings\."""\nimport os\nfrom pathlib import Path\n/);
+    expect(written('proj/settings.py')).toContain(
+      `"HOST": "db" if ${BYPASS} else "pgbouncer", "PORT": 5432 if ${BYPASS} else 6432`,
+    );
+    expect(written('docker-compose.yml')).toContain(
+      '"PGBOUNCER_BYPASS=1 python manage.py migrate && gunicorn proj.wsgi"',
+    );
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  });
+
+  test('so do the defaults of variables', async () => {
+    const { written, pools } = await planned(
+      django(
+        `import os\nDATABASES = {"default": {${ENGINE}, "HOST": os.environ.get("DB_HOST", "db"), "PORT": os.environ.get("DB_PORT", "5432")}}\n`,
+      ),
+    );
+    expect(written('proj/settings.py')).toContain(`os.environ.get("DB_PORT", "5432" if ${BYPASS} else "6432")`);
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  });
+
+  test.each([
+    ['a host that goes into an expression', '"HOST": "db" + SUFFIX, "PORT": 5432'],
+    ['a host without a port', '"HOST": "db"'],
+  ])('%s can not: nothing is halved', async (_, address) => {
+    const { written } = await planned(
+      django(`import os\nSUFFIX = ""\nDATABASES = {"default": {${ENGINE}, ${address}}}\n`),
+    );
+    expect(written('proj/settings.py')).not.toContain('PGBOUNCER_BYPASS');
+    expect(written('docker-compose.yml')).not.toContain('PGBOUNCER_BYPASS=1');
+  });
+});

@@ -65,13 +65,15 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
   // A program of its own, which no service loads, connects for itself.
   const isAlone = site.facts.includes('main') && ![...processes.loaded.values()].some(files => files?.has(file));
-  if (uses.length === 0 && isSetting(site.role))
-    uses.push(...processes.codeUses(file, site.role !== 'fallback', isAlone));
+  // A service that gets the file has nothing of the port that is published: what runs on the machine has.
+  const isMachines = format === 'env' && site.resolution.kind === 'published';
+  if ((uses.length === 0 || isMachines) && isSetting(site.role))
+    uses.push(...processes.codeUses(file, site.role !== 'fallback' || format === 'python', isAlone));
   if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
   return {
     isPoolers: all.length > 0 && all.every(({ service }) => servers.get(service ?? '') === 'pooler'),
     uses: (site.role === 'fallback' ? ofDefault(site, uses, input) : uses).filter(
-      use => isRun(site) || readsFiles(use),
+      use => (isRun(site) || readsFiles(use)) && !goesPast(use, site, input),
     ),
     isOverridden: received === undefined && processes.overridden.has(`${file}\0${site.key}`),
   };
@@ -154,6 +156,10 @@ function byHand(site: Site, { processes }: DecideInput): Process[] {
 
 /** In the environment, in a script, or in the words of a command. */
 const isRun = ({ role, format }: Site): boolean => format === 'shell' || !/^(?:setting|fallback|argument)$/.test(role);
+
+/** The code keeps another value for commands with the bypass. */
+const goesPast = ({ assigns }: Process, { facts }: Site, { config }: DecideInput): boolean =>
+  facts.includes('bypassed') && assigns.some(({ name }) => name === config.direct.bypass);
 
 /** psql and the like know nothing of an address in code or in a file of settings. */
 const readsFiles = ({ words }: Process): boolean => !BY_ARGUMENT.test(baseOf(words[0] ?? ''));

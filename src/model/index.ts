@@ -159,6 +159,8 @@ export type Way =
   | { kind: 'service'; service: string }
   /** An assignment before the command, and the setting of its tool where that has one. */
   | { kind: 'step'; step: Step; setting: FileEdits | null }
+  /** The bypass before the command, for which the code keeps the old value. */
+  | { kind: 'bypass'; step: Step; code: FileEdits }
   /** A file that only migrations read takes the direct variable first. */
   | ({ kind: 'file' } & FileEdits);
 

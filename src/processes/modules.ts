@@ -29,29 +29,35 @@ const LANGUAGE = { python: /\.py$/, javascript: /\.(?:[cm]?[jt]s|[jt]sx)$/ };
 
 /** By Python's own rules: packages run their `__init__`, and names in strings (`include=['app.tasks']`) load modules too. */
 function pythonModules(entries: readonly string[], shelf: Shelf): Set<string> {
+  const shared = entries.slice(0, 3).flatMap(entry => [dirOf(entry), rootOf(entry, shelf)]);
+  const id = [...new Set(shared)].join('\0');
+  const known = importsKnown.get(shelf) ?? new Map<string, string[]>();
+  importsKnown.set(shelf, known);
   return closure(entries, path => {
-    const text = shelf.text(path);
-    if (text === null) return [];
-    const roots = [
-      ...new Set([
-        rootOf(path, shelf),
-        dirOf(path),
-        ...entries.slice(0, 3).map(dirOf),
-        ...entries.slice(0, 3).map(entry => rootOf(entry, shelf)),
-      ]),
-    ];
-    const find = (module: string) =>
-      roots.map(root => findModule(module, root, shelf)).find(one => one !== null) ?? null;
-    return importedNames(text).flatMap(name => {
-      const module = name.startsWith('.') ? relativeModule(name, path) : null;
-      if (module !== null) return moduleAndPackages(module, shelf);
-      const parts = name.split('.');
-      for (let length = parts.length; length > 0; length--) {
-        const file = find(parts.slice(0, length).join('.'));
-        if (file !== null) return [file, ...packagesAbove(file, shelf)];
-      }
-      return [];
-    });
+    const key = `${path}\0${id}`;
+    const imports = known.get(key) ?? importsOf(path, shared, shelf);
+    known.set(key, imports);
+    return imports;
+  });
+}
+
+/** What a file imports, for programs that start in the same folders. */
+const importsKnown = new WeakMap<Shelf, Map<string, string[]>>();
+
+function importsOf(path: string, shared: readonly string[], shelf: Shelf): string[] {
+  const text = shelf.text(path);
+  if (text === null) return [];
+  const roots = [...new Set([rootOf(path, shelf), dirOf(path), ...shared])];
+  const find = (module: string) => roots.map(root => findModule(module, root, shelf)).find(one => one !== null) ?? null;
+  return importedNames(text).flatMap(name => {
+    const module = name.startsWith('.') ? relativeModule(name, path) : null;
+    if (module !== null) return moduleAndPackages(module, shelf);
+    const parts = name.split('.');
+    for (let length = parts.length; length > 0; length--) {
+      const file = find(parts.slice(0, length).join('.'));
+      if (file !== null) return [file, ...packagesAbove(file, shelf)];
+    }
+    return [];
   });
 }
 

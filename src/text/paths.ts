@@ -6,9 +6,19 @@ export const baseOf = (path: string): string => path.slice(path.lastIndexOf('/')
 
 /** Joins and normalises; a path that leaves the root keeps its `..`. */
 export function joinPath(directory: string, path: string): string {
+  if (isNormal(path) && (directory === '' || isNormal(directory)))
+    return directory === '' ? path : `${directory}/${path}`;
   const joined = posix.join(directory || '.', path).replace(/\/$/, '');
   return joined === '.' ? '' : joined;
 }
+
+const isNormal = (path: string): boolean =>
+  path !== '' &&
+  path[0] !== '.' &&
+  path[0] !== '/' &&
+  !path.endsWith('/') &&
+  !path.includes('/.') &&
+  !path.includes('//');
 
 /** The way from a directory to a path, starting with `./` or `../`. */
 export function relativePath(directory: string, path: string): string {

@@ -56,6 +56,12 @@ export function directRun(pool: Pool, state: EditState): DirectRun | null {
         return { service: process.service, command: `${assignment(site)} ${command}` };
     }
   }
+  // The code itself keeps the server for the bypass.
+  for (const { process, way } of all.flatMap(({ apart }) => apart)) {
+    const command = way.kind === 'bypass' ? writtenCommand(process, state) : '';
+    if (process.service !== null && command !== '')
+      return { service: process.service, command: `${state.config.direct.bypass}=1 ${command}` };
+  }
   const at = own.toSorted((a, b) => Number(b.form === 'url') - Number(a.form === 'url'));
   for (const site of at) {
     for (const [service, list] of servicesOf(site, state)) {

@@ -19,12 +19,13 @@ export function insertWays(state: EditState): void {
       else if (way.kind === 'setting' && isBeside(site, way)) insertSettings(site, way, state);
       else if (way.kind === 'setting')
         for (const [name] of way.entries) addOverride(site, way.service, overrides, state, name);
-      else if (way.kind === 'step') {
+      else if (way.kind === 'step' || way.kind === 'bypass') {
         const id = `${way.step.file}\0${way.step.at}`;
         const known = steps.get(id) ?? { step: way.step, process, sites: [] };
         steps.set(id, known);
         if (!known.sites.includes(site)) known.sites.push(site);
-        if (way.setting) insertFile(site, way.setting, edited, state);
+        const edits = way.kind === 'step' ? way.setting : way.code;
+        if (edits) insertFile(site, edits, edited, state);
       } else if (way.kind === 'file') insertFile(site, way, edited, state);
     }
   }
@@ -35,10 +36,11 @@ export function insertWays(state: EditState): void {
 }
 
 function insertFile(site: Site, { file, edits }: FileEdits, edited: Set<string>, state: EditState): void {
-  const id = `${file}\0${site.key}`;
-  if (edited.has(id)) return;
-  edited.add(id);
-  for (const { span, text } of edits) state.edits.push({ file, span, text, unit: site.decision, safety: site.safety });
+  for (const { span, text } of edits) {
+    const id = `${file}\0${span.start}\0${text}`;
+    if (!edited.has(id)) state.edits.push({ file, span, text, unit: site.decision, safety: site.safety });
+    edited.add(id);
+  }
 }
 
 /** `as`: the name of the variable that the service gets with the old value. */
@@ -139,7 +141,11 @@ function insertStep(step: Step, process: Process, sites: readonly Site[], state:
       assignments.set(key, assignedText(site, state.sources.get(site.file)?.text ?? ''));
       continue;
     }
-    const { suffix } = state.config.direct;
+    const { suffix, bypass } = state.config.direct;
+    if (site.role !== 'environment') {
+      assignments.set(bypass, '1');
+      continue;
+    }
     const own = directNames(key, suffix).find(name => site.entry?.siblings.includes(name)) ?? `${key}${suffix}`;
     const isExpanded = replace(key, own);
     if (!isExpanded) assignments.set(key, reference(own, key, step, site));

@@ -5,6 +5,7 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import { overrideEnvironment } from '../../codemods/compose-override.ts';
 import { readDirectFirst } from '../../codemods/direct-first.ts';
 import { isCiPath } from '../../codemods/paths.ts';
+import { keepForBypass } from '../../codemods/python-bypass.ts';
 import type { Config } from '../config/config.ts';
 import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
@@ -33,8 +34,10 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
   // What a script assigns is given to the one command as it was.
   if (key !== null && isAssigned(site))
     return process.step && process.step.file === site.file ? stepWay(site, process, input) : null;
-  if (key === null || site.role !== 'environment')
-    return process.program ? fileWay(site, process.program, input) : null;
+  if (key === null || site.role !== 'environment') {
+    const way = bypassWay(site, process, input) ?? (process.program ? fileWay(site, process.program, input) : null);
+    return way && isRefused(way, input) ? null : way;
+  }
   const own = ownVariable(site, process, input);
   // The companion comes with the pooled value.
   if (own === `${key}${input.config.direct.suffix}` || (own !== null && isGiven(own, site, process, input)))
@@ -70,7 +73,8 @@ export function assignedText({ extent }: Site, text: string): string {
 }
 
 const isRefused = (way: Way, { refused }: WayInput): boolean =>
-  (way.kind === 'step' && refused.has(way.step.file)) ||
+  ((way.kind === 'step' || way.kind === 'bypass') && refused.has(way.step.file)) ||
+  (way.kind === 'bypass' && refused.has(way.code.file)) ||
   (way.kind === 'file' && refused.has(way.file)) ||
   (way.kind === 'setting' && refused.has(way.file));
 
@@ -218,19 +222,34 @@ export const isInterpolated = (site: Site, file: ComposeFile): boolean =>
   site.format === 'compose' ||
   [site.file, ...(site.written?.paths ?? [])].some(path => isTemplateFor(path, joinPath(dirOf(file.path), '.env')));
 
+/** An assignment can stand before it. */
+function isPlaced({ step, kind }: Process): boolean {
+  if (!step || isCiPath(step.file)) return false;
+  // A shell has to be there that reads the assignment: what `docker compose exec` runs gets one of its own.
+  if (step.syntax === 'exec' && step.within === 'json') return false;
+  // On the machine itself a package's script reads an env file that no shell has seen.
+  return kind !== 'hand' || step.syntax !== 'json';
+}
+
 /** 3. An assignment before the command. */
 function stepWay(site: Site, process: Process, input: WayInput): Way | null {
   const { step } = process;
-  if (!step || isCiPath(step.file)) return null;
-  // A shell has to be there that reads the assignment: what `docker compose exec` runs gets one of its own.
-  if (step.syntax === 'exec' && step.within === 'json') return null;
-  // On the machine itself a package's script reads an env file that no shell has seen.
-  if (process.kind === 'hand' && step.syntax === 'json') return null;
+  if (!step || !isPlaced(process)) return null;
   if (process.kind === 'hand' && site.format !== 'env' && !isAssigned(site)) return null;
   if (!isReachable(site, process, step, input)) return null;
   const tool = setupFile(process.words, input.shelf);
   const setting = tool?.endsWith('.prisma') ? fileWay(site, tool, input) : null;
   return { kind: 'step', step, setting };
+}
+
+/** 3a. A constant of the code that the command loads stays there for the bypass, which is set before the command. */
+function bypassWay(site: Site, process: Process, { shelf, config }: WayInput): Way | null {
+  const { step } = process;
+  const isMissingPort = site.form === 'host' && site.portSlot !== null;
+  if (site.format !== 'python' || (site.form !== 'host' && site.form !== 'port') || isMissingPort) return null;
+  if (!/^(?:setting|fallback)$/.test(site.role) || !isPlaced(process) || !step) return null;
+  const code = keepForBypass(site, shelf.text(site.file) ?? '', config.direct.bypass);
+  return code && { kind: 'bypass', step, code };
 }
 
 /** What the command's words expand of the value, or of what is put together from it, can be replaced there. */

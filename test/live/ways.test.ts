@@ -127,6 +127,55 @@ describe.skipIf(!hasServers)('the routes that were written', () => {
     },
   );
 
+  test('constants of the code: the migration takes what they keep for the bypass', { timeout: 60_000 }, async () => {
+    const settings =
+      'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "HOST": "db", "PORT": "5432"}}\n';
+    const entry = '#!/bin/sh\npython manage.py migrate &\ngunicorn proj.wsgi\nwait\n';
+    const { written } = await planned({
+      'docker-compose.yml': `${PG}  web:\n    build: .\n`,
+      Dockerfile: 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["/app/entry.sh"]\n',
+      'entry.sh': entry,
+      'manage.py': 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")\n',
+      'proj/settings.py': settings,
+      'proj/wsgi.py': 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "proj.settings")\n',
+    });
+    const mode = settingOf(written('docker-compose.yml'), 'PGBOUNCER_POOL_MODE');
+    expect(mode).toBe('transaction');
+    await withPooler(postgres, { env: { PGBOUNCER_POOL_MODE: mode } }, async pooler => {
+      const here = written('proj/settings.py')
+        .replace('"db"', '"127.0.0.1"')
+        .replace('"pgbouncer"', '"127.0.0.1"')
+        .replace('5432', String(postgres.port))
+        .replace('6432', String(pooler.port));
+      const connected = (query: string) => `
+eval "$(python3 -c 'import settings; d = settings.DATABASES["default"]; print("export PGHOST=%s PGPORT=%s" % (d["HOST"], d["PORT"]))')"
+exec psql -XAtq -c "${query}"`;
+      const root = layOut(
+        { 'entry.sh': written('entry.sh'), 'settings.py': here },
+        {
+          python: connected('SELECT pg_advisory_lock(7); SELECT pg_sleep(2)'),
+          gunicorn: connected('SELECT pg_sleep(2)'),
+        },
+      );
+      const finished = run('/bin/sh', ['-c', `cd ${root} && sh entry.sh`], {
+        PATH: `${root}/bin:${POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin`,
+        PYTHONPATH: root,
+        PGUSER: user,
+        PGPASSWORD: password,
+        PGDATABASE: database,
+      });
+      const console = await connect(pooler.port, { database: 'pgbouncer' });
+      let clients: unknown[] = [];
+      await waitUntil('the application is seen', async () => {
+        clients = (await console.query('SHOW CLIENTS')).rows.map(row => row.application_name);
+        return clients.includes('gunicorn');
+      });
+      await console.end();
+      expect(clients).not.toContain('python');
+      expect((await finished).code).toBe(0);
+    });
+  });
+
   test('a stack with a migrator in its process: the pool is in session mode, and the lock stays with its client', {
     timeout: 60_000,
   }, async () => {
