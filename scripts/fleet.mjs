@@ -9,7 +9,7 @@
  * the report does not name, or the other way round), `seconds` of the first run of the script. A dry run pushes nothing and ends there.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -26,7 +26,13 @@ const git = (cwd, ...args) =>
   execFileSync(
     'git',
     ['-c', 'user.name=fleet', '-c', 'user.email=fleet@example.com', '-c', 'advice.detachedHead=false', ...args],
-    { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, GIT_LFS_SKIP_SMUDGE: '1' } },
+    {
+      cwd,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, GIT_LFS_SKIP_SMUDGE: '1' },
+    },
   ).trim();
 
 function runOn(remote, name, base, into = reports) {
@@ -61,6 +67,26 @@ function runOn(remote, name, base, into = reports) {
   }
 }
 
+/** A bare repository with the tracked files as they are in the checkout, and no history. */
+function publish(checkout, remote) {
+  git(work, 'init', '--quiet', '--bare', '--initial-branch', 'main', remote);
+  // Neither submodules nor what the checkout does not have.
+  const files = git(checkout, 'ls-files', '-z')
+    .split('\0')
+    .filter(file => file !== '' && isFile(join(checkout, file)));
+  execFileSync('git', ['update-index', '--add', '-z', '--stdin'], {
+    cwd: checkout,
+    env: { ...process.env, GIT_DIR: remote, GIT_WORK_TREE: checkout },
+    input: files.join('\0'),
+  });
+  git(remote, 'update-ref', 'refs/heads/main', git(remote, 'commit-tree', '-m', 'as it is', git(remote, 'write-tree')));
+}
+
+function isFile(path) {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && !stat.isDirectory();
+}
+
 function filesOf(report) {
   return JSON.parse(readFileSync(report, 'utf8')).changes.map(({ file }) => file);
 }
@@ -70,18 +96,18 @@ for (const checkout of positionals) process.stdout.write(`${JSON.stringify(migra
 function migrate(checkout) {
   const name = basename(resolve(checkout)).replace('__', '/');
   const remote = join(work, 'remotes', `${name}.git`);
-  if (!existsSync(remote)) git(work, 'clone', '--quiet', '--bare', '--no-hardlinks', resolve(checkout), remote);
+  if (!existsSync(remote)) publish(resolve(checkout), remote);
   const base = git(remote, 'symbolic-ref', '--short', 'HEAD');
   const { files, ...first } = runOn(remote, name, base);
   if (values['dry-run']) return { repository: name, ...first };
   const named = first.code === 0 ? filesOf(join(reports, `${name}.json`)) : [];
   const strays = [...named.filter(file => !files.includes(file)), ...files.filter(file => !named.includes(file))];
-  const again = runOn(remote, name, base);
+  const again = first.tree && runOn(remote, name, base);
   const after = first.tree && runOn(remote, name, BRANCH, join(work, 'reports-after'));
   return {
     repository: name,
     ...first,
-    again: again.tree,
+    again: again?.tree ?? null,
     after: after && (after.code !== 0 || after.tree !== null),
     strays,
   };

@@ -132,7 +132,7 @@ describe('report merge', () => {
   test('exit codes: 0 where one could be read, 3 where none could, 2 for wrong use', async () => {
     expect(merged.code).toBe(0);
     expect(merged.stderr).toBe(
-      '8 repositories: 3 could not be read, 1 a file was refused, 1 questions left, 1 no server, 2 finished.\n',
+      '8 repositories: 3 could not be read, 1 with a refused file, 1 with questions, 1 without a server, 2 finished.\n',
     );
     expect(runCli(['report', 'merge', '-q', join(folder, 'acme/cut.json'), '/nonexistent.json'])).toMatchObject({
       code: 3,

@@ -60,10 +60,10 @@ export type Outcome = OverviewRow['outcome'];
 
 export const SAYS: Record<Outcome, string> = {
   unreadable: 'could not be read',
-  refused: 'a file was refused',
-  questions: 'questions left',
+  refused: 'with a refused file',
+  questions: 'with questions',
   'nothing-found': 'nothing found',
-  'no-server': 'no server',
+  'no-server': 'without a server',
   'all-direct': 'all direct',
   'pooled-already': 'pooled already',
   finished: 'finished',
@@ -95,7 +95,7 @@ export function sortRows(rows: readonly OverviewRow[]): OverviewRow[] {
   });
 }
 
-/** E.g.: `50 repositories: 3 questions left, 40 finished` */
+/** E.g.: `50 repositories: 3 with questions, 47 finished` */
 export function describeOutcomes(rows: readonly OverviewRow[]): string {
   const counts = OUTCOMES.map(([outcome, says]) => [rows.filter(row => row.outcome === outcome).length, says] as const);
   const parts = counts.flatMap(([count, says]) => (count > 0 ? [`${count} ${says}`] : []));

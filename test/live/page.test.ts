@@ -165,8 +165,8 @@ describe.skipIf(!hasBrowser)('the page of many repositories', () => {
     expect(await page.locator('script').count()).toBe(0);
     for (const [says, name] of [
       ['finished', 'done'],
-      ['questions left', 'asks'],
-      ['no server', 'none'],
+      ['with questions', 'asks'],
+      ['without a server', 'none'],
     ] as const) {
       await page.getByLabel(says).check();
       expect(await page.locator('tbody tr:visible th').allTextContents()).toEqual([name]);
