@@ -5,6 +5,7 @@
 import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { planMigration } from '../dist/src/index.js';
+import { finishOf } from '../dist/src/render/outcome.js';
 
 const words = process.argv.slice(2);
 const output = words.includes('--json') ? words.splice(words.indexOf('--json'), 2)[1] : null;
@@ -29,23 +30,11 @@ for (const root of roots.sort()) {
     const unsafe = plan.sites.filter(({ action, safety }) => action === 'pooled' && safety === 'unsafe');
     const edited = plan.sites.filter(({ action, safety }) => action === 'pooled' && safety === 'safe');
     const direct = plan.sites.filter(({ action }) => action === 'direct');
-    const isDone = questions.length + unsafe.length + plan.refused.length === 0;
     const modes = plan.pools.map(
       ({ mode, port, unwired }) =>
         `${mode}${port === 5432 ? ' on 5432' : ''}${unwired.length > 0 ? ` (${unwired.length} commands unwired)` : ''}`,
     );
-    const state =
-      plan.topology.servers.length === 0
-        ? 'no server'
-        : !isDone
-          ? 'questions'
-          : edited.length > 0
-            ? 'finished'
-            : plan.topology.poolers.length > 0
-              ? 'pooled already'
-              : direct.length > 0
-                ? 'all direct'
-                : 'nothing found';
+    const state = finishOf(plan);
     rows.push(state);
     console.log(
       `${state.padEnd(14)} ${name}: ${edited.length} pooled, ${direct.length} direct, ${questions.length} questions, ${unsafe.length} unsafe, ${plan.refused.length} refused; ${[...new Set(modes)].join(', ')}`,

@@ -54,6 +54,7 @@ test('the how-tos are there', () => {
     'session-mode',
     'roll-back',
     'agents',
+    'fleet',
   ])
     expect(read(`guides/${guide}`)).toContain('<h1');
 });

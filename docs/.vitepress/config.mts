@@ -3,6 +3,7 @@ import { defineConfig } from 'vitepress';
 const guides: [text: string, link: string][] = [
   ['From npx to a merged pull request', 'pull-request'],
   ['Monorepos', 'monorepo'],
+  ['Many repositories', 'fleet'],
   ['Kubernetes', 'kubernetes'],
   ['A pooler that is there already', 'existing-pooler'],
   ['Managed servers', 'managed-postgres'],

@@ -8,7 +8,7 @@ const VALUES: Partial<Record<keyof typeof OPTIONS, string[]>> = {
   base: ['alpine', 'debian'],
   color: ['auto', 'always', 'never'],
   'fail-on': ['error', 'warning', 'never'],
-  reporter: ['text', 'diff', 'stat', 'json', 'sarif', 'github', 'markdown'],
+  reporter: ['text', 'diff', 'stat', 'json', 'sarif', 'github', 'markdown', 'html'],
 };
 
 export async function runCompletion({ arguments: [shell] }: CliOptions): Promise<number> {

@@ -13,9 +13,10 @@ Commands
   explain ID           a rule: why it exists, its examples
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml
+  report merge FILE-OR-DIR…  the JSON reports of many repositories as one overview: markdown, html or json
   completion SHELL     completion for bash, zsh or fish
   mcp                  a server of the Model Context Protocol on stdin and stdout; writes only if started with --write
-  schema NAME          JSON Schema of report, config, rules, plan or verify
+  schema NAME          JSON Schema of report, config, rules, plan, verify or overview
 
 Mode
   --dry-run            the default: diff on stdout, summary on stderr

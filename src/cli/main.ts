@@ -51,6 +51,8 @@ async function runCommand(options: CliOptions): Promise<number> {
       return (await import('./init.ts')).runInit(options);
     case 'completion':
       return (await import('./completion.ts')).runCompletion(options);
+    case 'report':
+      return (await import('./report-command.ts')).runReport(options);
     case 'schema':
       return (await import('./schema.ts')).runSchema(options);
   }

@@ -14,6 +14,7 @@ export const COMMANDS = [
   'schema',
   'rules',
   'completion',
+  'report',
   'mcp',
 ] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -130,6 +131,7 @@ function checkCombination({ command, arguments: rest, values }: CliOptions): voi
     schema: 1,
     rules: 1,
     completion: 1,
+    report: Number.POSITIVE_INFINITY,
     verify: 0,
     mcp: 0,
   };

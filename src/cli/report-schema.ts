@@ -1,10 +1,11 @@
 /** The report as a schema, held to the type by the compiler. Loaded by `schema` and by tests only. */
 import { z } from 'zod';
-import type { Report } from '../render/index.ts';
+import { FINISHES, type Overview, type Report } from '../render/index.ts';
 import { checkIds, type VerifyReport } from '../rollout/index.ts';
 
 const action = z.enum(['pooled', 'direct', 'leave', 'review']);
 const severity = z.enum(['error', 'warning', 'note']);
+const mode = z.enum(['session', 'transaction', 'statement']);
 const count = z.int().min(0);
 const position = z.int().min(1);
 
@@ -16,6 +17,11 @@ const server = z.strictObject({
   port: count,
   published: z.array(z.string()),
   evidence: z.string(),
+});
+
+const question = z.strictObject({
+  text: z.string(),
+  answers: z.array(z.strictObject({ id: z.string(), says: z.string(), config: z.string().nullable() })).min(1),
 });
 
 const site = z.strictObject({
@@ -36,13 +42,10 @@ const site = z.strictObject({
   rule: z.string(),
   reason: z.string(),
   safety: z.enum(['safe', 'unsafe']),
-  question: z
-    .strictObject({
-      text: z.string(),
-      answers: z.array(z.strictObject({ id: z.string(), says: z.string(), config: z.string().nullable() })).min(1),
-    })
-    .optional(),
+  question: question.optional(),
 });
+
+const refusal = z.strictObject({ file: z.string(), reason: z.string() });
 
 export const reportSchema = z.strictObject({
   version: z.literal(1),
@@ -69,6 +72,7 @@ export const reportSchema = z.strictObject({
       }),
     ),
   }),
+  pools: z.array(z.strictObject({ server: z.string(), mode, port: position })),
   sites: z.array(site),
   changes: z.array(
     z.strictObject({ file: z.string(), kind: z.enum(['modify', 'create']), edits: count, mode: z.string().optional() }),
@@ -80,16 +84,29 @@ export const reportSchema = z.strictObject({
       column: position,
       rule: z.string(),
       severity,
-      modes: z.array(z.enum(['session', 'transaction', 'statement'])),
+      modes: z.array(mode),
       message: z.string(),
       fix: z.string(),
     }),
   ),
   localEnv: z.array(z.strictObject({ file: z.string(), key: z.string(), action })),
-  refused: z.array(z.strictObject({ file: z.string(), reason: z.string() })),
+  refused: z.array(refusal),
   errors: z.array(
     z.strictObject({ file: z.string().optional(), line: position.optional(), code: z.string(), message: z.string() }),
   ),
+});
+
+/** What an overview is made of. Another version's report is read too: what it has beside this is passed over. */
+export const mergedSchema = z.object({
+  version: z.literal(1),
+  tool: z.object({ name: z.literal('pool-migrate'), version: z.string() }),
+  summary: z.object({ hazards: z.record(severity, count) }),
+  topology: z.object({ servers: z.array(z.unknown()), poolers: z.array(z.unknown()) }),
+  pools: z.array(z.object({ mode })),
+  sites: z.array(site.pick({ action: true, safety: true, rule: true, reason: true, question: true }).strip()),
+  changes: z.array(z.object({ edits: count })),
+  refused: z.array(refusal.strip()),
+  errors: z.array(z.unknown()),
 });
 
 /** Fails to compile where schema and type drift apart. */
@@ -128,3 +145,29 @@ export const verifySchema = z.strictObject({
 });
 
 export const verifyIsSchema: Same<VerifyReport, z.input<typeof verifySchema>> = true;
+
+const row = { name: z.string(), file: z.string() };
+export const overviewSchema = z.strictObject({
+  version: z.literal(1),
+  tool: z.strictObject({ name: z.literal('pool-migrate'), version: z.string() }),
+  /** The worst first. */
+  repositories: z.array(
+    z.discriminatedUnion('outcome', [
+      z.strictObject({ ...row, outcome: z.literal('unreadable'), reason: z.string() }),
+      z.strictObject({
+        ...row,
+        outcome: z.enum(FINISHES),
+        modes: z.array(mode),
+        questions: count,
+        unsafe: count,
+        hazards: z.record(severity, count),
+        refused: z.array(refusal),
+        errors: count,
+        files: count,
+        edits: count,
+      }),
+    ]),
+  ),
+});
+
+export const overviewIsSchema: Same<Overview, z.input<typeof overviewSchema>> = true;

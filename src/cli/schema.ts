@@ -2,18 +2,19 @@
 import { UsageError } from '../model/errors.ts';
 import type { CliOptions } from './options.ts';
 
-const NAMES = ['report', 'config', 'rules', 'plan', 'verify'] as const;
+const NAMES = ['report', 'config', 'rules', 'plan', 'verify', 'overview'] as const;
 
 export async function jsonSchema(name: string): Promise<object> {
   const { z } = await import('zod');
   const { configSchema, rulesSchema } = await import('../config/rule-schema.ts');
-  const { planSchema, reportSchema, verifySchema } = await import('./report-schema.ts');
+  const { overviewSchema, planSchema, reportSchema, verifySchema } = await import('./report-schema.ts');
   const schemas = {
     report: reportSchema,
     config: configSchema,
     rules: rulesSchema,
     plan: planSchema,
     verify: verifySchema,
+    overview: overviewSchema,
   };
   const schema = schemas[name as keyof typeof schemas];
   if (!schema) throw new UsageError(`There is no schema ${name}; there are ${NAMES.join(', ')}.`);

@@ -6,7 +6,7 @@ import type { Action, Change, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { groupBy } from '../text/group-by.ts';
 import { toHtml } from './escape-html.ts';
-import { STYLE } from './html-style.ts';
+import { renderFilter, renderPage } from './html-page.ts';
 import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, renderStack } from './picture.ts';
 import { placeOf } from './place.ts';
@@ -35,26 +35,15 @@ export function renderHtml(plan: Plan, patches: readonly { change: Change; patch
     ['places', 'Every place', renderPlaces(plan)],
   ];
   const shown = sections.filter(([, , body]) => body !== '');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${toHtml(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>${toHtml(title)}</h1>
-<p class="outcome">${toHtml(outcomeOf(plan))}</p>
+  return renderPage(
+    title,
+    `<p class="outcome">${toHtml(outcomeOf(plan))}</p>
 <ul class="counts">${ACTIONS.map(([action, says]) => `<li><b>${plan.sites.filter(site => site.action === action).length}</b> ${says}</li>`).join('')}</ul>
 <nav aria-label="Sections"><ul>${shown.map(([id, says]) => `<li><a href="#${id}">${toHtml(says)}</a></li>`).join('')}</ul></nav>
 <main>
 ${shown.map(([id, says, body]) => `<section><h2 id="${id}">${toHtml(says)}</h2>\n${body}</section>`).join('\n')}
-</main>
-</body>
-</html>
-`;
+</main>`,
+  );
 }
 
 const paragraphs = (lines: readonly string[]): string => lines.map(line => `<p>${toHtml(line)}</p>\n`).join('');
@@ -130,15 +119,11 @@ function renderByHand(plan: Plan): string {
 
 function renderPlaces(plan: Plan): string {
   if (plan.sites.length === 0) return '';
-  const filters = [['all', 'all'], ...ACTIONS].map(
-    ([action, says], i) =>
-      `<label><input type="radio" name="show" id="show-${action}"${i === 0 ? ' checked' : ''}> ${says}</label>`,
-  );
   const rows = plan.sites.map(site => {
     const change =
       site.action === 'pooled' && site.replacement && site.replacement !== site.text ? ` → ${site.replacement}` : '';
     const safety = site.action === 'pooled' && site.safety === 'unsafe' ? ' (only with --unsafe)' : '';
     return `<li class="${site.action}"><span class="tag">${site.action}${safety}</span> <code>${toHtml(placeOf(site, plan))}</code> <code>${toHtml(site.text + change)}</code><br>${toHtml(site.reason)} <small>${toHtml(site.rule)}</small></li>`;
   });
-  return `<div class="filter" role="radiogroup" aria-label="Show">${filters.join('')}</div><ul class="places">${rows.join('\n')}</ul>`;
+  return `${renderFilter(ACTIONS)}<ul class="places">${rows.join('\n')}</ul>`;
 }

@@ -2,16 +2,12 @@
 import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { groupBy } from '../text/group-by.ts';
+import { cell, code, plain } from './escape-markdown.ts';
 import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, SAYS } from './picture.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 import type { Result } from './results.ts';
-
-/** What comes from the repository begins no tag and no link. */
-const plain = (text: string): string => text.replace(/[<[]/g, '\\$&');
-const cell = (text: string): string => text.replace(/\|/g, '\\|').replace(/\s+/g, ' ');
-const code = (text: string): string => (text.includes('`') ? `\`\` ${cell(text)} \`\`` : `\`${cell(text)}\``);
 
 export function renderMarkdown(title: string, plan: Plan, results: readonly Result[], isAudit: boolean): string {
   const readiness = describeReadiness(plan).map(line => `${plain(line)}\n\n`);

@@ -6,6 +6,7 @@ import type {
   Failure,
   Form,
   Hazard,
+  PoolDecision,
   Question,
   Refusal,
   Safety,
@@ -61,6 +62,8 @@ export interface Report {
     errors: number;
   };
   topology: { servers: ReportServer[]; poolers: ReportServer[]; variables: Variable[] };
+  /** The pool in front of each server: that which is there, or which the plan would make. */
+  pools: { server: string; mode: PoolDecision['mode']; port: number }[];
   sites: ReportSite[];
   changes: { file: string; kind: Change['kind']; edits: number; mode?: string }[];
   hazards: Hazard[];
@@ -95,6 +98,7 @@ export function toReport(plan: Plan, version: string): Report {
       poolers: plan.topology.poolers.map(toServer),
       variables: plan.variables,
     },
+    pools: plan.pools.map(({ server, mode, port }) => ({ server: server.service, mode, port })),
     sites: plan.sites.map(site => toSite(site, place)),
     changes: plan.changes.map(({ file, kind, edits, mode }) => ({
       file,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyFixture, makeDirectory, makeRepository, runCli } from '../repository.ts';
+import { copiedByCi, copyFixture, makeDirectory, makeRepository, runCli, smallCompose } from '../repository.ts';
 
 const CHROMIUM = process.env.TEST_CHROMIUM ?? '/usr/bin/chromium';
 const hasBrowser = existsSync(CHROMIUM);
@@ -34,9 +34,9 @@ afterAll(() => browser?.close());
 
 type Look = { width: number; colorScheme: 'light' | 'dark' };
 
-async function open(root: string, { width, colorScheme }: Look): Promise<Page> {
+async function open(root: string, { width, colorScheme }: Look, command: string[] = []): Promise<Page> {
   const file = join(makeDirectory(), 'report.html');
-  writeFileSync(file, runCli(['--reporter', 'html'], { cwd: root }).stdout);
+  writeFileSync(file, runCli([...command, '--reporter', 'html'], { cwd: root }).stdout);
   const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
   await page.goto(pathToFileURL(file).href);
   return page;
@@ -134,6 +134,45 @@ describe.skipIf(!hasBrowser)('the page of a migration', () => {
     expect(await page.locator('script, img, iframe, svg:not([role=img])').count()).toBe(0);
     expect(await page.locator('h1').count()).toBe(1);
     expect(requests).toEqual([]);
+    await page.close();
+  });
+});
+
+describe.skipIf(!hasBrowser)('the page of many repositories', () => {
+  const reports = makeDirectory();
+  beforeAll(() => {
+    for (const [name, files] of Object.entries({
+      done: { 'docker-compose.yml': smallCompose('db', 'DATABASE_URL: postgres://app:pw@db:5432/app') },
+      asks: copiedByCi(),
+      none: { 'README.md': '# x\n' },
+    }))
+      runCli(['-C', makeRepository(files), '-q', '--reporter', `json=${join(reports, `${name}.json`)}`]);
+    writeFileSync(join(reports, `${'a-very-long-name-of-a-repository'.repeat(5)}.json`), '');
+  });
+  const command = ['report', 'merge', reports];
+
+  test.each(
+    [360, 800, 1280].flatMap(width => (['light', 'dark'] as const).map(colorScheme => ({ width, colorScheme }))),
+  )('at %o nothing runs over and all can be read', async shown => {
+    const page = await open(reports, shown, command);
+    expect(await look(page)).toEqual({ faint: [], over: 0 });
+    expect(await page.locator('tbody tr:visible').count()).toBe(4);
+    await page.close();
+  });
+
+  test('the filter shows one outcome, without a script', async () => {
+    const page = await open(reports, { width: 360, colorScheme: 'light' }, command);
+    expect(await page.locator('script').count()).toBe(0);
+    for (const [says, name] of [
+      ['finished', 'done'],
+      ['with questions', 'asks'],
+      ['without a server', 'none'],
+    ] as const) {
+      await page.getByLabel(says).check();
+      expect(await page.locator('tbody tr:visible th').allTextContents()).toEqual([name]);
+    }
+    await page.getByLabel('all', { exact: true }).check();
+    expect(await page.locator('tbody tr:visible').count()).toBe(4);
     await page.close();
   });
 });
