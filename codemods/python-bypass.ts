@@ -8,7 +8,7 @@ const TRUE = 'in ("1", "true", "yes", "on")';
 
 /** What stands before the value without the bypass. */
 export const isBypass = (text: string): boolean =>
-  /^(?:"[^"\n]*"|'[^'\n]*'|\d+) if (?:os\.)?getenv\("\w+"\) in \("1", "true", "yes", "on"\) else $/.test(text);
+  /^(?:"[^"\n]*"|'[^'\n]*'|\d+) if os\.getenv\("\w+"\) in \("1", "true", "yes", "on"\) else $/.test(text);
 
 /** Null where the value is no plain literal of its own: of a dictionary, or the default of a variable. */
 export function keepForBypass(
@@ -20,10 +20,8 @@ export function keepForBypass(
   const node = tree.resolveInner(span.start, 1);
   if (!isPlain(node, span, text) || !isWhole(node)) return null;
   const literal = text.slice(node.from, node.to);
-  const reader = importOf(tree.topNode, text);
-  const edits = [...reader.edits];
-  edits.push({ span: at(node.from), text: `${literal} if ${reader.name}("${variable}") ${TRUE} else ` });
-  return { file, edits };
+  const kept = `${literal} if os.getenv("${variable}") ${TRUE} else `;
+  return { file, edits: [...importOf(tree.topNode, text), { span: at(node.from), text: kept }] };
 }
 
 const at = (offset: number): Span => ({ start: offset, end: offset });
@@ -42,14 +40,24 @@ function isWhole({ parent, prevSibling }: SyntaxNode): boolean {
   return parent?.name === 'ArgList' && prevSibling?.name === ',';
 }
 
-/** `os.getenv`, with the import that it needs: before the first one that is not from the future. */
-function importOf(script: SyntaxNode, text: string): { name: string; edits: FileEdits['edits'] } {
+/** The import that `os.getenv` needs, before the first one that is not from the future; none where it is there. */
+function importOf(script: SyntaxNode, text: string): FileEdits['edits'] {
   const imports = script.getChildren('ImportStatement');
-  const isThere = imports.some(node => /^import\s+(?:[\w.]+\s*,\s*)*os\s*(?:,|$)/.test(text.slice(node.from, node.to)));
-  if (isThere) return { name: 'os.getenv', edits: [] };
-  const first = imports.find(node => !/^from\s+__future__\b/.test(text.slice(node.from, node.to)));
-  const docstring = script.firstChild?.name === 'ExpressionStatement' ? script.firstChild : null;
-  const last = imports.at(-1) ?? docstring;
-  const place = first?.from ?? (last ? text.indexOf('\n', last.to) + 1 || text.length : 0);
-  return { name: 'os.getenv', edits: [{ span: at(place), text: 'import os\n' }] };
+  const written = ({ from, to }: SyntaxNode) => text.slice(from, to);
+  if (imports.some(node => /^import\s+(?:[\w.]+\s*,\s*)*os\s*(?:,|$)/.test(written(node)))) return [];
+  const newline = text.includes('\r\n') ? '\r\n' : '\n';
+  const first = imports.find(node => !/^from\s+__future__\b/.test(written(node)));
+  if (first) return [{ span: at(first.from), text: `import os${newline}` }];
+  const begin = firstOf(script);
+  const above = imports.at(-1) ?? (begin?.name === 'ExpressionStatement' ? begin : null);
+  return above
+    ? [{ span: at(above.to), text: `${newline}import os` }]
+    : [{ span: at(begin?.from ?? 0), text: `import os${newline}` }];
+}
+
+/** What comes after the comments at the top. */
+function firstOf(script: SyntaxNode): SyntaxNode | null {
+  let node = script.firstChild;
+  while (node?.name === 'Comment') node = node.nextSibling;
+  return node;
 }

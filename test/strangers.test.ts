@@ -1145,6 +1145,17 @@ describe('constants of code that a migration loads', () => {
     expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
   });
 
+  test.each([
+    ['#!/usr/bin/env python\n# Settings.\n', '#!/usr/bin/env python\n# Settings.\nimport os\nDATABASES'],
+    ['"""Settings."""\n', '"""Settings."""\nimport os\nDATABASES'],
+    ['from __future__ import annotations\n', 'from __future__ import annotations\nimport os\nDATABASES'],
+  ])('the import that they need comes where it may: after %j', async (lead, expected) => {
+    const { written } = await planned(
+      django(`${lead}DATABASES = {"default": {${ENGINE}, "HOST": "db", "PORT": 5432}}\n`),
+    );
+    expect(written('proj/settings.py')).toContain(expected);
+  });
+
   test('so do the defaults of variables', async () => {
     const { written, pools } = await planned(
       django(
