@@ -37,7 +37,7 @@ export function behind(
     return [
       {
         ...lasting,
-        severity: { ...rule.severity, transaction: 'warning' },
+        severity: { ...rule.severity, transaction: rule.severity.transaction === 'note' ? 'note' : 'warning' },
         message: `${pooler.name} pins this client: it keeps its server connection until it leaves, and shares it with nobody.`,
         fix: `It works, and costs a connection. To share it: ${plain.fix}`,
       },
@@ -78,7 +78,7 @@ function atStart(rule: CompiledHazardRule, { name, startup }: Pooler): CompiledH
 /** What rules say of PgBouncer's versions and settings, without them. */
 const WORDS: [said: RegExp, instead: string][] = [
   [/; 1\.26 takes it and gives it to other clients as well/, ''],
-  [/Use PgBouncer [\d.]+(?: or later)?, or (?:both )?/, 'Use '],
+  [/Use PgBouncer [\d.]+(?: or later)?, or /, ''],
   [/,? or use PgBouncer [\d.]+/, ''],
   [/PGBOUNCER_CONNECT_QUERY of the pooler or /, ''],
   [/, or PGBOUNCER_CONNECT_QUERY of the pooler/, ''],
@@ -90,5 +90,8 @@ const WORDS: [said: RegExp, instead: string][] = [
   [/PgBouncer/g, '{name}'],
 ];
 
+/** What is left of a sentence begins it; a setting keeps its letters. */
 const inWordsOf = (text: string, { name }: Pooler): string =>
-  WORDS.reduce((words, [said, instead]) => words.replace(said, instead), text).replaceAll('{name}', name);
+  WORDS.reduce((words, [said, instead]) => words.replace(said, instead), text)
+    .replace(/^[a-z](?=[a-z]* )/, letter => letter.toUpperCase())
+    .replaceAll('{name}', name);
