@@ -40,6 +40,12 @@ writeFileSync(
   )};\n`,
 );
 
+const poolers = parse(readFileSync('rules/poolers.yml', 'utf8'));
+writeFileSync(
+  'rules/poolers.generated.ts',
+  `/** Made by scripts/build.mjs from rules/poolers.yml. */\nimport type { Pooler } from '../src/images/poolers.ts';\n\nexport type PoolerId = ${poolers.map(({ id }) => `'${id}'`).join(' | ')};\n\nexport const poolers: readonly Pooler[] = ${JSON.stringify(poolers, null, 2)};\n`,
+);
+
 const templates = Object.fromEntries(
   readdirSync('pgbouncer/templates', { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
@@ -85,11 +91,14 @@ writeFileSync(program, `#!/usr/bin/env node\n${bin.replace('#!/usr/bin/env node\
 chmodSync(program, 0o755);
 
 // The schema needs zod, which the compiled program loads only for files of the user: so the check comes after the compiler.
-const { hazardRulesSchema, imagesSchema, rulesSchema } = await import(`../${next}/src/config/rule-schema.js`);
+const { hazardRulesSchema, imagesSchema, poolersSchema, rulesSchema } = await import(
+  `../${next}/src/config/rule-schema.js`
+);
 for (const [schema, list] of [
   [rulesSchema, rules],
   [hazardRulesSchema, hazards],
   [imagesSchema, images],
+  [poolersSchema, poolers],
 ]) {
   const result = schema.safeParse(list);
   if (result.success) continue;
@@ -104,7 +113,7 @@ renameSync(next, 'dist');
 /** Rules of a folder, its files in the order of their names. */
 function readRules(folder) {
   return readdirSync(folder)
-    .filter(name => name.endsWith('.yml') && name !== 'images.yml')
+    .filter(name => name.endsWith('.yml') && name !== 'images.yml' && name !== 'poolers.yml')
     .sort()
     .flatMap(name => parse(readFileSync(join(folder, name), 'utf8')));
 }

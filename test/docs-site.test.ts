@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { hazards } from '../rules/hazards.generated.ts';
+import { poolers } from '../rules/poolers.generated.ts';
 import { rules } from '../rules/rules.generated.ts';
 import { makeDirectory, PROJECT } from './repository.ts';
 
@@ -42,6 +43,15 @@ test('each hazard has a page with its source and its fix, and the list names it'
       : [id];
   });
   expect(missing).toEqual([]);
+});
+
+test('what each kind of pooler bears is a table of both how-tos', () => {
+  for (const guide of ['existing-pooler', 'managed-postgres']) {
+    const page = visible(`guides/${guide}`);
+    const missing = poolers.filter(({ id, notes }) => !page.includes(id) || !page.includes(notes.replaceAll('`', '')));
+    expect(missing.map(({ id }) => id)).toEqual([]);
+    expect(page).toContain('yes, with pub_sub_channel_size');
+  }
 });
 
 test('the how-tos are there', () => {

@@ -43,6 +43,40 @@ export function hazardPage(rule) {
   ].join('\n');
 }
 
+/** What each pooler bears, as a table and a list of sources. */
+export function poolerTable(poolers) {
+  const says = support =>
+    support === undefined ? '?' : typeof support === 'string' ? support : `${support.gives === 'pins' ? 'pins' : 'yes'}, with \`${support.setting}\``;
+  const features = [
+    ['prepared', 'prepared statements'],
+    ['sql-prepare', 'PREPARE in SQL'],
+    ['listen', 'LISTEN'],
+    ['session-lock', 'session locks'],
+    ['set', 'SET'],
+    ['temp-table', 'temporary tables'],
+    ['hold-cursor', 'cursors WITH HOLD'],
+  ];
+  const head = ['`pool.kind`', 'port', ...features.map(([, title]) => title), 'parameters at the start', ''];
+  const portsOf = ports =>
+    Object.entries(ports)
+      .map(([mode, port]) => `${port ?? 'to be given'} (${mode})`)
+      .join(', ');
+  const startOf = startup => {
+    if (startup === undefined) return '?';
+    const kept = (startup.applies ?? []).map(name => `\`${name}\``);
+    return startup.otherwise + (kept.length > 0 ? `, but applies ${kept.length > 8 ? `${kept.length} names` : kept.join(', ')}` : '');
+  };
+  const rows = poolers.map(({ id, name, ports, supports, startup, notes, source }) => [
+    `\`${id}\``,
+    portsOf(ports),
+    ...features.map(([feature]) => says(supports[feature])),
+    startOf(startup),
+    `${plain(notes)} ${source.map((url, i) => `[${i === 0 ? name : i + 1}](${url})`).join(', ')}`,
+  ]);
+  const line = cells => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
 /** A list with a link to each. */
 export const listOf = (items, folder, textOf) =>
   items.map(item => `- [${item.id}](/${folder}/${item.id}): ${plain(textOf(item))}`).join('\n');

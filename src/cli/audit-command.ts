@@ -1,6 +1,7 @@
 /** `audit`: hazards alone, for a person and for CI. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { isElsewhere, poolerName } from '../config/pool-kind.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Hazard, Severity } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
@@ -33,7 +34,7 @@ export async function runAudit(options: CliOptions): Promise<number> {
     {
       plan: { ...plan, hazards: fresh },
       isAudit: true,
-      title: `PgBouncer audit (${plan.mode} pooling)`,
+      title: `${poolerName(plan.config.pool)} audit (${plan.mode} pooling)`,
       results: hazardResults(fresh),
       text: () => renderText(fresh),
     },
@@ -67,6 +68,8 @@ function renderText(hazards: readonly Hazard[]): string {
 
 /** E.g.: `PgBouncer 1.18 (docker-compose.yml:6)`. What is assumed is said. */
 function describePooler({ topology: { poolers }, config, poolerVersion }: Plan): string {
+  if (isElsewhere(config.pool))
+    return `${poolerName(config.pool)} at ${config.pool.host}:${config.pool.port} (pool.kind)`;
   if (poolers.length === 0) return `PgBouncer ${poolerVersion}`;
   const places = poolers.flatMap(({ definitions: [first] }) => (first ? [`${first.file}:${first.line}`] : []));
   const isKnown = poolers.some(({ pooler }) => pooler?.version || pooler?.isGenerated);

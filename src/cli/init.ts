@@ -8,7 +8,9 @@ export const TEMPLATE = `# Configuration of pool-migrate. Every value here is th
 # Schema: pool-migrate schema config
 
 pool:
+  kind: pgbouncer          # the only one that is added; another one is there already, at host (docs/guides/existing-pooler.md)
   host: pgbouncer          # name of the service that is added
+  enabled: []              # settings of another kind that are on, by what they make it bear, e.g. [listen] of pgdog
   port: auto               # inside the compose network: 6432, or 5432 where a client takes no port
   publishedPort: 6432      # port on the host
   mode: auto               # transaction, session or statement; auto: the strongest that all clients bear

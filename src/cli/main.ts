@@ -3,6 +3,7 @@
 import { chmodSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { applyPlan } from '../apply/index.ts';
+import { needsGenerated, poolerName } from '../config/pool-kind.ts';
 import { counters } from '../model/counters.ts';
 import type { Plan } from '../plan/index.ts';
 import {
@@ -65,7 +66,7 @@ async function runPlan(options: CliOptions): Promise<number> {
   const plan = await planMigration(toPlanOptions(options)).finally(stop);
   if (values.out !== undefined) (await import('./saved-plan.ts')).savePlan(plan, resolve(values.out));
   if (values.patch !== undefined) await writePatch(plan, resolve(values.patch));
-  const title = 'Through PgBouncer';
+  const title = `Through ${poolerName(plan.config.pool)}`;
   const results = reporters.length > 0 ? (await import('../render/results.ts')).planResults(plan) : [];
   await report(reporters, { plan, title, isAudit: false, results, text: () => listChanges(plan) }, options);
   const mode = values.write ? 'write' : values.check ? 'check' : 'plan';
@@ -134,6 +135,7 @@ async function writePatch(plan: Plan, path: string): Promise<void> {
 async function runSize(options: CliOptions): Promise<number> {
   const stop = startProgress(options.values);
   const plan = await planMigration(toPlanOptions(options)).finally(stop);
+  needsGenerated('size', plan.config.pool);
   const { renderSizes, toSizeReport } = await import('../size/render-size.ts');
   await print(
     options.values.json ? `${JSON.stringify(toSizeReport(plan), null, 2)}\n` : escapeControls(renderSizes(plan)),

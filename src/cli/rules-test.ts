@@ -105,6 +105,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     ),
     named: [],
     poolHost: config.pool.host,
+    poolPorts: null,
   });
   const scan = {
     names: new Set([...topology.servers, ...topology.poolers, ...topology.others].flatMap(server => server.names)),

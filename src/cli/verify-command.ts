@@ -1,5 +1,6 @@
 /** `verify`: the rollout checklist against the running stack. */
 import { resolve } from 'node:path';
+import { needsGenerated } from '../config/pool-kind.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Plan, PlanOptions } from '../plan/index.ts';
 import { startProgress, wantsColor } from '../render/index.ts';
@@ -33,6 +34,7 @@ export async function runVerify({ values }: CliOptions, planOptions: PlanOptions
   if (values.reporter) throw new UsageError('verify prints a table, or one object with --json.');
   const stop = startProgress(values);
   const plan = await planMigration(planOptions).finally(stop);
+  needsGenerated('verify', plan.config.pool);
   const urls = {
     pooled: values['pooled-url'] ?? (process.env[URL_VARIABLES.pooled] || undefined),
     direct: values['direct-url'] ?? (process.env[URL_VARIABLES.direct] || undefined),

@@ -5,20 +5,12 @@ import type { Feature } from '../../pgbouncer/asset-input.ts';
 import type { KnownImage } from '../images/known.ts';
 import { UsageError } from '../model/errors.ts';
 import { observe } from '../model/observed.ts';
+import type { PoolSettings } from './pool-kind.ts';
 import type { CompiledRule, Rule } from './rules.ts';
 import { compileRule } from './rules.ts';
 
 export interface Config {
-  pool: {
-    host: string;
-    /** auto: 6432, or 5432 inside the network where a consumer can take no port. */
-    port: number | 'auto';
-    publishedPort: number;
-    /** auto: the strongest that every pooled process bears. */
-    mode: 'auto' | 'session' | 'transaction' | 'statement';
-    version: string;
-    base: 'alpine' | 'debian';
-  };
+  pool: PoolSettings;
   direct: { suffix: string; bypass: string };
   services: string[];
   keepDirect: string[];
@@ -42,7 +34,16 @@ export interface Config {
 }
 
 export const defaultConfig = (): Config => ({
-  pool: { host: 'pgbouncer', port: 'auto', publishedPort: 6432, mode: 'auto', version: '1.25', base: 'alpine' },
+  pool: {
+    kind: 'pgbouncer',
+    host: 'pgbouncer',
+    enabled: [],
+    port: 'auto',
+    publishedPort: 6432,
+    mode: 'auto',
+    version: '1.25',
+    base: 'alpine',
+  },
   direct: { suffix: '_DIRECT', bypass: 'PGBOUNCER_BYPASS' },
   services: [],
   keepDirect: [],

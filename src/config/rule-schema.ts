@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { FEATURES } from '../../pgbouncer/asset-input.ts';
 import { findPublicImage, PUBLIC_FEATURES, publicImages } from '../../pgbouncer/public-images.ts';
+import { FEATURES as POOLER_FEATURES, type PoolerId, poolers } from '../images/poolers.ts';
+import { kindProblem, type PoolSettings } from './pool-kind.ts';
 import { ATTRIBUTES } from './rules.ts';
 
 const texts = z
@@ -95,6 +97,7 @@ export const hazardRulesSchema = z.array(
     since: pgbouncerVersion.optional(),
     fixedIn: pgbouncerVersion.optional(),
     need: needSchema.optional(),
+    feature: z.enum([...POOLER_FEATURES, 'none', 'own-settings']).optional(),
     message: z.string().min(20),
     why: z.string().min(10),
     fix: z.string().min(10),
@@ -132,6 +135,37 @@ export const imageSchema = z.strictObject({
 /** Ours: each fact has a source, and an example that runs as a test. */
 export const imagesSchema = z.array(imageSchema.required({ source: true, examples: true }));
 
+const supportSchema = z.union([
+  z.enum(['yes', 'no', 'pins']),
+  z.strictObject({ setting: z.string().min(1), gives: z.enum(['yes', 'pins']) }),
+]);
+const parameterNames = z.array(z.string().regex(/^[a-z][a-z_]*$/, 'a parameter in lower case'));
+const usualPort = z.int().min(1).max(65535).nullable();
+export const poolersSchema = z.array(
+  z.strictObject({
+    id: ruleSchema.shape.id,
+    name: z.string().min(1),
+    image: z.array(z.string().min(1)).min(1).optional(),
+    ports: z
+      .strictObject({
+        transaction: usualPort.optional(),
+        session: usualPort.optional(),
+        statement: usualPort.optional(),
+      })
+      .refine(ports => Object.keys(ports).length > 0, 'at least one mode'),
+    supports: z.partialRecord(z.enum(POOLER_FEATURES), supportSchema),
+    startup: z
+      .strictObject({
+        otherwise: z.enum(['refuses', 'ignores', 'applies']),
+        applies: parameterNames.optional(),
+        ignores: parameterNames.optional(),
+      })
+      .optional(),
+    notes: z.string().min(10),
+    source: z.array(z.url()).min(1),
+  }),
+);
+
 const port = z.int().min(1).max(65535);
 const insidePath = z
   .string()
@@ -160,7 +194,9 @@ export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   pool: z
     .strictObject({
+      kind: z.enum(poolers.map(({ id }) => id) as [PoolerId, ...PoolerId[]]).default('pgbouncer'),
       host: hostName.default('pgbouncer'),
+      enabled: z.array(z.enum(POOLER_FEATURES)).default([]),
       port: z.union([port, z.literal('auto')]).default('auto'),
       publishedPort: port.default(6432),
       mode: poolMode.default('auto'),
@@ -169,6 +205,10 @@ export const configSchema = z.strictObject({
         .regex(/^\d+\.\d+$/, 'a version such as "1.26", in quotes')
         .default('1.25'),
       base: z.enum(['alpine', 'debian']).default('alpine'),
+    })
+    .superRefine((pool: PoolSettings, context) => {
+      const problem = kindProblem(pool);
+      if (problem) context.addIssue({ code: 'custom', path: [problem.path], message: problem.message });
     })
     .prefault({}),
   direct: z

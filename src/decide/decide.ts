@@ -1,5 +1,6 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
+import { hasMode, isElsewhere } from '../config/pool-kind.ts';
 import type { RawSite, Server, Site } from '../model/index.ts';
 import type { Receiver } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
@@ -69,10 +70,15 @@ function decideSites(
     const pool = server ? pools.find(one => one.server === server) : undefined;
     const mode: Mode = pool?.mode ?? (config.pool.mode === 'auto' ? 'transaction' : config.pool.mode);
     const apart = new Set(mode === 'session' ? [] : (pool?.others ?? []).map(({ service }) => service));
-    const combined = combineUses(site, uses[i] ?? [], mode, apart, (process, whole) =>
-      input.wayOf(site, process, whole),
+    const combined = combineUses(
+      site,
+      uses[i] ?? [],
+      mode,
+      apart,
+      (process, whole) => input.wayOf(site, process, whole),
+      hasMode(config.pool, 'session'),
     );
-    const outcome = stillPooled(site, combined, topology);
+    const outcome = stillPooled(site, combined, input);
     const mends = mode === 'session' ? [] : (uses[i] ?? []).flatMap(use => (isPooled(use, mode) ? use.mends : []));
     Object.assign(
       site,
@@ -178,11 +184,13 @@ function isInContainer(site: Site, topology: Topology): boolean {
 }
 
 /** What has to be direct and leads to a pooler already is no decision of ours to keep; one in session mode bears it. */
-function stillPooled(site: Site, outcome: Outcome, { poolers }: Topology): Outcome {
-  if (outcome.action !== 'direct' || site.resolution.kind !== 'pooler' || site.resolution.server === null)
-    return outcome;
+function stillPooled(site: Site, outcome: Outcome, { topology: { poolers }, config: { pool } }: DecideInput): Outcome {
+  if (outcome.action !== 'direct' || site.resolution.kind !== 'pooler') return outcome;
   const { server } = site.resolution;
-  if (poolers.find(one => one === server)?.pooler?.mode === 'session')
+  // Of a generated one that is not seen here nothing is known.
+  if (server === null && !isElsewhere(pool)) return outcome;
+  const mode = isElsewhere(pool) ? pool.mode : poolers.find(one => one === server)?.pooler?.mode;
+  if (mode === 'session')
     return {
       action: 'leave',
       rule: 'already-pooled',

@@ -1,6 +1,7 @@
 /** What the rules say of each use of a value, and the way that it has to go. */
 import { isCiPath } from '../../codemods/paths.ts';
 import { type CompiledRule, describeCommand, describeNeeds, fillReason } from '../config/rules.ts';
+import { bears } from '../images/poolers.ts';
 import type { Need, NeedKind, Process, Site, Way } from '../model/index.ts';
 import { definesVariables, isToolFile } from '../processes/index.ts';
 import { filesWithWord } from '../text/words.ts';
@@ -18,9 +19,9 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
   const kinds = serviceNames(input.topology, site.file);
   return uses.map((use): RoutedUse => {
     const process = use ?? reader(site.file);
-    const needs = process.needs.filter(need => appliesTo(need, site, input));
+    const needs = process.needs.filter(need => appliesTo(need, site, input) && !bears(input.config.pool, need.kind));
     const asked = use === null ? null : { ...process, needs };
-    const verdict = applyRules(site, asked, rules);
+    const verdict = applyRules(site, asked, rules, input);
     const own: Need[] = verdict.needs
       ? [{ kind: verdict.needs, what: describeCommand(process.words) || verdict.rule, place: process.place, reads: [] }]
       : [];
@@ -123,9 +124,11 @@ function isToolVariable({ key, file, role }: Site, { texts }: DecideInput): bool
   return named.length > 0 && named.every(isToolFile) && !named.some(path => path.endsWith('.prisma'));
 }
 
-function applyRules(site: Site, use: Process | null, rules: readonly CompiledRule[]): Verdict {
+function applyRules(site: Site, use: Process | null, rules: readonly CompiledRule[], { config }: DecideInput): Verdict {
   for (const rule of rules) {
     if (!rule.matches(site, use)) continue;
+    // A rule for a need that this pooler bears has nothing to say.
+    if (rule.needs !== undefined && bears(config.pool, rule.needs)) continue;
     return {
       action: rule.then,
       rule: rule.id,

@@ -56,7 +56,7 @@ export const isPooled = ({ action, route }: RoutedUse, mode: Mode): boolean =>
 
 /**
  * One decision from those for every use of a value. `apartServices`: services that go direct as a whole, since transaction mode is
- * not right for them.
+ * not right for them. `hasSession`: the pooler has a session mode to offer.
  */
 export function combineUses(
   site: Site,
@@ -64,6 +64,7 @@ export function combineUses(
   mode: Mode,
   apartServices: ReadonlySet<string>,
   wayOf: (process: Process, whole: boolean) => Way | null,
+  hasSession = true,
 ): Outcome {
   const telling = tellingUses(uses);
   // What leads to a pooler that is there is no matter of those that have a value of their own already.
@@ -109,7 +110,9 @@ export function combineUses(
       question: {
         text: `How should ${describeUse(one)} get its direct connection?`,
         answers: [
-          { id: 'session', says: 'Pool everything in session mode.', config: 'pool: { mode: session }' },
+          ...(hasSession
+            ? [{ id: 'session' as const, says: 'Pool everything in session mode.', config: 'pool: { mode: session }' }]
+            : []),
           { id: 'direct', says: `Keep ${key} direct for all who have it.`, config: `keepDirect: [${site.key ?? ''}]` },
         ],
       },

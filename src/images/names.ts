@@ -2,7 +2,6 @@
 /** Image names whose last part says Postgres, but that only work with one. */
 const HELPERS =
   /export|backup|dump|restore|admin|postgrest|operator|bouncer|pool|repmgr-?d|client|migrat|graphile|tool|wal-?g|barman|init|metrics|monitor|proxy|bridge|mcp/;
-const POOLER = /(?:pgbouncer|pgcat|pgpool|odyssey|supavisor|pgdog)/;
 const SERVER_IMAGE =
   /^(?:postgres(?:ql)?|postgis|pgvector|timescaledb(?:-ha|-postgis)?|citus|pgrouting|paradedb|pgautoupgrade|spilo(?:-\d+)?|alloydbomni|edb-postgres|postgres-(?!operator)[\w-]*|[\w-]+-postgres(?:ql)?|postgresql-[\w-]+|postgis-[\w-]+|postgres[\d.]+|pgvecto-rs|vectorchord-postgres|age)$/;
 
@@ -15,9 +14,6 @@ export function imageName(image: string | null): string {
     .toLowerCase();
   return last;
 }
-
-/** By the last part of the image's name, without registry and tag. */
-export const isPoolerImage = (name: string): boolean => POOLER.test(name);
 
 /** An image of somebody's own, told by the volume that it keeps its data in. */
 export const holdsData = (image: string, mounts: readonly string[]): boolean =>

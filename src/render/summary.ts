@@ -1,6 +1,7 @@
 /** The end of a run: what would change, what stays direct, what needs eyes, what to do by hand, the next command. */
 import pc from 'picocolors';
 import { bases } from '../../pgbouncer/bases.ts';
+import { isElsewhere, poolerName } from '../config/pool-kind.ts';
 import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
@@ -87,10 +88,13 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
   return `${escapeControls(lines.join('\n'))}\n`;
 }
 
-function describeServers({ topology, filesScanned, sites }: Plan): string[] {
+function describeServers({ topology, filesScanned, sites, config }: Plan): string[] {
   const count = (action: Site['action']) => sites.filter(site => site.action === action).length;
   const already = sites.filter(({ action, rule }) => action === 'leave' && rule === 'already-pooled').length;
   const head = `${filesScanned} files, ${sites.length} places that name a Postgres endpoint: ${count('pooled')} pooled,${already > 0 ? ` ${already} through the pooler already,` : ''} ${count('direct')} kept direct, ${count('review')} left for you to look at, ${count('leave') - already} left alone (--verbose names all).`;
+  const { pool } = config;
+  const elsewhere = isElsewhere(pool) ? [`Pooler: ${poolerName(pool)} at ${pool.host}:${pool.port} (pool.kind)`] : [];
+  if (topology.servers.length === 0 && elsewhere.length > 0) return [head, ...elsewhere];
   if (topology.servers.length === 0)
     return [
       head,
@@ -106,6 +110,7 @@ function describeServers({ topology, filesScanned, sites }: Plan): string[] {
   return [
     head,
     `Postgres: ${list(topology.servers)}`,
+    ...elsewhere,
     ...(topology.poolers.length > 0 ? [`Pooler: ${list(topology.poolers)}`] : []),
   ];
 }
@@ -191,6 +196,7 @@ function nextCommand(plan: Plan, { mode, cwd, narrowing = '' }: SummaryOptions):
   const where = cwd ? ` -C ${cwd}` : '';
   if (mode === 'write') {
     if (plan.changes.length === 0) return narrowing ? NOTHING_NEAR : describeNothing(plan);
+    if (isElsewhere(plan.config.pool)) return 'Next: deploy what was edited.';
     const manifests = plan.changes.filter(({ kind, file }) => kind === 'create' && /\.ya?ml$/.test(file));
     return manifests.length > 0
       ? `Next: follow the first lines of ${manifests.map(({ file }) => file).join(', ')}, then apply the rest.`

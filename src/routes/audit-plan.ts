@@ -4,7 +4,9 @@ import { holdsCommands } from '../../codemods/command-events.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
 import { hazards } from '../../rules/hazards.generated.ts';
 import type { Config } from '../config/config.ts';
+import { isElsewhere } from '../config/pool-kind.ts';
 import { environmentReads } from '../extract/index.ts';
+import { poolerOf } from '../images/poolers.ts';
 import {
   type Extraction,
   type Need,
@@ -19,6 +21,7 @@ import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
 import { auditPurpose } from './candidates.ts';
 import { type CompiledHazardRule, compileHazardRule, isBefore } from './hazard-rules.ts';
+import { behind } from './other-pooler.ts';
 import { readSuppressions, type Suppression, suppress } from './suppressions.ts';
 
 let compiled: CompiledHazardRule[] | null = null;
@@ -35,11 +38,11 @@ export function auditInput(
   const version = oldest(settings.flatMap(one => one.version ?? [])) ?? pool.version;
   const isNamed = environments.some(({ text }) => /^DB_CONNECTION=["']?pgsql/m.test(text));
   return {
-    rules: compiled,
+    rules: isElsewhere(pool) ? compiled.flatMap(rule => behind(rule, poolerOf(pool.kind), pool.enabled)) : compiled,
     mode: pool.mode !== 'auto' ? pool.mode : (settings.find(({ mode }) => mode)?.mode ?? 'transaction'),
     version,
-    keepsPrepared: !settings.some(({ maxPreparedStatements }) => maxPreparedStatements === 0),
-    hasServer: servers.length + poolers.length > 0 || isNamed,
+    keepsPrepared: isElsewhere(pool) || !settings.some(({ maxPreparedStatements }) => maxPreparedStatements === 0),
+    hasServer: servers.length + poolers.length > 0 || isNamed || isElsewhere(pool),
     migrators,
   };
 }

@@ -1,6 +1,7 @@
 /** Hazard rules as data: what a rule may ask of code, and how it is asked. */
 
 import type { Event } from '../../codemods/events.ts';
+import type { PoolerFeature } from '../images/poolers.ts';
 import type { Hazard, NeedKind, Severity } from '../model/index.ts';
 import { matchGlob } from '../text/glob.ts';
 import { isPostgresSetting } from './postgres-settings.ts';
@@ -75,6 +76,11 @@ export interface HazardRule {
   fixedIn?: string | undefined;
   /** What the process that runs this needs of its connection. */
   need?: NeedKind | undefined;
+  /**
+   * What the pooler would have to bear, where the need does not say it. `none`: no kind of pooler is known to; `own-settings`: it is about
+   * PgBouncer's own.
+   */
+  feature?: PoolerFeature | 'none' | 'own-settings' | undefined;
   message: string;
   why: string;
   fix: string;
@@ -190,6 +196,22 @@ const namesOfOptions = (value: string): string[] =>
   [...value.matchAll(/(-c\s*|--)([A-Za-z_][\w.]*)\s*=/g)].flatMap(([, sign = '', name = '']) =>
     sign !== '--' || name === 'search_path' || isPostgresSetting(name.toLowerCase()) ? [name] : [],
   );
+
+/** The parameters that an item makes a client send when it connects, in lower case; none where they can't be told. */
+export function startupNames(item: Item): string[] {
+  const written =
+    item.kind === 'setting'
+      ? [item.name, item.value]
+      : item.kind === 'parameter'
+        ? item.name.split(/=(.*)/s)
+        : item.kind === 'call'
+          ? ['options', item.arguments.get('options') ?? '']
+          : [];
+  const [name = '', value = ''] = written;
+  const key = name.toLowerCase();
+  if (key === 'options' || key === 'pgoptions') return namesOfOptions(value).map(one => one.toLowerCase());
+  return key === 'searchpath' || key === 'currentschema' ? ['search_path'] : key === '' ? [] : [key];
+}
 
 const siblingsOf = (item: Item, { parameters }: FileFacts): readonly string[] =>
   item.kind === 'setting' ? item.siblings() : item.kind === 'parameter' ? item.others : parameters;

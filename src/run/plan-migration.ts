@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Config, loadConfig, loadRules, withAnswers } from '../config/config.ts';
+import { settleKind } from '../config/pool-kind.ts';
 import { changedFiles } from '../discover/index.ts';
 import type { Extracted } from '../extract/index.ts';
 import { UsageError } from '../model/errors.ts';
@@ -20,7 +21,7 @@ export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
   const configured = await loadConfig(root, options.config);
   const found = options.answers === undefined ? configured : await withAnswers(configured, options.answers);
-  const wanted = options.overrides ? options.overrides(found) : found;
+  const wanted = settleKind(options.overrides ? options.overrides(found) : found);
   const rules = await loadRules(root, wanted);
   const world = await readWorld(root, wanted, options.includeIgnoredEnv ?? false);
   const config = withFolders(wanted, world.paths);

@@ -1,6 +1,7 @@
 /** Which files are worth reading, and which of those are worth parsing. */
 
 import type { Config } from '../config/config.ts';
+import { isElsewhere } from '../config/pool-kind.ts';
 import { DEFAULT_PORT } from '../decide/index.ts';
 import { FACT_LITERALS, FACT_PATTERN } from '../extract/index.ts';
 import { POOL_LITERALS, POOL_PATTERN } from '../size/index.ts';
@@ -51,7 +52,7 @@ export const siteLiterals = (topology: Topology, config: Config): (readonly stri
 
 /** Published ports and names of servers that are not searched for anyway, as they would stand in a value. */
 function furtherLiterals(topology: Topology, config: Config): string[] {
-  const names = serverNames(topology)
+  const names = serverNames(topology, config)
     .filter(name => !/postgres/.test(name))
     .flatMap(name =>
       // A short or common one only where nothing else can be meant.
@@ -77,7 +78,7 @@ function furtherLiterals(topology: Topology, config: Config): string[] {
  * parsing is what costs.
  */
 export function candidateFilter(topology: Topology, config: Config): (text: string, groups: number) => boolean {
-  const names = serverNames(topology).map(name => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const names = serverNames(topology, config).map(name => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const named = names.length > 0 ? [`[@/"'=\\s:](?:${names.join('|')})(?:["':/?\\s,;]|$)`] : [];
   const ports = serverPorts(topology, config).join('|');
   const site = new RegExp(
@@ -114,8 +115,12 @@ const serverPorts = (topology: Topology, config: Config): string[] => {
   return [...new Set(ports)].map(String);
 };
 
-const serverNames = (topology: Topology): string[] => [
-  ...new Set([...topology.servers, ...topology.poolers].flatMap(server => server.names)),
+/** A pooler that is elsewhere is known by its host alone. */
+const serverNames = (topology: Topology, { pool }: Config): string[] => [
+  ...new Set([
+    ...[...topology.servers, ...topology.poolers].flatMap(server => server.names),
+    ...(isElsewhere(pool) ? [pool.host] : []),
+  ]),
 ];
 
 /** Documents that may get a section, Dockerfiles, which tell what a service is built from, and migration tools. */

@@ -17,7 +17,8 @@ import {
   startOf,
   textOf,
 } from '../../codemods/yaml-nodes.ts';
-import { holdsData, isPoolerImage, isServerImage } from '../images/names.ts';
+import { holdsData, isServerImage } from '../images/names.ts';
+import { poolerOfImage } from '../images/poolers.ts';
 import { PlanError } from '../model/errors.ts';
 import type { Server, Source } from '../model/index.ts';
 import { lineAt } from '../text/lines.ts';
@@ -86,8 +87,8 @@ export function readManifests(sources: Iterable<Source>): Server[] {
     );
     // Each overlay can have one of the same labels, and a Pod has helpers beside its server.
     const near = selected.filter(({ directory }) => directory === dirOf(exposure.source.path));
-    const workload = (near.length > 0 ? near : selected).find(one => one.isServer || isPoolerImage(one.image));
-    if (workload && isPoolerImage(workload.image))
+    const workload = (near.length > 0 ? near : selected).find(one => one.isServer || poolerOfImage(one.image) !== null);
+    if (workload && poolerOfImage(workload.image))
       poolers.push({ server: toServer('pooler', exposure, workload), workload });
     if (!workload?.isServer) continue;
     // A pod can have a server beside its program.

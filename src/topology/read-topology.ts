@@ -4,6 +4,7 @@ import { type ComposeFile, readComposeFile } from '../../codemods/compose-file.t
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { isComposeFile, isEnvironmentFile } from '../../codemods/paths.ts';
 import type { Config } from '../config/config.ts';
+import { poolPorts } from '../config/pool-kind.ts';
 import { PlanError } from '../model/errors.ts';
 import type { Failure, Source } from '../model/index.ts';
 import { dirOf } from '../text/paths.ts';
@@ -45,6 +46,7 @@ export function readTopology(
     manifests: readManifests(sources.values()),
     named: config.services,
     poolHost: config.pool.host,
+    poolPorts: poolPorts(config.pool),
   });
   return { topology, failures };
 }

@@ -31,7 +31,8 @@ export function resolveEndpoint(
   if (isOtherService(name, file, topology)) return { kind: 'other-engine' };
   const pooler = nearest(topology.poolers, file, topology, server => server.names.includes(name));
   if (pooler) return { kind: 'pooler', server: pooler };
-  if (name === topology.poolHost || name.startsWith(`${topology.poolHost}.`)) return { kind: 'pooler', server: null };
+  if (name === topology.poolHost || name.startsWith(`${topology.poolHost}.`))
+    return isPoolPort(endpoint, topology) ? { kind: 'pooler', server: null } : { kind: 'unknown' };
   const server = nearest(topology.servers, file, topology, candidate => candidate.names.includes(name));
   if (server) {
     if (port !== null && port !== String(server.port))
@@ -44,6 +45,10 @@ export function resolveEndpoint(
     return { kind: 'other-engine' };
   return PLACEHOLDER.test(name) ? { kind: 'placeholder' } : { kind: 'unknown' };
 }
+
+/** Managed servers often answer beside their pooler, on another port of the same host. */
+const isPoolPort = ({ port, portVariable }: Endpoint, { poolPorts }: Topology): boolean =>
+  poolPorts === null || (port === null && portVariable !== null) || poolPorts.includes(Number(port ?? 5432));
 
 function resolveLocal(endpoint: Endpoint, file: string, inContainer: boolean, topology: Topology): Resolution {
   if (inContainer && endpoint.host !== 'host.docker.internal') return { kind: 'container-localhost' };

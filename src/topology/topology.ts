@@ -1,6 +1,7 @@
 /** Which services are Postgres, under which names and ports they answer, and who uses them. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import { holdsData, imageName, isPoolerImage, isServerImage } from '../images/names.ts';
+import { holdsData, imageName, isServerImage } from '../images/names.ts';
+import { type Pooler, poolerOfImage } from '../images/poolers.ts';
 import type { Published, Server } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { baseFileOf, withBase } from './extends.ts';
@@ -19,6 +20,8 @@ export interface Topology {
   isConfigured: boolean;
   /** Name of the pooler in manifests, which its owner deploys: what has it is pooled already. */
   poolHost: string;
+  /** The ports of a pooler that is elsewhere: the server may answer on others of its host. Null: all are the pooler's. */
+  poolPorts: readonly number[] | null;
   /** Host ports that something in the stack publishes already. */
   takenPorts: Set<number>;
 }
@@ -35,6 +38,7 @@ export interface TopologyInput {
   /** Configured service names that are this repository's Postgres; empty where topology decides. */
   named: readonly string[];
   poolHost: string;
+  poolPorts: readonly number[] | null;
 }
 
 export function buildTopology(input: TopologyInput): Topology {
@@ -66,7 +70,8 @@ export function buildTopology(input: TopologyInput): Topology {
     others: all.filter(server => server.kind === 'other-engine' || (server.kind === 'postgres' && !isNamed(server))),
     composeFiles: input.composeFiles,
     isConfigured: input.named.length > 0,
-    poolHost: input.poolHost,
+    poolHost: input.poolHost.toLowerCase(),
+    poolPorts: input.poolPorts,
     stacks,
     takenPorts,
   };
@@ -111,11 +116,13 @@ function recognise(
 ): Recognition | null {
   const image = imageName(service.image);
   const build = service.build === null ? '' : `${service.build}/${service.dockerfile ?? ''}`.toLowerCase();
-  if (isPoolerImage(image) || isPoolerImage(build) || (service.build !== null && isPoolerImage(service.name))) {
+  const known =
+    poolerOfImage(image) ?? poolerOfImage(build) ?? (service.build === null ? null : poolerOfImage(service.name));
+  if (known) {
     const pooler = readPoolerSettings(service, file, input.readFile, environment);
     return {
       kind: 'pooler',
-      port: poolerPort(service, image),
+      port: poolerPort(service, known),
       evidence: `image or build of ${service.name}`,
       pooler,
     };
@@ -181,13 +188,15 @@ function serverPort(service: ComposeService): number {
   return Number(flag ?? resolveText(variable?.value ?? '', new Map()) ?? 5432) || 5432;
 }
 
-function poolerPort(service: ComposeService, image: string): number {
+function poolerPort(service: ComposeService, { ports }: Pooler): number {
   const variable = service.environment.find(entry => /^(?:PGBOUNCER_)?(?:LISTEN_)?PORT$|^LISTEN_PORT$/.test(entry.key));
   const value = Number(resolveText(variable?.value ?? '', new Map()));
   if (value > 0) return value;
   const target = Number(service.ports[0]?.target);
   if (target > 0) return target;
-  return /pgpool/.test(image) ? 5432 : service.image?.includes('edoburu') ? 5432 : 6432;
+  // Images with a port of their own.
+  if (/edoburu|bitnami\w*\/pgpool/.test(service.image ?? '')) return 5432;
+  return ports.transaction ?? ports.session ?? 6432;
 }
 
 function mergeServer(

@@ -4,7 +4,7 @@ import { credentialsOf } from '../../codemods/compose-credentials.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import type { Server, Site } from '../model/index.ts';
 import { type EditState, serverOf } from './state.ts';
-import type { Pool } from './target.ts';
+import { isOutside, type Pool } from './target.ts';
 
 const isPlain = (name: string | null): name is string => name !== null && /^[\w.-]+$/.test(name);
 
@@ -12,6 +12,8 @@ const isPlain = (name: string | null): name is string => name !== null && /^[\w.
 export function routingProblem(site: Site, pool: Pool, state: EditState): string | null {
   const server = serverOf(site, state.sites) as Server;
   if (pool.existing) return existingProblem(pool.existing, server, state);
+  if (isOutside(pool) && state.topology.servers.length > 1 && !state.topology.isConfigured)
+    return `nothing tells which of several servers ${pool.host} leads to: name it under services.`;
   if (pool.servers.length < 2) return null;
   const name = databaseOf(site, server);
   if (name === null)

@@ -4,6 +4,7 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import { insertService } from '../../codemods/compose-service.ts';
 import { isSwarmPath } from '../../codemods/paths.ts';
 import type { Config } from '../config/config.ts';
+import { poolerName } from '../config/pool-kind.ts';
 import type { Newline, Server, Site } from '../model/index.ts';
 import { isManifestServer } from '../topology/index.ts';
 import { routingProblem } from './databases.ts';
@@ -19,7 +20,7 @@ import { insertPassThroughs } from './insert-pass-throughs.ts';
 import { createAssets, insertPoolers } from './insert-poolers.ts';
 import { insertWays } from './insert-ways.ts';
 import { type EditInput, type EditResult, type EditState, leadsTo, serverOf, toReview } from './state.ts';
-import { type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
+import { isOutside, type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
 export function planEdits(input: EditInput): EditResult {
   const state: EditState = {
     ...input,
@@ -94,13 +95,15 @@ function choosePools(state: EditState): void {
     else found.push({ site, server, pool });
   }
   const places = new Map(
-    [...state.pools].map(([server, pool]) => [server, pool.existing ? null : problemOf(server, state)]),
+    [...state.pools].map(([server, pool]) => [server, pool.isGenerated ? problemOf(server, state) : null]),
   );
   // All are asked before any changes, because the databases of one server speak against those of another.
   const routes = found.map(({ site, pool }) => routingProblem(site, pool, state));
   for (const [i, { site, server, pool }] of found.entries()) {
     const problem = [server, ...site.twins].map(one => places.get(one)).find(Boolean) ?? routes[i];
-    if (isManifestServer(server, state.topology)) {
+    if (isOutside(pool)) {
+      if (problem) toReview(site, 'no-place-for-pooler', `It stays, because ${problem}`);
+    } else if (isManifestServer(server, state.topology)) {
       chooseManifestPool(site, server, pool, state);
     } else if (problem) {
       toReview(site, 'no-place-for-pooler', `The pooler could not be put beside ${server.service}: ${problem}`);
@@ -119,7 +122,18 @@ function choosePools(state: EditState): void {
     site.replacement = replacedText(site, text, replacementsFor(withServer(site, server), pool));
     if ((site.safety === 'safe' || state.unsafe) && (state.only?.has(site.decision) ?? true)) state.pooled.push(site);
   }
+  noteOutside(state);
   keepIdleDocuments(state);
+}
+
+/** That a pooler elsewhere leads to the server of the repository is not seen in it. */
+function noteOutside({ pools, pooled, notes, config }: EditState): void {
+  const outside = [...new Set(pools.values())].filter(isOutside);
+  if (pooled.length === 0) return;
+  for (const { host, port, servers } of outside)
+    notes.push(
+      `${poolerName(config.pool)} at ${host}:${port} is not in this repository: before the edits go out it has to lead to ${servers.map(({ service }) => service).join(', ')}, with the users, passwords and databases that stand in the places.`,
+    );
 }
 
 /**

@@ -14,7 +14,7 @@ interface Fetch {
 /** A script that fetches the file breaks what it installs, so the edit is unsafe; a document or a page is named in a note. */
 export function noteFetches(state: EditState): void {
   for (const pool of new Set(state.pools.values())) {
-    if (pool.existing) continue;
+    if (!pool.isGenerated) continue;
     for (const { compose, file, line } of fetchesOf(pool, state)) {
       const text = `${file}:${line} fetches ${compose} alone`;
       if (!/\.(?:sh|bash|ps1|bat)$/i.test(file)) {

@@ -1,5 +1,6 @@
 /** Python: a line that records what an engine expects, and the opt-in bypass of scripts and smoke tests. */
 
+import { isElsewhere } from '../config/pool-kind.ts';
 import type { Site } from '../model/index.ts';
 import { BYPASS_NOTE } from '../text/marked-sections.ts';
 import type { EditState } from './state.ts';
@@ -8,7 +9,8 @@ const TESTS =
   /(?:^|\/)(?:tests?|alembic|migrations|backups?)\/|(?:^|\/)(?:test_[^/]*|conftest|[^/]*(?:backup|migrat)[^/]*)\.py$/;
 
 export function insertIntoCode(state: EditState): void {
-  if (state.config.annotations) for (const path of state.sources.keys()) annotateEngines(path, state);
+  if (state.config.annotations && !isElsewhere(state.config.pool))
+    for (const path of state.sources.keys()) annotateEngines(path, state);
   for (const site of state.pooled) addBypass(site, state);
 }
 

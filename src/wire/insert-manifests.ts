@@ -21,9 +21,9 @@ export function chooseManifestPool(site: Site, server: Server, pool: Pool, state
       'reads-replicas',
       `This leads to the replicas, and ${pool.host} to the primary: a Pooler of type ro would be its own.`,
     );
-  } else if (pool.existing === null && !/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(pool.host)) {
+  } else if (pool.isGenerated && !/^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(pool.host)) {
     toReview(site, 'no-place-for-pooler', `${pool.host} is no name for a Service of Kubernetes: set pool.host.`);
-  } else if (pool.existing === null) {
+  } else if (pool.isGenerated) {
     site.safety = 'unsafe';
     const first = server.operator || !needsOwnImage(pool, state) ? 'be applied' : 'get its image and be applied';
     site.reason += ` ${manifestPath(server, pool)} has to ${first} before what connects through it.`;

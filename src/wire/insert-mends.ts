@@ -1,5 +1,6 @@
 /** Edits that mend what breaks behind the pool. All are unsafe: they change what the code does. */
 
+import { isElsewhere as isPoolElsewhere } from '../config/pool-kind.ts';
 import type { Mend, Site } from '../model/index.ts';
 import type { Finding } from '../routes/index.ts';
 import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
@@ -43,7 +44,9 @@ function mendRefused(site: Site, findings: readonly Finding[], state: EditState)
 function keepRefused({ decision }: Site, [first]: readonly Finding[], state: EditState): void {
   for (const site of state.sites.filter(other => other.decision === decision && other.action === 'pooled')) {
     Object.assign(site, { action: 'direct', rule: 'startup-parameter', replacement: null, apart: [], safety: 'safe' });
-    site.reason = `PgBouncer refuses what this connection asks for when it starts (${first?.rule}): ${first?.fix}`;
+    site.reason = isPoolElsewhere(state.config.pool)
+      ? `${first?.message} (${first?.rule}) ${first?.fix}`
+      : `PgBouncer refuses what this connection asks for when it starts (${first?.rule}): ${first?.fix}`;
   }
   state.pooled = state.pooled.filter(site => site.decision !== decision);
 }
@@ -76,7 +79,11 @@ export function mendNeeds(state: EditState): void {
 
 export function insertMends(state: EditState): void {
   // Without a pooler nothing breaks yet.
-  if (!state.unsafe || (state.pooled.length === 0 && state.topology.poolers.length === 0)) return;
+  if (
+    !state.unsafe ||
+    (state.pooled.length === 0 && state.topology.poolers.length === 0 && !isPoolElsewhere(state.config.pool))
+  )
+    return;
   const done = new Set(state.pooled.flatMap(({ mends }) => mends.map(({ mend }) => mend)));
   const mended = state.hazards.filter(({ severity, mend }) => severity !== 'note' && mend !== null && !done.has(mend));
   for (const finding of mended) {
@@ -110,7 +117,7 @@ function isElsewhere({ file, line }: Finding, edits: Mend['edits'], { sites, sou
 /** The pooler of the place, where it can run the query: that holds for all of its clients, so all have to ask for the same. */
 function poolThatCanSet(site: Site, query: string, state: EditState): Pool | null {
   const pool = [...new Set(state.pools.values())].find(
-    candidate => !candidate.existing && leadsTo(candidate, site, state),
+    candidate => candidate.isGenerated && leadsTo(candidate, site, state),
   );
   const image = publicImageOf(state);
   if (!pool || (image && !image.settings.PGBOUNCER_CONNECT_QUERY)) return null;

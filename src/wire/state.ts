@@ -63,7 +63,7 @@ export const manifestPools = (state: EditState): Pool[] => newPools(state, true)
 const newPools = (state: EditState, inManifests: boolean): Pool[] =>
   [...new Set(state.pools.values())].filter(
     pool =>
-      !pool.existing &&
+      pool.isGenerated &&
       pool.servers.some(server => isManifestServer(server, state.topology)) === inManifests &&
       state.pooled.some(site => leadsTo(pool, site, state)),
   );

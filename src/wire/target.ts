@@ -1,6 +1,7 @@
 /** What a pooled endpoint becomes. The only place that chooses a target. */
 import { externalNetworks } from '../../codemods/compose-file.ts';
 import type { Config } from '../config/config.ts';
+import { isElsewhere } from '../config/pool-kind.ts';
 import { DEFAULT_PORT } from '../decide/index.ts';
 import type { Part, PoolDecision, Server, Site, Span } from '../model/index.ts';
 import { isManifestServer, type Topology } from '../topology/index.ts';
@@ -13,6 +14,8 @@ export interface Pool {
   published: { value: number; text: string } | null;
   /** A pooler that the repository has already; then none is generated. */
   existing: Server | null;
+  /** False: it is there already, in the repository (`existing`) or elsewhere. */
+  isGenerated: boolean;
   /** What it leads to: one server, or several of one stack that the configuration names. */
   servers: Server[];
 }
@@ -27,9 +30,21 @@ export function poolFor(
   decisions: readonly PoolDecision[],
 ): Pool {
   const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
-  const existing = existingPooler(server, topology);
+  const found = existingPooler(server, topology);
   const decision = decisions.find(one => one.server === server);
   const mode = decision?.mode ?? 'transaction';
+  const isNamed = found?.names.includes(config.pool.host.toLowerCase()) ?? false;
+  if (isElsewhere(config.pool) && !isNamed)
+    return {
+      host: config.pool.host,
+      port: decision?.port ?? DEFAULT_PORT,
+      mode,
+      published: null,
+      existing: null,
+      isGenerated: false,
+      servers,
+    };
+  const existing = found;
   if (existing) {
     const published = existing.published[0];
     return {
@@ -40,6 +55,7 @@ export function poolFor(
         ? { value: published.value, text: published.variable ? published.raw : String(published.value) }
         : null,
       existing,
+      isGenerated: false,
       servers,
     };
   }
@@ -51,9 +67,13 @@ export function poolFor(
     mode,
     published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
     existing: null,
+    isGenerated: true,
     servers,
   };
 }
+
+/** It is reached the same way from the machine and from inside. */
+export const isOutside = ({ existing, isGenerated }: Pool): boolean => existing === null && !isGenerated;
 
 /** The pooler of the stack; in manifests, the one that names the server, wherever it lies. */
 export function existingPooler(server: Server, topology: Topology): Server | null {
@@ -121,17 +141,18 @@ export interface Replacement {
 
 /** The pieces of the site to replace, in order. Empty where another site of the group carries the value. */
 export function replacementsFor(site: Site, pool: Pool): Replacement[] {
-  const isPublished = site.resolution.kind === 'published';
+  const isPublished = site.resolution.kind === 'published' && !isOutside(pool);
   const pieces: Replacement[] = [];
   if (site.host && site.host.value !== null && !isPublished)
     pieces.push({ span: site.host.inner, text: hostLike(site, pool) });
   const port = isPublished ? (pool.published?.value ?? pool.port) : pool.port;
   const { port: part } = site;
   if (part && part.value !== null) {
-    const follows =
-      isPublished && part.variables.length > 0 && pool.published !== null && isPublishVariable(part, site);
+    const isOfMapping = part.variables.length > 0 && isPublishVariable(part, site);
+    // The variable of the server's own mapping says nothing of a pooler elsewhere.
+    const text = isOutside(pool) ? String(port) : isPublished ? pool.published?.text : undefined;
     pieces.push(
-      follows ? { span: part.span, text: pool.published?.text ?? '' } : { span: part.inner, text: String(port) },
+      isOfMapping && text !== undefined ? { span: part.span, text } : { span: part.inner, text: String(port) },
     );
   } else if (part && isPublished && pool.published && isPublishVariable(part, site)) {
     pieces.push({ span: part.span, text: pool.published.text });
@@ -149,7 +170,9 @@ export function replacementsFor(site: Site, pool: Pool): Replacement[] {
 function hostLike({ host, resolution }: Site, pool: Pool): string {
   const name = host?.value ?? '';
   const service = resolution.kind === 'server' ? resolution.server.service : '';
-  return name.toLowerCase().startsWith(`${service.toLowerCase()}.`) && /\.svc\b|^[^.]+\.[^.]+$/.test(name)
+  return !isOutside(pool) &&
+    name.toLowerCase().startsWith(`${service.toLowerCase()}.`) &&
+    /\.svc\b|^[^.]+\.[^.]+$/.test(name)
     ? pool.host + name.slice(service.length)
     : pool.host;
 }
