@@ -29,7 +29,7 @@ if (!hasScript) {
 async function answer(
   root: string,
   answers: string[],
-  prompt = /\[y,n,a,d,q,\?\]\? /g,
+  prompt = /\[y,n,a,d,e,q,\?\]\? /g,
   columns = 100,
 ): Promise<{ code: number | null; output: string }> {
   const command = `stty cols ${columns}; '${process.execPath}' '${CLI}' -i -C '${root}' --color always`;
@@ -81,6 +81,28 @@ describe.skipIf(!hasScript)('at a terminal', () => {
   });
 });
 
+describe.skipIf(!hasScript)('the target can be edited', () => {
+  const prompt = /such as pgbouncer:6432: |\[y,n,a,d,e,q,\?\]\? /g;
+
+  test('it is kept in the configuration, and all is asked again', async () => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+    const { code, output } = await answer(root, ['y', 'e', 'pool.internal:7000', 'a'], prompt);
+    expect(code).toBe(0);
+    expect(output).toContain('@pool.internal:7000/app');
+    expect(readFileSync(join(root, 'pool-migrate.yml'), 'utf8')).toBe('pool: { host: "pool.internal", port: 7000 }\n');
+    expect(read(root).split('@pool.internal:7000').length - 1).toBe(2);
+  });
+
+  test('what is no address is asked for again, and writes nothing', async () => {
+    const root = makeRepository({ 'docker-compose.yml': COMPOSE });
+    const { code, output } = await answer(root, ['e', 'x y; {', 'd'], prompt);
+    expect(code).toBe(0);
+    expect(output).toContain('That is no host with a port.');
+    expect(existsSync(join(root, 'pool-migrate.yml'))).toBe(false);
+    expect(read(root)).toBe(COMPOSE);
+  });
+});
+
 describe.skipIf(!hasScript)('the terminal may be narrow or wide', () => {
   test.each([60, 100, 200])('%i columns: no sentence is longer, and the hunk is whole and in colour', async columns => {
     const root = makeRepository({ 'docker-compose.yml': COMPOSE });
@@ -104,7 +126,7 @@ describe.skipIf(!hasScript)('a question', () => {
 
   test('is shown with its line and its answers; the answer is recorded and edited', async () => {
     const cwd = root();
-    const { code, output } = await answer(cwd, ['1', 'a'], /Which\? |\[y,n,a,d,q,\?\]\? /g);
+    const { code, output } = await answer(cwd, ['1', 'a'], /Which\? |\[y,n,a,d,e,q,\?\]\? /g);
     expect(code).toBe(0);
     expect(output).toContain('dev.env:1  DATABASE_URL=postgresql://u:****@db:5432/d');
     expect(output).toContain('1  An application connects with it: pool it.');
@@ -115,7 +137,7 @@ describe.skipIf(!hasScript)('a question', () => {
 
   test('left open changes nothing', async () => {
     const cwd = root();
-    const { output } = await answer(cwd, ['s'], /Which\? |\[y,n,a,d,q,\?\]\? /g);
+    const { output } = await answer(cwd, ['s'], /Which\? |\[y,n,a,d,e,q,\?\]\? /g);
     expect(output).toContain('Nothing was written.');
     expect(existsSync(join(cwd, 'pool-migrate.yml'))).toBe(false);
   });

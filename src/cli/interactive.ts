@@ -19,6 +19,7 @@ const HELP = `y  edit this
 n  leave this
 a  edit this and all that follow
 d  leave this and all that follow
+e  edit the target: another host and port of the pooler, which the configuration keeps; then all is asked again
 q  stop here: what was accepted is written
 ?  this help
 Ctrl-C ends without writing anything.
@@ -46,13 +47,24 @@ export async function runInteractive(options: CliOptions): Promise<number> {
     process.stderr.write('Nothing was written.\n');
     return 0;
   }
-  for (const lines of answers) {
+  const record = (lines: string) => {
     const path = recordAnswer(values.cwd ?? '.', values.config, lines);
     process.stderr.write(path === null ? `Put into the configuration: ${lines}\n` : `Recorded in ${path}: ${lines}\n`);
+    return path !== null;
+  };
+  for (const lines of answers) record(lines);
+  let plan = answers.length > 0 ? await planMigration(planOptions) : first;
+  let choice = await ask(listUnits(plan), color);
+  let isRecorded = answers.length > 0;
+  while (choice?.target) {
+    const { host, port } = choice.target;
+    if (values['no-config'] || !record(`pool: { host: ${JSON.stringify(host)}, port: ${port} }`)) break;
+    isRecorded = true;
+    plan = await planMigration(planOptions);
+    choice = await ask(listUnits(plan), color);
   }
-  const plan = answers.length > 0 ? await planMigration(planOptions) : first;
-  const chosen = await ask(listUnits(plan), color);
-  const nothing = answers.length > 0 ? 'Nothing else was written.\n' : 'Nothing was written.\n';
+  const nothing = isRecorded ? 'Nothing else was written.\n' : 'Nothing was written.\n';
+  const chosen = choice?.chosen ?? null;
   if (chosen === null) {
     process.stderr.write(nothing);
     return 0;
@@ -192,8 +204,15 @@ function describeEvidence(evidence: readonly string[]): string {
   return `${wrapped(`Seen: ${evidence.slice(0, 3).join('; ')}${more}`, '  ')}\n`;
 }
 
-/** The ids of the units to edit; null where the person stopped. */
-async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> | null> {
+interface Choice {
+  /** The ids of the units to edit. */
+  chosen: Set<string>;
+  /** Where the pooler is instead: what was chosen for the other place is void. */
+  target: { host: string; port: string } | null;
+}
+
+/** Null where the person stopped. */
+async function ask(units: readonly Unit[], color: boolean): Promise<Choice | null> {
   const c = pc.createColors(color);
   return atTerminal(async prompt => {
     const chosen = new Set<string>();
@@ -204,8 +223,15 @@ async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> 
       process.stdout.write(
         `\n${c.bold(wrapped(title))}\n${lines.map(line => `  ${tint(escapeControls(line))}\n`).join('')}${describeEvidence(evidence)}`,
       );
-      const answer = await prompt(`(${i + 1}/${units.length}) Edit this [y,n,a,d,q,?]? `);
+      const answer = await prompt(`(${i + 1}/${units.length}) Edit this [y,n,a,d,e,q,?]? `);
       if (answer === null) return null;
+      if (answer === 'e') {
+        const typed = await prompt('Host and port of the pooler, such as pgbouncer:6432: ');
+        const [, host, port] = /^([A-Za-z0-9][\w.-]*):(\d{1,5})$/.exec(typed ?? '') ?? [];
+        if (host && port) return { chosen: new Set(), target: { host, port } };
+        process.stdout.write('That is no host with a port.\n');
+        continue;
+      }
       if (answer === 'q') break;
       if (answer === 'a') for (const unit of units.slice(i)) chosen.add(unit.id);
       if (answer === 'a' || answer === 'd') break;
@@ -213,6 +239,6 @@ async function ask(units: readonly Unit[], color: boolean): Promise<Set<string> 
       if (answer === 'y' || answer === 'n') i++;
       else process.stdout.write(HELP);
     }
-    return chosen;
+    return { chosen, target: null };
   });
 }
