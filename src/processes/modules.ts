@@ -2,9 +2,11 @@
 import { readPythonEvents } from '../../codemods/python-events.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { closure } from './closure.ts';
+import { goPackages } from './go-modules.ts';
 import type { Program } from './programs.ts';
 import { findModule } from './programs.ts';
-import { nearestWith, type Shelf } from './shelf.ts';
+import { moduleRoots } from './python-projects.ts';
+import type { Shelf } from './shelf.ts';
 
 /**
  * Paths of the repository. Null where the language's parts find one another without imports and no folder is known.
@@ -38,6 +40,7 @@ function pythonModules(entries: readonly string[], shelf: Shelf): Set<string> {
         dirOf(path),
         ...entries.slice(0, 3).map(dirOf),
         ...entries.slice(0, 3).map(entry => rootOf(entry, shelf)),
+        ...moduleRoots(dirOf(path), shelf),
       ]),
     ];
     const find = (module: string) =>
@@ -97,25 +100,6 @@ function moduleAndPackages(module: string, shelf: Shelf): string[] {
   const above = dirOf(module);
   const file = whole ?? [`${above}.py`, `${above}/__init__.py`].find(path => shelf.has(path));
   return file === undefined ? [] : [file, ...packagesAbove(file, shelf)];
-}
-
-/** Packages of the module, by `import "module/path"`. */
-function goPackages(entries: readonly string[], shelf: Shelf): Set<string> {
-  const folderOf = (entry: string) => (entry.endsWith('.go') ? dirOf(entry) : entry);
-  const filesOf = (folder: string) =>
-    shelf.paths.filter(path => path.endsWith('.go') && !path.endsWith('_test.go') && dirOf(path) === folder);
-  return closure(
-    entries.flatMap(entry => filesOf(folderOf(entry))),
-    path => {
-      const home = nearestWith(['go.mod'], dirOf(path), shelf);
-      const name = home === null ? undefined : /^module\s+(\S+)/m.exec(shelf.text(joinPath(home, 'go.mod')) ?? '')?.[1];
-      if (home === null || name === undefined) return [];
-      const text = shelf.text(path) ?? '';
-      return [...text.matchAll(/"([^"\n]+)"/g)].flatMap(([, target = '']) =>
-        target === name || target.startsWith(`${name}/`) ? filesOf(joinPath(home, target.slice(name.length + 1))) : [],
-      );
-    },
-  );
 }
 
 /** Files of a .NET project and of those that it references. */
