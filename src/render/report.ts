@@ -15,6 +15,7 @@ import type {
 } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
+import { type StackSummary, summarizeStacks } from './stacks.ts';
 
 export interface ReportSite {
   id: string;
@@ -61,6 +62,8 @@ export interface Report {
     errors: number;
   };
   topology: { servers: ReportServer[]; poolers: ReportServer[]; variables: Variable[] };
+  /** Only where there are several. */
+  stacks?: StackSummary[];
   sites: ReportSite[];
   changes: { file: string; kind: Change['kind']; edits: number; mode?: string }[];
   hazards: Hazard[];
@@ -78,6 +81,7 @@ export function toReport(plan: Plan, version: string): Report {
   };
   const count = (action: Action) => plan.sites.filter(site => site.action === action).length;
   const severity = (level: Severity) => plan.hazards.filter(hazard => hazard.severity === level).length;
+  const stacks = summarizeStacks(plan);
   return {
     version: 1,
     tool: { name: 'pool-migrate', version },
@@ -95,6 +99,7 @@ export function toReport(plan: Plan, version: string): Report {
       poolers: plan.topology.poolers.map(toServer),
       variables: plan.variables,
     },
+    ...(stacks.length > 0 ? { stacks } : {}),
     sites: plan.sites.map(site => toSite(site, place)),
     changes: plan.changes.map(({ file, kind, edits, mode }) => ({
       file,
