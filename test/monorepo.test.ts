@@ -1,5 +1,5 @@
 /** Monorepos: what a process loads of another member counts for it, and for no other. */
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
@@ -292,6 +292,18 @@ describe('several stacks are told apart', () => {
     expect(page).toMatch(
       /services\/orders<\/code><\/th><td>db<\/td><td>pgbouncer:6432<\/td><td>6432<\/td><td>session</,
     );
+  });
+
+  test('--changed tells of the stacks that the files concern, with their own mode and port', () => {
+    const own = makeRepository(TWO);
+    appendFileSync(join(own, 'services/orders/compose.yaml'), '# changed\n');
+    const { stdout } = runCli(['-C', own, '--json', '--changed']);
+    expect((JSON.parse(stdout) as Report).stacks).toEqual([report.stacks?.[0]]);
+    const { stderr } = runCli(['-C', own, '--changed']);
+    expect(stderr).toContain('services/orders: db through pgbouncer:6432 (session mode');
+    expect(stderr).not.toContain('services/users: db');
+    // Which services are ready is a matter of the whole.
+    expect(stderr).not.toContain('Transaction mode');
   });
 
   test('as the edited files have it', () => {

@@ -81,7 +81,7 @@ export const reportSchema = z.strictObject({
         sites: z.strictObject({ pooled: count, direct: count, review: count }),
       }),
     )
-    .min(2)
+    .min(1)
     .optional(),
   sites: z.array(site),
   changes: z.array(

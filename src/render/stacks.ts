@@ -10,7 +10,7 @@ export interface StackSummary {
   folder: string;
   /** Services with a Postgres that share the pooler. */
   servers: string[];
-  /** The pooler's service, there or generated; null: nothing goes through one. */
+  /** The pooler's service, there or generated; null: nothing that the run tells of goes through one. */
   pooler: string | null;
   mode: PoolDecision['mode'] | null;
   /** Inside the network. */
@@ -30,14 +30,12 @@ export function summarizeStacks(plan: Plan): StackSummary[] {
   const groups = [...shared.values()];
   const groupOf = ownerOf(groups, sites);
   const bySite = sites.map(site => groupOf(site));
-  return groups.map((own): StackSummary => {
+  const all = groups.map((own): StackSummary => {
     const [first] = own as [Server, ...Server[]];
     const ours = sites.filter((site, i) => bySite[i] === own || site.twins.some(twin => own.includes(twin)));
     const count = (action: Site['action']) => ours.filter(site => site.action === action).length;
     const pool = poolFor(own, topology, config, pools);
-    // A run that is narrowed to some files tells of no place that is pooled elsewhere.
-    const isKnown = pools.some(({ server, ready, others }) => own.includes(server) && ready.length + others.length > 0);
-    const isUsed = existingPooler(first, topology) !== null || count('pooled') > 0 || isKnown;
+    const isUsed = existingPooler(first, topology) !== null || count('pooled') > 0;
     return {
       folder: first.stack || '.',
       servers: own.map(({ service }) => service),
@@ -48,9 +46,11 @@ export function summarizeStacks(plan: Plan): StackSummary[] {
       sites: { pooled: count('pooled'), direct: count('direct'), review: count('review') },
     };
   });
+  // A run over some files tells of no stack that they don't concern.
+  return plan.only === null ? all : all.filter(({ sites: own }) => own.pooled + own.direct + own.review > 0);
 }
 
-/** E.g.: `services/orders: db through pgbouncer:6432 (transaction mode; 6433 on the host); 3 pooled, 1 direct, no question` */
+/** E.g.: `services/orders: db through pgbouncer:6432 (transaction mode; 6433 on the host); 3 pooled, 1 direct, 0 for you to look at` */
 export const describeStacks = (plan: Plan): string[] =>
   summarizeStacks(plan).map(({ folder, servers, pooler, mode, port, published, sites }) => {
     const way =
