@@ -45,8 +45,8 @@ Audit
 
 Scope
   -C, --cwd DIR        the directory to migrate (.)
-  --include GLOB       only these files
-  --exclude GLOB       not these files
+  --include GLOB       only these files, instead of the configuration's; repeatable
+  --exclude GLOB       not these files, nor the configuration's; repeatable
   --changed            only what concerns files that differ from HEAD, as for a pre-commit hook; stage them before --write
   --since COMMIT       only what concerns files that differ from where the branch left it
   --include-ignored-env  also write git-ignored env files

@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts';
 import { UsageError } from '../model/errors.ts';
 import type { PlanOptions } from '../plan/index.ts';
+import { faultOfGlob } from '../text/glob.ts';
 import type { CliOptions } from './options.ts';
 /** Options of the command line, over those of the configuration file. */
 export function toPlanOptions({ values }: CliOptions): PlanOptions {
@@ -21,6 +22,11 @@ export function toPlanOptions({ values }: CliOptions): PlanOptions {
   const base = oneOf('base', ['alpine', 'debian']) as Config['pool']['base'] | undefined;
   if (values['pool-host'] !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(values['pool-host']))
     throw new UsageError('--pool-host is a host name.');
+  for (const name of ['include', 'exclude'] as const)
+    for (const glob of values[name] ?? []) {
+      const fault = faultOfGlob(glob);
+      if (fault) throw new UsageError(`--${name} ${glob}: ${fault}.`);
+    }
   return {
     cwd: values.cwd ?? '.',
     ...(values.unsafe ? { unsafe: true } : {}),

@@ -73,6 +73,20 @@ export const reportSchema = z.strictObject({
     ),
   }),
   pools: z.array(z.strictObject({ server: z.string(), mode, port: position })),
+  stacks: z
+    .array(
+      z.strictObject({
+        folder: z.string(),
+        servers: z.array(z.string()).min(1),
+        pooler: z.string().nullable(),
+        mode: z.enum(['session', 'transaction', 'statement']).nullable(),
+        port: count.nullable(),
+        published: count.nullable(),
+        sites: z.strictObject({ pooled: count, direct: count, review: count }),
+      }),
+    )
+    .min(1)
+    .optional(),
   sites: z.array(site),
   changes: z.array(
     z.strictObject({ file: z.string(), kind: z.enum(['modify', 'create']), edits: count, mode: z.string().optional() }),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FEATURES } from '../../pgbouncer/asset-input.ts';
 import { findPublicImage, PUBLIC_FEATURES, publicImages } from '../../pgbouncer/public-images.ts';
 import { FEATURES as POOLER_FEATURES, type PoolerId, poolers } from '../images/poolers.ts';
+import { faultOfGlob } from '../text/glob.ts';
 import { kindProblem, type PoolSettings } from './pool-kind.ts';
 import { ATTRIBUTES } from './rules.ts';
 
@@ -172,6 +173,10 @@ const insidePath = z
   .min(1)
   .refine(path => !/^(?:\/|[A-Za-z]:|\\)|(?:^|[\\/])\.\.(?:[\\/]|$)|\0/.test(path), 'a path inside the repository')
   .refine(path => !/(?:^|[\\/])\.git(?:[\\/]|$)/i.test(path), 'a path outside .git');
+const pathGlob = z.string().superRefine((glob, context) => {
+  const message = faultOfGlob(glob);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
 const assetPath = insidePath.refine(path => /^[\w.][\w./-]*$/.test(path), 'a path of letters, digits and ._-/');
 const hostName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a host name');
 const variablePart = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable name');
@@ -216,8 +221,8 @@ export const configSchema = z.strictObject({
     .prefault({}),
   services: z.array(z.string()).default([]),
   keepDirect: z.array(z.string()).default([]),
-  include: z.array(z.string()).default([]),
-  exclude: z.array(z.string()).default([]),
+  include: z.array(pathGlob).default([]),
+  exclude: z.array(pathGlob).default([]),
   annotations: z.boolean().default(true),
   assets: z
     .strictObject({

@@ -22,7 +22,8 @@ import { isScriptFlag, isShell } from '../../codemods/shell-words.ts';
 import type { Assigned, Place } from '../model/index.ts';
 import { mapSlice } from '../text/mapped-text.ts';
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
-import { folderOf, type Layout, locate } from './layout.ts';
+import { folderOf, type Layout, locate, shownAt } from './layout.ts';
+import { projectNamed } from './python-projects.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
 import { assignedByWrapper, placeOf, type Start, stepOf, takeApart } from './start.ts';
 import { afterDashes, isFlag, skipFlags, WRAPPERS } from './wrappers.ts';
@@ -72,7 +73,7 @@ function followAll(commands: readonly PlacedCommand[], context: Context): Start[
       if (!/[$*]/.test(second) && second !== '')
         here = {
           ...here,
-          cwd: here.layout.workdir === null ? joinPath(here.cwd, second) : posix.resolve(here.cwd, second),
+          cwd: goTo(second, here),
         };
       continue;
     }
@@ -110,6 +111,7 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   if (wrapper > 0 && wrapper < texts.length)
     return follow(whole, dropWords(command, wrapper), {
       ...context,
+      cwd: name === 'uv' ? uvFolder(texts.slice(0, wrapper), texts.slice(wrapper), context) : context.cwd,
       assigns: [...context.assigns, ...assignedByWrapper(command, wrapper)],
     });
   const inner = followInner(name, command, context);
@@ -232,34 +234,26 @@ function followScript(word: PlacedWord | undefined, command: PlacedCommand, cont
 
 function followPackager(name: string, command: PlacedCommand, context: Context): Start[] | null {
   const texts = command.words.map(word => word.text);
-  let folder: string | null = null;
-  let isEverywhere = false;
-  let at = 1;
-  // `npm --prefix app run x`, `yarn --cwd app x`, `pnpm --filter api x`
-  while (isFlag(texts[at])) {
-    const flag = texts[at] ?? '';
-    if (/^(?:--prefix|--cwd|-C|--dir)$/.test(flag)) folder = texts[++at] ?? null;
-    else if (/^(?:--filter|-F|-w|--workspace)$/.test(flag)) folder = workspaceOf(texts[++at] ?? '', context) ?? folder;
-    else if (/^(?:--filter|--workspace|--prefix)=/.test(flag))
-      folder = workspaceOf(flag.slice(flag.indexOf('=') + 1), context) ?? folder;
-    else if (/^(?:-r|--recursive|-ws|--workspaces)$/.test(flag)) isEverywhere = true;
-    at++;
-  }
+  let { at, cwd, isEverywhere } = readPackagerFlags(name, texts, 1, context);
   if (texts[at] === 'workspace' && name === 'yarn') {
-    folder = workspaceOf(texts[at + 1] ?? '', context);
+    cwd = workspaceAt(texts[at + 1] ?? '', context);
     at += 2;
   }
   const verb = texts[at] ?? '';
-  const inFolder =
-    folder === null
-      ? context
-      : {
-          ...context,
-          cwd: context.layout.workdir === null ? joinPath(context.cwd, folder) : posix.resolve(context.cwd, folder),
-        };
-  if (/^(?:exec|dlx|x)$/.test(verb)) return follow(command, dropWords(command, skipFlags(texts, at + 1)), inFolder);
   const isRun = /^(?:run|run-script)$/.test(verb);
-  const script = isRun ? (texts[skipFlags(texts, at + 1)] ?? '') : verb;
+  const isExec = /^(?:exec|dlx|x)$/.test(verb);
+  // `npm start -w api`: npm takes its flags anywhere. `pnpm run --filter api start`: the others before the name.
+  const isOwn = (i: number) => (name === 'npm' && !isExec) || ((isRun || isExec) && i === at + 1);
+  for (let i = at + 1; i < texts.length && texts[i] !== '--'; i++) {
+    if (!isFlag(texts[i]) || !isOwn(i)) continue;
+    const flags = readPackagerFlags(name, texts, i, context);
+    cwd = flags.cwd ?? cwd;
+    isEverywhere ||= flags.isEverywhere;
+    i = flags.at - 1;
+  }
+  const inFolder = cwd === null ? context : { ...context, cwd };
+  if (isExec) return follow(command, dropWords(command, skipFlags(texts, at + 1, VALUED_FLAG)), inFolder);
+  const script = isRun ? (texts[skipFlags(texts, at + 1, VALUED_FLAG)] ?? '') : verb;
   if (name === 'npm' && !isRun && !/^(?:start|test|stop|restart|t)$/.test(verb))
     return /^(?:ci|i|install)$/.test(verb) ? [] : null;
   isEverywhere ||= texts.slice(at).some(word => /^(?:-r|--recursive|-ws|--workspaces)$/.test(word));
@@ -270,6 +264,58 @@ function followPackager(name: string, command: PlacedCommand, context: Context):
   return isRun
     ? null
     : follow(command, dropWords(command, at), { ...inFolder, seen: [...context.seen, `${name} ${script}`] });
+}
+
+const VALUED_FLAG = /^(?:--prefix|--cwd|-C|--dir|--filter|-F|-w|--workspace)$/;
+
+/** `npm --prefix app run x`, `yarn --cwd app x`, `pnpm --filter api x`: flags from a word on, and where they lead. `at`: the word after them. */
+function readPackagerFlags(
+  name: string,
+  texts: readonly string[],
+  from: number,
+  context: Context,
+): { at: number; cwd: string | null; isEverywhere: boolean } {
+  let at = from;
+  let cwd: string | null = null;
+  let isEverywhere = false;
+  while (isFlag(texts[at]) && texts[at] !== '--') {
+    const [, flag = '', inline] = /^([^=]+)(?:=(.*))?$/s.exec(texts[at] ?? '') ?? [];
+    // pnpm's own -w is the root of the workspace.
+    const takesValue = VALUED_FLAG.test(flag) && !(flag === '-w' && name !== 'npm');
+    const value = takesValue ? (inline ?? texts[++at] ?? '') : '';
+    if (/^(?:--filter|-F|-w|--workspace)$/.test(flag) && takesValue) cwd = workspaceAt(value, context) ?? cwd;
+    else if (takesValue) cwd = goTo(value, context);
+    else if (/^(?:-r|--recursive|-ws|--workspaces)$/.test(flag)) isEverywhere = true;
+    at++;
+  }
+  return { at, cwd, isEverywhere };
+}
+
+/** `cd`, in the container or on the machine. */
+const goTo = (folder: string, { cwd, layout }: Context): string =>
+  layout.workdir === null ? joinPath(cwd, folder) : posix.resolve(cwd, folder);
+
+/**
+ * `uv run --directory api`: there. `uv run --package api`, `--project api`: here, with the modules of that project, so it counts as there
+ * where no file is named.
+ */
+function uvFolder(flags: readonly string[], words: readonly string[], context: Context): string {
+  const given = (flag: string) =>
+    flags.find(word => word.startsWith(`${flag}=`))?.slice(flag.length + 1) ??
+    (flags.includes(flag) ? (flags[flags.indexOf(flag) + 1] ?? null) : null);
+  const directory = given('--directory');
+  const cwd = directory === null ? context.cwd : goTo(directory, context);
+  if (words.some(word => /\.py$/.test(word))) return cwd;
+  const folder = given('--project');
+  if (folder !== null) return goTo(folder, { ...context, cwd });
+  const member = projectNamed(given('--package') ?? '', context.shelf);
+  return member === null ? cwd : shownAt(member.folder, context.layout);
+}
+
+/** Where the folder of a package lies for whoever runs the command. */
+function workspaceAt(name: string, context: Context): string | null {
+  const folder = workspaceOf(name, context);
+  return folder === null ? null : shownAt(folder, context.layout);
 }
 
 /** The folder of a package by its name or its path. */
@@ -302,10 +348,8 @@ function followTurbo(command: PlacedCommand, context: Context): Start[] | null {
   const at = texts[1] === 'run' ? 2 : 1;
   const flag = texts.findIndex(word => /^--(?:filter|scope)(?:=|$)/.test(word));
   const filter = flag === -1 ? null : (texts[flag]?.split('=')[1] ?? texts[flag + 1] ?? null);
-  const folder = filter === null ? null : workspaceOf(filter, context);
-  if (folder === null) return followPackages(texts[at] ?? '', command, context);
-  const { workdir, home } = context.layout;
-  const cwd = workdir === null ? folder : posix.resolve(workdir, folder.slice(home === '' ? 0 : home.length + 1));
+  const cwd = filter === null ? null : workspaceAt(filter, context);
+  if (cwd === null) return followPackages(texts[at] ?? '', command, context);
   return followPackage(texts[at] ?? '', command, { ...context, cwd });
 }
 

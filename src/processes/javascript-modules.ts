@@ -4,14 +4,19 @@ import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { closure } from './closure.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
 
-/** The module resolution sees the files of the repository and nothing else, under `/`. */
+/** The module resolution sees the files of the repository and nothing else, under `/`, and its packages under `/node_modules`. */
 export function javascriptModules(entries: readonly string[], shelf: Shelf): Set<string> {
   const folders = new Set(shelf.paths.flatMap(path => ancestors(dirOf(path))));
-  const inside = (path: string) => path.replace(/^\/+/, '');
+  const members = packagesOf(shelf);
+  const inside = (path: string) => {
+    const [whole = '', name = ''] = /^\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
+    const folder = members.get(name);
+    return folder === undefined ? path.replace(/^\/+/, '') : joinPath(folder, path.slice(whole.length + 1));
+  };
   const host: ts.ModuleResolutionHost = {
     fileExists: path => shelf.has(inside(path)),
     readFile: path => shelf.text(inside(path)) ?? undefined,
-    directoryExists: path => folders.has(inside(path)),
+    directoryExists: path => /^\/node_modules(?:\/@[^/]+)?$/.test(path) || folders.has(inside(path)),
     getCurrentDirectory: () => '/',
     realpath: path => path,
   };
@@ -25,11 +30,13 @@ export function javascriptModules(entries: readonly string[], shelf: Shelf): Set
   return closure(entries, path => {
     const text = shelf.text(path);
     if (text === null) return [];
-    const found = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
-    return found.flatMap(name => {
+    const names = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
+    return names.flatMap(name => {
       const { resolvedModule } = ts.resolveModuleName(name, `/${path}`, optionsFor(path), host);
-      const file = resolvedModule ? inside(resolvedModule.resolvedFileName) : workspaceFile(name, path, shelf);
-      return file !== null && shelf.has(file) && !/\.d\.[cm]?ts$/.test(file) ? [file] : [];
+      const found = resolvedModule ? inside(resolvedModule.resolvedFileName) : null;
+      const isCode = found !== null && shelf.has(found) && !/\.d\.[cm]?ts$/.test(found);
+      const file = isCode ? found : workspaceFile(name, path, members, shelf);
+      return file === null ? [] : [file];
     });
   });
 }
@@ -65,21 +72,33 @@ function ancestors(folder: string): string[] {
   return found;
 }
 
-/** `@acme/db` is a package of this repository, whose source is its `src/index`. */
-function workspaceFile(name: string, from: string, shelf: Shelf): string | null {
+/** The folders of the repository's own packages, by name. */
+const packagesOf = (shelf: Shelf): Map<string, string> =>
+  new Map(
+    shelf
+      .named('package.json', '')
+      .map(path => [shelf.read(path, readName), dirOf(path)] as const)
+      .filter(([name]) => name !== '')
+      .reverse(),
+  );
+
+function readName(_: string, text: string): string {
+  try {
+    const { name } = JSON.parse(text) as { name?: unknown };
+    return typeof name === 'string' ? name : '';
+  } catch {
+    return '';
+  }
+}
+
+/** `@acme/db` is a package of this repository, which is built before it runs: its source is its `src/index`. */
+function workspaceFile(name: string, from: string, members: ReadonlyMap<string, string>, shelf: Shelf): string | null {
   if (name.startsWith('.')) return null;
   const parts = name.split('/');
   const own = parts.slice(0, name.startsWith('@') ? 2 : 1).join('/');
   const rest = parts.slice(name.startsWith('@') ? 2 : 1).join('/');
-  const home = shelf
-    .named('package.json', '')
-    .find(
-      path =>
-        !isInside(dirOf(path) || '/', from) &&
-        new RegExp(`"name"\\s*:\\s*"${own.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"`).test(shelf.text(path) ?? ''),
-    );
-  if (home === undefined) return null;
-  const folder = dirOf(home);
+  const folder = members.get(own);
+  if (folder === undefined || isInside(folder || '/', from)) return null;
   const places =
     rest === '' ? ['src/index', 'index', 'src/main'] : [rest, `src/${rest}`, `${rest}/index`, `src/${rest}/index`];
   for (const place of places)

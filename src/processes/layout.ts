@@ -63,20 +63,24 @@ export function stagesOf(stage: ImageStage, all: readonly ImageStage[]): ImageSt
   return found;
 }
 
-/** `go build -o /bin/api ./cmd/api` → that package under that name. */
+/** `cd api && go build -o /bin/api ./cmd/api` → that package under that name. */
 function readBuilds(run: string, { workdir }: ImageStage, context: string): Layout['built'] {
-  return [...run.matchAll(/\bgo\s+build\b([^&|;\n]*(?:\\\n[^&|;\n]*)*)/g)].flatMap(([, rest = '']) => {
+  return [...run.matchAll(/\bgo\s+build\b([^&|;\n]*(?:\\\n[^&|;\n]*)*)/g)].flatMap(({ index, 1: rest = '' }) => {
     const words = rest.replace(/\\\n/g, ' ').split(/\s+/).filter(Boolean);
     const output = words[words.indexOf('-o') + 1];
-    const source = words.filter((word, i) => !word.startsWith('-') && words[i - 1] !== '-o').at(-1);
+    const source = words.filter((word, i) => !word.startsWith('-') && !/^-[oC]$/.test(words[i - 1] ?? '')).at(-1);
     if (!words.includes('-o') || output === undefined) return [];
+    const inside = words[words.indexOf('-C') + 1];
+    const at = [
+      ...[...run.slice(0, index).matchAll(/(?:^|[&;]|\bRUN)\s*cd\s+([\w./-]+)/g)].map(([, folder = '']) => folder),
+      ...(words.includes('-C') && inside !== undefined ? [inside] : []),
+    ].filter(folder => !folder.startsWith('/'));
+    const target = posix.resolve('/', workdir ?? '/', ...at, output);
+    // `example.com/api`: an import path.
+    if (source !== undefined && /^[\w-]+(?:\.[\w-]+)+\/[\w./-]+$/.test(source) && !source.endsWith('.go'))
+      return [{ target, source }];
     const folder = source !== undefined && /^(?:\.|[\w-]+\/|[\w-]+\.go$)/.test(source) ? source : '.';
-    return [
-      {
-        target: posix.resolve('/', workdir ?? '/', output),
-        source: joinPath(context, folder.replace(/\/\.\.\.$/, '')),
-      },
-    ];
+    return [{ target, source: joinPath(joinPath(context, at.join('/')), folder.replace(/\/\.\.\.$/, '')) }];
   });
 }
 
@@ -88,6 +92,14 @@ function resolveInImage(path: string, { places }: Layout): string | null {
     if (path.startsWith(folder)) return joinPath(source, path.slice(folder.length));
   }
   return null;
+}
+
+/** Where a folder of the repository lies: in the container, or on the machine itself. */
+export function shownAt(folder: string, { home, workdir, places }: Layout): string {
+  if (workdir === null) return folder;
+  const place = places.findLast(({ source }) => isInside(source, folder));
+  const from = place?.source ?? home;
+  return posix.resolve(place?.target ?? workdir, from === '' ? folder : folder.slice(from.length + 1));
 }
 
 const PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];

@@ -2,9 +2,11 @@
 import { readPythonEvents } from '../../codemods/python-events.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { closure } from './closure.ts';
+import { goPackages } from './go-modules.ts';
 import type { Program } from './programs.ts';
 import { findModule } from './programs.ts';
-import { nearestWith, type Shelf } from './shelf.ts';
+import { moduleRoots } from './python-projects.ts';
+import type { Shelf } from './shelf.ts';
 
 /**
  * Paths of the repository. Null where the language's parts find one another without imports and no folder is known.
@@ -47,7 +49,7 @@ const importsKnown = new WeakMap<Shelf, Map<string, string[]>>();
 function importsOf(path: string, shared: readonly string[], shelf: Shelf): string[] {
   const text = shelf.text(path);
   if (text === null) return [];
-  const roots = [...new Set([rootOf(path, shelf), dirOf(path), ...shared])];
+  const roots = [...new Set([rootOf(path, shelf), dirOf(path), ...shared, ...moduleRoots(dirOf(path), shelf)])];
   const find = (module: string) => roots.map(root => findModule(module, root, shelf)).find(one => one !== null) ?? null;
   return importedNames(text).flatMap(name => {
     const module = name.startsWith('.') ? relativeModule(name, path) : null;
@@ -103,25 +105,6 @@ function moduleAndPackages(module: string, shelf: Shelf): string[] {
   const above = dirOf(module);
   const file = whole ?? [`${above}.py`, `${above}/__init__.py`].find(path => shelf.has(path));
   return file === undefined ? [] : [file, ...packagesAbove(file, shelf)];
-}
-
-/** Packages of the module, by `import "module/path"`. */
-function goPackages(entries: readonly string[], shelf: Shelf): Set<string> {
-  const folderOf = (entry: string) => (entry.endsWith('.go') ? dirOf(entry) : entry);
-  const filesOf = (folder: string) =>
-    shelf.paths.filter(path => path.endsWith('.go') && !path.endsWith('_test.go') && dirOf(path) === folder);
-  return closure(
-    entries.flatMap(entry => filesOf(folderOf(entry))),
-    path => {
-      const home = nearestWith(['go.mod'], dirOf(path), shelf);
-      const name = home === null ? undefined : /^module\s+(\S+)/m.exec(shelf.text(joinPath(home, 'go.mod')) ?? '')?.[1];
-      if (home === null || name === undefined) return [];
-      const text = shelf.text(path) ?? '';
-      return [...text.matchAll(/"([^"\n]+)"/g)].flatMap(([, target = '']) =>
-        target === name || target.startsWith(`${name}/`) ? filesOf(joinPath(home, target.slice(name.length + 1))) : [],
-      );
-    },
-  );
 }
 
 /** Files of a .NET project and of those that it references. */

@@ -1,6 +1,7 @@
 /** The source files that a command starts. */
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
 import { folderOf, locate } from './layout.ts';
+import { installedScript, moduleRoots } from './python-projects.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
 import type { Start } from './start.ts';
 
@@ -108,7 +109,8 @@ export function findProgram(start: Start, shelf: Shelf): Program | null {
   if (script !== null && /\.py$/.test(script)) return pythonFile(script, shelf, words.slice(1), folder);
   if (script !== null && /\.[cm]?[jt]s$/.test(script)) return { language: 'javascript', entries: [script] };
   if (PROJECT_PROGRAMS.test(name)) return { language: 'project', folder };
-  return null;
+  const installed = installedScript(name, folder, layout.home, shelf);
+  return installed && python([findModule(...installed, shelf)]);
 }
 
 const PYTHON_SERVERS =
@@ -159,7 +161,8 @@ function javascriptFile(words: readonly string[], start: Start, folder: string, 
 /** The file of a Python module, seen from the folder in which the program starts. */
 export function findModule(module: string, folder: string, shelf: Shelf): string | null {
   const path = module.replace(/\./g, '/');
-  for (const root of [folder, joinPath(folder, 'src'), joinPath(folder, 'app'), joinPath(folder, 'backend')]) {
+  const near = [folder, joinPath(folder, 'src'), joinPath(folder, 'app'), joinPath(folder, 'backend')];
+  for (const root of [...near, ...moduleRoots(folder, shelf)]) {
     for (const name of [`${path}.py`, `${path}/__init__.py`]) {
       const whole = joinPath(root, name);
       if (shelf.has(whole)) return whole;

@@ -18,6 +18,8 @@ const skipAssignments = (words: readonly string[], from: number): number => {
 const runner = (valued?: RegExp) => (words: readonly string[]) =>
   words[1] === 'run' ? skipFlags(words, 2, valued) : 0;
 
+const UV_VALUED = /^--(?:group|extra|with|env-file|package|project|directory|python)$|^-p$/;
+
 /** Programs that start the one named after them. The result: how many words belong to the wrapper. */
 export const WRAPPERS: Record<string, (words: readonly string[]) => number> = {
   exec: words => skipFlags(words, 1, /^-a$/),
@@ -50,7 +52,10 @@ export const WRAPPERS: Record<string, (words: readonly string[]) => number> = {
   pdm: runner(),
   hatch: words => (words[1] === 'run' ? 2 : 0),
   rye: runner(),
-  uv: runner(/^--(?:group|extra|with|env-file|package|project|directory|python)$|^-p$/),
+  uv: words => {
+    const verb = skipFlags(words, 1, UV_VALUED);
+    return words[verb] === 'run' ? skipFlags(words, verb + 1, UV_VALUED) : 0;
+  },
   conda: runner(/^-[np]$/),
   bundle: words => (words[1] === 'exec' ? 2 : 0),
   npx: words => skipFlags(words, 1, /^(?:-p|--package)$/),

@@ -15,4 +15,5 @@ pre{overflow-x:auto;margin:.5rem 0 0;padding:.4rem 0;border:1px solid var(--line
 .error{color:var(--cut);font-weight:600}.warning{color:var(--amber);font-weight:600}.note{color:var(--dim)}.answers code{background:var(--soft);padding:0 .2rem}
 .filter{display:flex;flex-wrap:wrap;gap:.3rem 1rem;margin:.5rem 0}.places{list-style:none;padding:0}.places li{padding:.35rem 0;border-top:1px solid var(--line)}.tag{display:inline-block;min-width:4.5rem;color:var(--dim)}
 section:has(#show-pooled:checked) .places li:not(.pooled),section:has(#show-direct:checked) .places li:not(.direct),section:has(#show-review:checked) .places li:not(.review),section:has(#show-leave:checked) .places li:not(.leave){display:none}
+table{border-collapse:collapse}th,td{text-align:left;padding:.25rem .6rem;border-top:1px solid var(--line)}
 @media print{body{max-width:none;padding:0}nav,.filter{display:none}details::details-content{content-visibility:visible;display:block;block-size:auto}pre{white-space:pre-wrap;overflow-wrap:anywhere}pre span{min-width:0}h2,summary,figure{break-after:avoid;break-inside:avoid}}`;

@@ -11,6 +11,7 @@ import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, renderStack } from './picture.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
+import { summarizeStacks } from './stacks.ts';
 
 const ACTIONS: [action: Action, title: string][] = [
   ['pooled', 'through the pooler'],
@@ -22,6 +23,7 @@ const ACTIONS: [action: Action, title: string][] = [
 /** `patches`: the diff of each change, with passwords masked. */
 export function renderHtml(plan: Plan, patches: readonly { change: Change; patch: string }[], title: string): string {
   const sections: [id: string, title: string, body: string][] = [
+    ['stacks', 'Stacks', renderSummaries(plan)],
     ['stack', 'The stack', readStacks(plan).map(renderStack).join('') + paragraphs(describeReadiness(plan))],
     ['questions', 'Questions that are left', renderQuestions(plan)],
     ['hazards', 'What transaction mode would break', renderHazards(plan)],
@@ -44,6 +46,24 @@ export function renderHtml(plan: Plan, patches: readonly { change: Change; patch
 ${shown.map(([id, says, body]) => `<section><h2 id="${id}">${toHtml(says)}</h2>\n${body}</section>`).join('\n')}
 </main>`,
   );
+}
+
+function renderSummaries(plan: Plan): string {
+  const rows = summarizeStacks(plan).map(({ folder, servers, pooler, mode, port, published, sites }) => {
+    const cells = [
+      pooler === null ? '–' : `${pooler}:${port}`,
+      published ?? '–',
+      mode ?? '–',
+      sites.pooled,
+      sites.direct,
+      sites.review,
+    ];
+    return `<tr><th scope="row"><code>${toHtml(folder)}</code></th><td>${toHtml(servers.join(', '))}</td>${cells.map(one => `<td>${toHtml(String(one))}</td>`).join('')}</tr>`;
+  });
+  const heads = ['Folder', 'Postgres', 'Pooler', 'On the host', 'Mode', 'Pooled', 'Direct', 'To look at'];
+  return rows.length === 0
+    ? ''
+    : `<table><thead><tr>${heads.map(head => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 const paragraphs = (lines: readonly string[]): string => lines.map(line => `<p>${toHtml(line)}</p>\n`).join('');

@@ -8,11 +8,13 @@ import { readStacks, SAYS } from './picture.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 import type { Result } from './results.ts';
+import { summarizeStacks } from './stacks.ts';
 
 export function renderMarkdown(title: string, plan: Plan, results: readonly Result[], isAudit: boolean): string {
   const readiness = describeReadiness(plan).map(line => `${plain(line)}\n\n`);
   if (isAudit) return `## ${title}\n\n${readiness.join('')}${renderResults(results) || 'Nothing was found.\n'}`;
   const sections: [title: string, body: string][] = [
+    ['Stacks', renderSummaries(plan)],
     ['The stack', renderStacks(plan) + readiness.join('')],
     ['Questions that are left', renderQuestions(plan)],
     ['Changes', renderChanges(plan)],
@@ -44,6 +46,16 @@ const renderStacks = (plan: Plan): string =>
       return `${way} in ${code(file)}\n\n${clients.map(({ name, after }) => `- ${code(name)}: ${after.map(line => SAYS[line]).join(', ')}\n`).join('')}\n`;
     })
     .join('');
+
+const renderSummaries = (plan: Plan): string => {
+  const rows = summarizeStacks(plan).map(({ folder, servers, pooler, mode, port, published, sites }) => {
+    const way = pooler === null ? '–' : code(`${pooler}:${port}`);
+    return `| ${code(folder)} | ${servers.map(code).join(', ')} | ${way} | ${published ?? '–'} | ${mode ?? '–'} | ${sites.pooled} | ${sites.direct} | ${sites.review} |`;
+  });
+  return rows.length === 0
+    ? ''
+    : `| Folder | Postgres | Pooler | On the host | Mode | Pooled | Direct | To look at |\n|---|---|---|---|---|---|---|---|\n${rows.join('\n')}\n`;
+};
 
 const placesOf = (sites: readonly Site[], plan: Plan): string =>
   [...new Set(sites.map(site => code(placeOf(site, plan))))].join(', ');

@@ -16,6 +16,7 @@ import type {
 } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
+import { type StackSummary, summarizeStacks } from './stacks.ts';
 
 export interface ReportSite {
   id: string;
@@ -64,6 +65,8 @@ export interface Report {
   topology: { servers: ReportServer[]; poolers: ReportServer[]; variables: Variable[] };
   /** The pool in front of each server: that which is there, or which the plan would make. */
   pools: { server: string; mode: PoolDecision['mode']; port: number }[];
+  /** Only where there are several. */
+  stacks?: StackSummary[];
   sites: ReportSite[];
   changes: { file: string; kind: Change['kind']; edits: number; mode?: string }[];
   hazards: Hazard[];
@@ -81,6 +84,7 @@ export function toReport(plan: Plan, version: string): Report {
   };
   const count = (action: Action) => plan.sites.filter(site => site.action === action).length;
   const severity = (level: Severity) => plan.hazards.filter(hazard => hazard.severity === level).length;
+  const stacks = summarizeStacks(plan);
   return {
     version: 1,
     tool: { name: 'pool-migrate', version },
@@ -99,6 +103,7 @@ export function toReport(plan: Plan, version: string): Report {
       variables: plan.variables,
     },
     pools: plan.pools.map(({ server, mode, port }) => ({ server: server.service, mode, port })),
+    ...(stacks.length > 0 ? { stacks } : {}),
     sites: plan.sites.map(site => toSite(site, place)),
     changes: plan.changes.map(({ file, kind, edits, mode }) => ({
       file,

@@ -7,6 +7,7 @@ import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
+import { describeStacks } from './stacks.ts';
 
 export interface SummaryOptions {
   mode: 'plan' | 'write' | 'check';
@@ -32,6 +33,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
   const place = (site: Site) => placeOf(site, plan);
 
   lines.push(...describeServers(plan), '');
+  section('Stacks', describeStacks(plan));
   if (options.verbose)
     section(
       'Every place and its decision',

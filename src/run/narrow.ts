@@ -18,11 +18,12 @@ export async function narrowPlan(
   return {
     ...narrow,
     // What was decided is that of the whole, whatever is edited.
+    topology: plan.topology,
     sites: plan.sites.filter(({ decision }) => only.has(decision)),
     hazards: plan.hazards.filter(isNear),
     suppressions: plan.suppressions.filter(isNear),
     // Which services are ready is no matter of some files.
-    pools: [],
+    pools: plan.pools.map(pool => ({ ...pool, ready: [], others: [], unwired: [], isGiven: true, portReason: null })),
     errors: narrow.errors.filter(isNear),
     refused: narrow.refused.filter(isNear),
     localEnv: [],

@@ -3,6 +3,7 @@
 import { isComposeFile, isComposePath, isEnvironmentFile, isOddCompose } from '../../codemods/paths.ts';
 import type { Config } from '../config/config.ts';
 import { discover, type Filter, LOOK, readSource, type Scanner, startScanner } from '../discover/index.ts';
+import { UsageError } from '../model/errors.ts';
 import type { Failure, Source, World } from '../model/index.ts';
 import { AUDIT_LITERALS, auditPurpose, isAudited } from '../routes/index.ts';
 import { baseOf, isInside } from '../text/paths.ts';
@@ -28,6 +29,8 @@ export async function readWorld(root: string, config: Config, includeIgnoredEnv:
     if (failure) failures.push(failure);
   };
   const known = select(tracked);
+  if (config.include.length > 0 && known.length === 0 && select(await untracked).length === 0)
+    throw new UsageError(`No file of the repository is one of those that are included: ${config.include.join(', ')}`);
   const first = known.filter(path => !isAsset(path));
   const tree: Scanned = { paths: first, scanner: startScanner(root, first) };
   /** A compose file that is found on the way can bring names which say something about the files that were passed over. */

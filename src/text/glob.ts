@@ -17,6 +17,17 @@ export function matchGlob(glob: string): (text: string) => boolean {
   };
 }
 
+/** Why a glob over paths of the repository can match none of them; null: it can. */
+export function faultOfGlob(glob: string): string | null {
+  if (glob.trim() === '') return 'it is empty';
+  if (/^(?:\/|[A-Za-z]:)|\\/.test(glob))
+    return 'paths are those of the repository, with / between the folders and none before the first';
+  if (/(?:^|\/)\.{1,2}(?:\/|$)/.test(glob)) return 'paths have no . or .. as a folder';
+  if (glob.endsWith('/')) return `a folder is ${glob}**`;
+  const braces = glob.replace(/[^{}]/g, '');
+  return /^(?:\{\})*$/.test(braces) ? null : 'each { needs its }, and none stands in another';
+}
+
 /** Matches at least what one of the globs does: a look before each of them is asked. */
 export function roughPattern(globs: readonly string[]): RegExp {
   const sources = globs.flatMap(expandBraces).map(glob =>
