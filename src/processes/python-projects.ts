@@ -1,4 +1,5 @@
 /** What `pyproject.toml` says of a Python project: its name, its commands, and the projects that are installed beside it. */
+import { parse } from 'smol-toml';
 import { matchGlob } from '../text/glob.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
@@ -9,6 +10,10 @@ export interface PythonProject {
   name: string;
   /** `[project.scripts]`: the module behind each command. */
   scripts: ReadonlyMap<string, string>;
+  /** Globs of a uv workspace, from this folder; null: it is the root of none. */
+  workspace: { members: string[]; exclude: string[] } | null;
+  /** Folders that it is installed with, as they are written: `{ path = "../db" }` of uv and Poetry. */
+  paths: string[];
 }
 
 const FILE = 'pyproject.toml';
@@ -40,13 +45,11 @@ export const projectNamed = (name: string, shelf: Shelf): PythonProject | null =
 function membersAround(folder: string, shelf: Shelf): string[] {
   for (let at: string | null = folder; at !== null; at = at === '' ? null : nearestWith([FILE], dirOf(at), shelf)) {
     const root: string = at;
-    const table =
-      tableOf(textOf(root, shelf), 'tool.uv.workspace') ||
-      (/^workspace\s*=\s*\{([^}]*)\}/m.exec(tableOf(textOf(root, shelf), 'tool.uv'))?.[1] ?? '');
-    if (table === '') continue;
-    const globs = (key: string) => stringsOf(table, key).map(glob => matchGlob(glob.replace(/^\.\/|\/$/g, '')));
-    const members = globs('members');
-    const excluded = globs('exclude');
+    const { workspace } = readProject(root, shelf);
+    if (workspace === null) continue;
+    const globs = (all: readonly string[]) => all.map(glob => matchGlob(glob.replace(/^\.\/|\/$/g, '')));
+    const members = globs(workspace.members);
+    const excluded = globs(workspace.exclude);
     return shelf
       .named(FILE, root)
       .map(dirOf)
@@ -58,44 +61,60 @@ function membersAround(folder: string, shelf: Shelf): string[] {
   return [];
 }
 
-/** `acme-db = { path = "../db" }` of uv and Poetry. */
 const byPath = (folder: string, shelf: Shelf): string[] =>
-  [...textOf(folder, shelf).matchAll(/^[\w."-]+\s*=\s*\{[^}\n]*\bpath\s*=\s*["']([^"'\n]+)["']/gm)]
-    .map(([, path = '']) => joinPath(folder, path))
+  readProject(folder, shelf)
+    .paths.map(path => joinPath(folder, path))
     .filter(path => shelf.has(joinPath(path, FILE)));
-
-const textOf = (folder: string, shelf: Shelf): string => shelf.text(joinPath(folder, FILE)) ?? '';
 
 const readProject = (folder: string, shelf: Shelf): PythonProject => shelf.read(joinPath(folder, FILE), parseProject);
 
+type Table = Record<string, unknown>;
+
+const tableAt = (value: unknown, ...keys: string[]): Table => {
+  const inner = keys.reduce<unknown>((at, key) => (isTable(at) ? at[key] : undefined), value);
+  return isTable(inner) ? inner : {};
+};
+
+const isTable = (value: unknown): value is Table =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+
+const stringsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter(item => typeof item === 'string') : [];
+
+/** What can't be read says nothing. */
+function readToml(text: string): Table {
+  try {
+    return parse(text);
+  } catch {
+    return {};
+  }
+}
+
 function parseProject(file: string, text: string): PythonProject {
-  const scripts = ['project.scripts', 'tool.poetry.scripts'].flatMap(table =>
-    [...tableOf(text, table).matchAll(/^[ \t]*["']?([\w.-]+)["']?\s*=\s*["']([\w.]+)/gm)].map(
-      ([, name = '', module = '']) => [name, module] as const,
+  const root = readToml(text);
+  const poetry = tableAt(root, 'tool', 'poetry');
+  const uv = tableAt(root, 'tool', 'uv');
+  const scripts = [tableAt(poetry, 'scripts'), tableAt(root, 'project', 'scripts')].flatMap(table =>
+    Object.entries(table).flatMap(([name, module]) =>
+      typeof module === 'string' ? [[name, module.replace(/:.*$/s, '')] as const] : [],
     ),
   );
-  const name = ['project', 'tool.poetry']
-    .map(table => /^[ \t]*name[ \t]*=[ \t]*["']([^"'\n]+)["']/m.exec(tableOf(text, table))?.[1])
-    .find(one => one !== undefined);
-  return { folder: dirOf(file), name: normalize(name ?? ''), scripts: new Map(scripts) };
+  const groups = Object.values(tableAt(poetry, 'group')).map(group => tableAt(group, 'dependencies'));
+  const dependencies = [tableAt(uv, 'sources'), tableAt(poetry, 'dependencies'), ...groups].flatMap(Object.values);
+  const name = tableAt(root, 'project').name ?? poetry.name;
+  const workspace = tableAt(uv, 'workspace');
+  return {
+    folder: dirOf(file),
+    name: normalize(typeof name === 'string' ? name : ''),
+    scripts: new Map(scripts),
+    workspace:
+      'workspace' in uv ? { members: stringsOf(workspace.members), exclude: stringsOf(workspace.exclude) } : null,
+    paths: dependencies.flatMap(value => (isTable(value) && typeof value.path === 'string' ? [value.path] : [])),
+  };
 }
 
 /** Source: packaging.python.org/specifications/name-normalization */
 const normalize = (name: string): string => name.toLowerCase().replace(/[-_.]+/g, '-');
-
-/** The lines of a table, up to the next one. */
-function tableOf(text: string, name: string): string {
-  const head = new RegExp(`^\\[${name.replace(/\./g, '\\s*\\.\\s*')}\\][^\\n]*\\n`, 'm').exec(text);
-  if (!head) return '';
-  const rest = text.slice(head.index + head[0].length);
-  const next = /^\[/m.exec(rest);
-  return (next ? rest.slice(0, next.index) : rest).replace(/^[ \t]*#.*$/gm, '');
-}
-
-const stringsOf = (table: string, key: string): string[] =>
-  [...(new RegExp(`\\b${key}\\s*=\\s*\\[([^\\]]*)\\]`).exec(table)?.[1] ?? '').matchAll(/["']([^"'\n]+)["']/g)].map(
-    ([, text = '']) => text,
-  );
 
 /** The module behind a command that a project installs, and the project's folder; null: none near the folder has it. */
 export function installedScript(
