@@ -1,6 +1,7 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
 import { createHash } from 'node:crypto';
 import type { RawSite, Server, Site } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import type { Receiver } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
 import { lineAt } from '../text/lines.ts';
@@ -47,6 +48,7 @@ function decideSites(
   });
   nameSites(sites);
   const uses = sites.map((site, i): RoutedUse[] => {
+    tellProgress('deciding', i, sites.length);
     const raw = (input.sites[i] as FileSite).site;
     const { uses: own, isOverridden, isPoolers } = usesOf(site, raw, input);
     site.uses = own;

@@ -7,6 +7,7 @@ import { changedFiles } from '../discover/index.ts';
 import type { Extracted } from '../extract/index.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Change, Source, World } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import { type Plan, type PlanOptions, planOnce } from '../plan/index.ts';
 import type { Finding } from '../routes/index.ts';
 import { baseOf, dirOf, joinPath } from '../text/paths.ts';
@@ -94,6 +95,7 @@ async function settle(
       const newline = after.includes('\r\n') ? '\r\n' : '\n';
       sources.set(file, { path: file, text: after, newline, mode, digest: digestOf(after) });
     }
+    tellProgress('checking', 0, modified.length);
     const faults =
       modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set(), true));
     if (faults.length === 0 || round === 5) {
