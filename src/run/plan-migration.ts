@@ -15,7 +15,13 @@ import { isManifest } from '../topology/index.ts';
 import { verifyPlan } from '../verify/index.ts';
 import { narrowPlan } from './narrow.ts';
 import { readWorld } from './read-world.ts';
-/** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
+/**
+ * Reads the repository and plans its migration. Nothing is written.
+ * Throws a UsageError for a wrong directory or configuration.
+ * @example
+ * const plan = await planMigration({ cwd: '.' });
+ * console.log(plan.changes.map(({ file }) => file));
+ */
 export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const root = resolve(options.cwd ?? '.');
   if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
