@@ -9,9 +9,10 @@ import { CLI, makeRepository, PROJECT } from './repository.ts';
 
 const read = (path: string): string => readFileSync(join(PROJECT, path), 'utf8');
 
-test('the example workflow is what GitHub takes', async () => {
+test('the workflows are what GitHub takes', async () => {
   const lint = await createLinter();
   expect(lint(read('docs/examples/pool-migrate.yml'), 'pool-migrate.yml')).toEqual([]);
+  expect(lint(read('.github/workflows/nightly.yml'), 'nightly.yml')).toEqual([]);
   // The linter would have seen a fault.
   expect(lint(read('docs/examples/pool-migrate.yml').replace('runs-on', 'run-on'), 'x.yml')).not.toEqual([]);
 });
