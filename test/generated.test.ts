@@ -288,6 +288,10 @@ async function holds(files: Files, isGit: boolean): Promise<void> {
   }
 }
 
+/** Something is run that does more than plain queries. */
+const runsMore = ({ services, readme }: Shape) =>
+  ['migrate', 'tilde'].includes(readme) || services.some(({ does }) => does !== 'serve');
+
 interface Known {
   what: string;
   /** Only of such a repository, and only so is the fault taken for a known one. */
@@ -304,12 +308,12 @@ const KNOWN: Known[] = [
   },
   {
     what: 'a command gets one edit for two places (host and port of keywords, two templates): they overlap, and the files are refused',
-    of: ({ services, readme }) => readme === 'tilde' || services.some(({ does }) => does !== 'serve'),
+    of: runsMore,
     says: /^refused: .*(?:could not be found again after the edit|would change the file again|two edits overlap)/,
   },
   {
     what: 'after the edit the audit takes what a command does not use for what it uses: a port that stays 5432, a value that is not in force',
-    of: ({ services, readme }) => readme === 'tilde' || services.some(({ does }) => does !== 'serve'),
+    of: runsMore,
     says: /^the audit: .*It goes through the pooler and should not/,
   },
   {
