@@ -317,6 +317,11 @@ const KNOWN: Known[] = [
     says: /^the audit: .*It goes through the pooler and should not/,
   },
   {
+    what: 'the default in an anchor whose one service goes direct is left, and pooled by the next run: the file is refused',
+    of: ({ services }) => services.some(({ given }) => given === 'merge'),
+    says: /^refused: .*compose\S*: a second run would change the file again/,
+  },
+  {
     what: 'the direct value of one service is also put into another that starts the same command and never had the variable',
     of: ({ services }) => services.length > 1 && services.some(({ does }) => does !== 'serve'),
     says: /^strays in /,
