@@ -54,6 +54,7 @@ describe('workflows of GitHub', () => {
     ['docs/examples/pool-migrate.yml', () => read('docs/examples/pool-migrate.yml')],
     ['that of docs/ci.md', () => snippet('.github/workflows/pool-migrate.yml')],
     ['.github/workflows/release.yml', () => read('.github/workflows/release.yml')],
+    ['.github/workflows/nightly.yml', () => read('.github/workflows/nightly.yml')],
   ])('%s is what GitHub takes', async (name, load) => {
     const lint = await createLinter();
     expect(lint(load(), name)).toEqual([]);

@@ -13,7 +13,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyPlan } from '../src/apply/apply.ts';
 import { undo } from '../src/apply/undo.ts';
@@ -397,113 +396,6 @@ test('keys that are names of JavaScript change nothing of it', () => {
   expect(code).toBe(0);
   expect(JSON.parse(stdout).summary.sites.pooled).toBeGreaterThan(5);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
-});
-
-describe('generated repositories', () => {
-  const RUNS = Number(process.env.POOL_MIGRATE_RUNS ?? 100);
-  const word = fc.constantFrom('db', 'database', 'postgres', 'pg', 'data-base');
-  const repository = fc.record({
-    server: word,
-    port: fc.constantFrom('', '5432:5432', '${PORT:-5433}:5432'),
-    services: fc.array(
-      fc.record({
-        style: fc.constantFrom('map', 'list', 'env_file'),
-        form: fc.constantFrom('url', 'split', 'default', 'jdbc'),
-        command: fc.constantFrom(
-          '',
-          'alembic upgrade head',
-          'gunicorn app:app',
-          'sh -c "python manage.py migrate && gunicorn a"',
-        ),
-        quote: fc.constantFrom('"', "'", ''),
-      }),
-      { minLength: 1, maxLength: 4 },
-    ),
-    code: fc.constantFrom(
-      '',
-      'cur.execute("LISTEN jobs")\n',
-      'cur.execute("SET search_path TO a")\n',
-      'import psycopg\n',
-    ),
-    readme: fc.boolean(),
-    crlf: fc.boolean(),
-    bom: fc.boolean(),
-    lastLine: fc.boolean(),
-  });
-  type Repository = typeof repository extends fc.Arbitrary<infer T> ? T : never;
-
-  function filesOf({ server, port, services, code, readme, crlf, bom, lastLine }: Repository): Record<string, string> {
-    const url = (form: string) =>
-      form === 'jdbc'
-        ? `jdbc:postgresql://${server}:5432/app`
-        : form === 'default'
-          ? `\${DATABASE_URL:-postgres://app:pw@${server}:5432/app}`
-          : `postgres://app:pw@${server}:5432/app`;
-    const entries = (form: string): [string, string][] =>
-      form === 'split'
-        ? [
-            ['DB_HOST', server],
-            ['DB_PORT', '5432'],
-            ['DB_USER', 'app'],
-          ]
-        : [['DATABASE_URL', url(form)]];
-    const blocks = services.map(({ style, form, command, quote }, i) => {
-      const own = style === 'env_file' && form !== 'default' ? [] : entries(form);
-      const environment =
-        style === 'env_file' && form !== 'default'
-          ? `    env_file: app${i}.env\n`
-          : style === 'list'
-            ? `    environment:\n${own.map(([key, value]) => `      - ${quote}${key}=${value}${quote}\n`).join('')}`
-            : `    environment:\n${own.map(([key, value]) => `      ${key}: ${quote || '"'}${value}${quote || '"'}\n`).join('')}`;
-      return `  app${i}:\n    build: .\n${command ? `    command: ${command}\n` : ''}${environment}    depends_on: [${server}]\n`;
-    });
-    const compose = `services:\n  ${server}:\n    image: postgres:16\n    environment: { POSTGRES_USER: app, POSTGRES_PASSWORD: pw, POSTGRES_DB: app }\n${port ? `    ports: ["${port}"]\n` : ''}${blocks.join('')}`;
-    const files: Record<string, string> = {
-      'docker-compose.yml': compose,
-      'app.py': `import os\nurl = os.getenv("DATABASE_URL", "postgres://app:pw@${server}:5432/app")\n${code}`,
-      '.env.example': entries('split')
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
-      ...(readme ? { 'README.md': `# App\n\n\`\`\`sh\npsql postgres://app:pw@localhost:5432/app\n\`\`\`\n` } : {}),
-    };
-    services.forEach(({ style, form }, i) => {
-      if (style === 'env_file' && form !== 'default')
-        files[`app${i}.env`] = entries(form)
-          .map(([key, value]) => `${key}=${value}\n`)
-          .join('');
-    });
-    return Object.fromEntries(
-      Object.entries(files).map(([name, text]) => {
-        const ended = lastLine ? text : text.replace(/\n$/, '');
-        const lines = crlf && !name.endsWith('.sh') ? ended.replace(/\n/g, '\r\n') : ended;
-        return [name, bom && name === 'app.py' ? `\ufeff${lines}` : lines];
-      }),
-    );
-  }
-
-  test(`${RUNS} of them: the second run is empty, undo is exact`, {
-    timeout: 600_000,
-  }, async () => {
-    await fc.assert(
-      fc.asyncProperty(repository, async shape => {
-        const root = makeRepository(filesOf(shape), { git: false });
-        try {
-          const before = snapshotTree(root);
-          const first = await planMigration({ cwd: root });
-          applyPlan(first);
-          const second = await planMigration({ cwd: root });
-          expect(second.changes).toEqual([]);
-          expect(second.hazards.filter(({ rule }) => rule === 'through-pooler')).toEqual([]);
-          if (first.changes.length > 0) undo(root);
-          rmSync(join(root, '.pool-migrate'), { recursive: true, force: true });
-          expect(snapshotTree(root)).toEqual(before);
-        } finally {
-          rmSync(root, { recursive: true, force: true });
-        }
-      }),
-      { numRuns: RUNS, seed: Number(process.env.POOL_MIGRATE_SEED ?? 11) },
-    );
-  });
 });
 
 test('the order of folders, the time zone and the language change nothing', () => {

@@ -20,6 +20,7 @@ const reference: [text: string, link: string][] = [
   ['Verify', 'verify'],
   ['In CI', 'ci'],
   ['Safety', 'safety'],
+  ['From a program', 'api'],
 ];
 
 const project: [text: string, link: string][] = [

@@ -36,11 +36,19 @@ export interface ApplyOptions {
 }
 
 export interface Applied {
+  /** Names the run for `undo`. */
   run: string;
+  /** Paths relative to the root. */
   files: string[];
 }
 
-/** Writes the plan's changes. Throws a RefusedError, with every file as it was, where one of them can't be written. */
+/**
+ * Writes the plan's changes, all or none; null where there are none.
+ * Throws a RefusedError, with every file as it was, where one of them can't be written.
+ * @example
+ * const applied = applyPlan(await planMigration({ cwd: '.' }));
+ * console.log(applied?.files ?? 'nothing to do');
+ */
 export function applyPlan(plan: Plan, options: ApplyOptions = {}): Applied | null {
   const { root, changes } = plan;
   if (changes.length === 0) return null;

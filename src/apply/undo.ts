@@ -7,12 +7,16 @@ import { lockJournal, readJournals, saveJournal, sha256 } from './journal.ts';
 
 export interface Undone {
   run: string;
+  /** Paths relative to the root: each is as it was, or gone where the run had made it. */
   files: string[];
 }
 
 /**
- * Restores the named run, or the last one that was not taken back.
- * Throws a RefusedError, with nothing done, where a file was edited since.
+ * Restores the named run, or the last one that was not taken back, byte for byte.
+ * Throws a RefusedError, with nothing done, where a file was edited since, and a UsageError where there is no such run.
+ * @example
+ * applyPlan(await planMigration({ cwd: '.' }));
+ * console.log(undo('.').files);
  */
 export function undo(cwd: string, run?: string): Undone {
   const root = resolve(cwd);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { hasMode, isElsewhere } from '../config/pool-kind.ts';
 import type { RawSite, Server, Site } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import type { Receiver } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
 import { lineAt } from '../text/lines.ts';
@@ -48,6 +49,7 @@ function decideSites(
   });
   nameSites(sites);
   const uses = sites.map((site, i): RoutedUse[] => {
+    tellProgress('deciding', i, sites.length);
     const raw = (input.sites[i] as FileSite).site;
     const { uses: own, isOverridden, isPoolers } = usesOf(site, raw, input);
     site.uses = own;

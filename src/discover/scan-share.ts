@@ -1,4 +1,5 @@
 /** The work that the threads of a scan share: each takes the next files until none is left. */
+import { tellProgress } from '../model/progress.ts';
 import { isUtf16, readBytes } from './bytes.ts';
 import { buildMatcher } from './literal-matcher.ts';
 
@@ -44,6 +45,7 @@ export function scanShare(
     }
     Atomics.add(control, 1, to - from);
     Atomics.notify(control, 1);
+    tellProgress('searching', Atomics.load(control, 1), count);
   }
 }
 

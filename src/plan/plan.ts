@@ -22,6 +22,7 @@ import {
   type Variable,
   type World,
 } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import { describeVariables, filesOfJobs, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
@@ -100,6 +101,7 @@ export async function planOnce(
   const extract = async (sources: ReadonlyMap<string, Source>): Promise<Map<string, Extracted>> => {
     const out = new Map<string, Extracted>();
     for (const source of sources.values()) {
+      tellProgress('extracting', out.size, sources.size);
       const key = `${source.path}\0${source.digest}`;
       const known = cache.get(key) ?? (await extractSource(source, scan));
       cache.set(key, known);
@@ -122,7 +124,7 @@ export async function planOnce(
   const commanded = new Map([...world.written, ...all]);
   // What stands between a process and transaction mode is asked whatever the mode is.
   const findings = await auditCode(
-    commanded.values(),
+    [...commanded.values()],
     extractions,
     { ...input, mode: input.mode === 'statement' ? 'statement' : 'transaction' },
     world,

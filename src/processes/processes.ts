@@ -3,6 +3,7 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import { isCiPath } from '../../codemods/paths.ts';
 import { imageName } from '../images/names.ts';
 import type { Process } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, type Topology, withBase } from '../topology/index.ts';
 import { ASIDE, homeOf } from './areas.ts';
@@ -45,7 +46,8 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     ...one,
     ...startsOf(one.file, one.service, topology.composeFiles, shelf, contextOf),
   }));
-  for (const one of started) {
+  for (const [i, one] of started.entries()) {
+    tellProgress('following', i, started.length);
     const sets = await Promise.all(
       one.starts.map(async start => {
         const program = findProgram(start, shelf);

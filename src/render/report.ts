@@ -17,6 +17,7 @@ import type {
 import type { Plan } from '../plan/index.ts';
 import { lineStarts, positionAt } from '../text/lines.ts';
 import { type StackSummary, summarizeStacks } from './stacks.ts';
+import { VERSION } from './version.ts';
 
 export interface ReportSite {
   id: string;
@@ -75,7 +76,13 @@ export interface Report {
   errors: Failure[];
 }
 
-export function toReport(plan: Plan, version: string): Report {
+/**
+ * What `--json` prints: version 1 of the contract, sorted, and the same from run to run. Passwords are in none of it.
+ * @example
+ * const report = toReport(await planMigration({ cwd: '.' }));
+ * console.log(JSON.stringify(report, null, 2));
+ */
+export function toReport(plan: Plan, version = VERSION): Report {
   const starts = new Map<string, number[]>();
   const place = (file: string, offset: number) => {
     const known = starts.get(file) ?? lineStarts(plan.texts.get(file) ?? '');

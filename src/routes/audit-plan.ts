@@ -16,6 +16,7 @@ import {
   type Source,
   type World,
 } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import { lineAt, lineStarts, positionAt } from '../text/lines.ts';
 import type { Topology } from '../topology/index.ts';
 import { type AuditInput, auditSites, auditSource, type Finding } from './audit.ts';
@@ -52,7 +53,7 @@ const oldest = (versions: readonly string[]): string | null =>
 
 /** By path. Sources are told apart by their digest, so that the edited ones of a second look are read again. */
 export async function auditCode(
-  sources: Iterable<Source>,
+  sources: readonly Source[],
   extractions: ReadonlyMap<string, Extraction>,
   input: AuditInput,
   { audited, callers }: Pick<World, 'audited' | 'callers'>,
@@ -71,7 +72,8 @@ export async function auditCode(
       holdsCommands(path, text);
     return isWorthIt ? auditSource(source, input, extraction) : [];
   };
-  for (const source of sources) {
+  for (const [i, source] of sources.entries()) {
+    tellProgress('auditing', i, sources.length);
     const key = `${source.path}\0${source.digest}`;
     const findings = cache.get(key) ?? (await auditOnce(source));
     cache.set(key, findings);

@@ -8,6 +8,7 @@ import { changedFiles } from '../discover/index.ts';
 import type { Extracted } from '../extract/index.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Change, Source, World } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import { type Plan, type PlanOptions, planOnce } from '../plan/index.ts';
 import type { Finding } from '../routes/index.ts';
 import { baseOf, dirOf, joinPath } from '../text/paths.ts';
@@ -15,7 +16,13 @@ import { isManifest } from '../topology/index.ts';
 import { verifyPlan } from '../verify/index.ts';
 import { narrowPlan } from './narrow.ts';
 import { readWorld } from './read-world.ts';
-/** Reads the repository and plans its migration. Throws a UsageError for a wrong directory or configuration. */
+/**
+ * Reads the repository and plans its migration. Nothing is written.
+ * Throws a UsageError for a wrong directory or configuration.
+ * @example
+ * const plan = await planMigration({ cwd: '.' });
+ * console.log(plan.changes.map(({ file }) => file));
+ */
 export async function planMigration(options: PlanOptions = {}): Promise<Plan> {
   const root = resolve(options.cwd ?? '.');
   if (!existsSync(root)) throw new UsageError(`${root}: there is no such directory`);
@@ -95,6 +102,7 @@ async function settle(
       const newline = after.includes('\r\n') ? '\r\n' : '\n';
       sources.set(file, { path: file, text: after, newline, mode, digest: digestOf(after) });
     }
+    tellProgress('checking', 0, modified.length);
     const faults =
       modified.length === 0 ? [] : verifyPlan(plan, await once({ ...world, sources, audited }, new Set(), true));
     if (faults.length === 0 || round === 5) {

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { discover, type Filter, LOOK, readSource, type Scanner, startScanner } from '../discover/index.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Failure, Source, World } from '../model/index.ts';
+import { tellProgress } from '../model/progress.ts';
 import { AUDIT_LITERALS, auditPurpose, isAudited } from '../routes/index.ts';
 import { baseOf, isInside } from '../text/paths.ts';
 import { initMounts, readTopology } from '../topology/index.ts';
@@ -220,6 +221,7 @@ function searchFiles(
   const found = scanner.scan(literals);
   const isFiltered = process.env.POOL_MIGRATE_FILTERS !== 'off';
   for (const [i, path] of paths.entries()) {
+    tellProgress('reading', i, paths.length);
     if (sources.has(path)) continue;
     const isRun = scripts.has(baseOf(path)) || mounts.some(mount => path === mount || isInside(mount, path));
     if (isRun) read(path, null);

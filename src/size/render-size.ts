@@ -13,6 +13,12 @@ export interface SizeReport {
   poolers: PoolerSize[];
 }
 
+/**
+ * What `size --json` prints: for each pooler how many connections there can be on both sides, and settings that fit.
+ * @example
+ * const { poolers } = toSizeReport(await planMigration({ cwd: '.' }));
+ * console.log(poolers.map(({ recommended }) => recommended));
+ */
 export const toSizeReport = (plan: Plan): SizeReport => ({
   version: 1,
   tool: { name: 'pool-migrate', version: VERSION },
