@@ -188,8 +188,8 @@ function locateCompose(script: string, composeFile: string): Values {
   const directory = posix.relative(posix.dirname(script), posix.dirname(composeFile)) || '.';
   const name = posix.basename(composeFile);
   return {
-    COMPOSE_DIRECTORY: requireSafePath(directory),
-    COMPOSE_FILE: defaultComposeNames.includes(name) ? '' : ` -f '${requireSafePath(name)}'`,
+    COMPOSE_DIRECTORY: quotedPath(directory, '"'),
+    COMPOSE_FILE: defaultComposeNames.includes(name) ? '' : ` -f '${quotedPath(name, "'")}'`,
   };
 }
 
@@ -203,11 +203,10 @@ function requireSafe(what: string, name: string): string {
   return name;
 }
 
-/** The path lands inside single quotes in a shell script. */
-function requireSafePath(path: string): string {
-  if (/['\n\r@]/.test(path))
-    throw new Error(`path ${JSON.stringify(path)}: quotes, line breaks and "@" are not possible`);
-  return path;
+/** The path lands inside quotes in a shell script. */
+function quotedPath(path: string, quote: '"' | "'"): string {
+  if (/[\n\r]|@@/.test(path)) throw new Error(`path ${JSON.stringify(path)}: line breaks and "@@" are not possible`);
+  return quote === "'" ? path.replaceAll("'", "'\\''") : path.replace(/[\\"$`]/g, '\\$&');
 }
 
 /** Lines between `#<users>` and `#</users>` are for that feature alone, those between `#<!users>` and `#</!users>` for all without it. */

@@ -302,16 +302,6 @@ interface Known {
 /** Faults that were found here and are not mended yet. A long run fails where one is not seen any more: then its line goes. */
 const KNOWN: Known[] = [
   {
-    what: 'a quote or an @ in the name of the folder of a stack ends the whole run',
-    of: ({ folder }) => /['@]/.test(folder),
-    says: /quotes, line breaks and "@" are not possible/,
-  },
-  {
-    what: 'a command gets one edit for two places (host and port of keywords, two templates): they overlap, and the files are refused',
-    of: runsMore,
-    says: /^refused: .*(?:could not be found again after the edit|would change the file again|two edits overlap)/,
-  },
-  {
     what: 'after the edit the audit takes what a command does not use for what it uses: a port that stays 5432, a value that is not in force',
     of: runsMore,
     says: /^the audit: .*It goes through the pooler and should not/,

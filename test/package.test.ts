@@ -83,7 +83,7 @@ test('publint and attw find nothing', async () => {
 });
 
 test('the interface is there for import and for require', () => {
-  const names = ['RefusedError', 'UsageError', 'applyPlan', 'planMigration', 'toReport', 'undo'];
+  const names = ['RefusedError', 'UsageError', 'applyPlan', 'planMigration', 'toReport', 'toSizeReport', 'undo'];
   for (const [file, load] of [
     ['load.mjs', "import * as it from 'pool-migrate';"],
     ['load.cjs', "const it = require('pool-migrate');"],

@@ -1177,3 +1177,29 @@ describe('constants of code that a migration loads', () => {
     expect(written('docker-compose.yml')).not.toContain('PGBOUNCER_BYPASS=1');
   });
 });
+
+test('one command gets one edit, for host and port of keywords and for two templates of a variable', async () => {
+  const keywords = await planned({
+    'docker-compose.yml': `${PG}  web:\n    image: acme/web\n    command: sh -c 'pg_dump "$$DATABASE_URL" > /dump; exec web'\n    environment: { DATABASE_URL: "host=db port=5432 user=u dbname=d" }\n`,
+  });
+  expect(keywords.written('docker-compose.yml')).toContain('pg_dump "$${DATABASE_URL_DIRECT:-$$DATABASE_URL}"');
+  const templates = await planned({
+    'docker-compose.yml': `${PG}  web:\n    build: .\n    env_file: .env\n`,
+    Dockerfile: `${PYTHON}CMD ["./start.sh"]\n`,
+    'start.sh': '#!/bin/sh\nmigrate -path m -database "$DATABASE_URL" up\nexec python app.py\n',
+    'app.py': 'import os\nos.environ["DATABASE_URL"]\n',
+    'env.template': `DATABASE_URL=${URL}\n`,
+    '.env.dist': `DATABASE_URL=${URL}\n`,
+  });
+  expect(templates.written('start.sh')).toContain('-database "${DATABASE_URL_DIRECT:-$DATABASE_URL}" up');
+});
+
+test('a folder of any name', async () => {
+  const folder = '@acme/it\'s $(touch x) `y` "z"';
+  const { written } = await planned({
+    [`${folder}/docker-compose.yml`]: `${PG}  web:\n    image: acme/web\n    ${WITH_URL}\n`,
+  });
+  expect(written('scripts/pgbouncer_status.sh')).toContain(
+    `cd "$(dirname "$0")/../@acme/it's \\$(touch x) \\\`y\\\` \\"z\\""`,
+  );
+});

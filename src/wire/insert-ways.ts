@@ -57,7 +57,7 @@ function addOverride(
     const reads = as === key ? (commandReads(site, file, service) ?? []) : [];
     for (const span of reads) {
       const text = `\${${key}${state.config.direct.suffix}:-${file.text.slice(span.start, span.end)}}`;
-      state.edits.push({ file: file.path, span, text, unit: site.decision, safety: site.safety });
+      replaceOnce({ file: file.path, span, text, unit: site.decision, safety: site.safety }, state);
     }
     // Its command alone has it.
     if (reads.length > 0 && service.envFiles.length === 0 && !service.environment.some(entry => entry.key === key))
@@ -168,19 +168,26 @@ function insertStep(step: Step, process: Process, sites: readonly Site[], state:
     for (const key of assignments.keys())
       if (replaceReads(value, `${key}${state.config.direct.suffix}`, '') !== value) assignments.delete(key);
   }
-  const edit = (start: number, end: number, text: string) => {
-    const { decision: unit, safety } = sites[0] as Site;
-    state.edits.push({ file: step.file, span: { start, end }, text, unit, safety });
-  };
-  for (const { read, text } of expanded) edit(read.start, read.end, text);
+  const { decision: unit, safety } = sites[0] as Site;
+  for (const { read, text } of expanded)
+    replaceOnce({ file: step.file, span: { start: read.start, end: read.end }, text, unit, safety }, state);
   if (assignments.size === 0) return;
+  const insert = (at: number, text: string) =>
+    state.edits.push({ file: step.file, span: { start: at, end: at }, text, unit, safety });
   const lead = [...assignments].map(([name, value]) => `${name}=${value} `).join('');
   if (step.syntax !== 'exec') {
-    edit(step.at, step.at, lead);
+    insert(step.at, lead);
     return;
   }
-  edit(step.at, step.at, `sh -c '${lead}`);
-  edit(step.end, step.end, "'");
+  insert(step.at, `sh -c '${lead}`);
+  insert(step.end, "'");
+}
+
+/** Host and port of one value, or two templates of one variable, ask for the same edit of a command. */
+function replaceOnce(edit: EditState['edits'][number], { edits }: EditState): void {
+  const { file, span } = edit;
+  if (!edits.some(one => one.file === file && one.span.start === span.start && one.span.end === span.end))
+    edits.push(edit);
 }
 
 /** Every expansion of the variable gets the text instead. */
