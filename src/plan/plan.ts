@@ -27,7 +27,7 @@ import { describeVariables, filesOfJobs, makeShelf, type Processes, readProcesse
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
 import { listEnvironmentFiles, readTopology, type Topology } from '../topology/index.ts';
-import { dropOverlaps, type EditResult, planEdits, splice, wayOf } from '../wire/index.ts';
+import { dropOverlaps, type EditResult, followsOnly, planEdits, splice, wayOf } from '../wire/index.ts';
 import { weightOf } from './weigh-findings.ts';
 
 export interface PlanOptions {
@@ -249,13 +249,12 @@ const editedByWays = (sites: readonly Site[]): Set<string> =>
           ? [way.step.file, ...(way.setting ? [way.setting.file] : [])]
           : way.kind === 'file'
             ? [way.file]
-            : [],
+            : way.kind === 'bypass'
+              ? [way.step.file, way.code.file]
+              : [],
       ),
     ),
   );
-
-const followsOnly = ({ host, port, replacement, text, portSlot }: Site): boolean =>
-  !host?.value && !port?.value && replacement === text && portSlot === null;
 
 /** It follows its variables to the pooler, so nothing of it is edited. */
 function leaveReader(site: Site): void {

@@ -11,7 +11,7 @@ import { routingProblem } from './databases.ts';
 import { composeImageOf } from './features.ts';
 import { noteFetches } from './fetched.ts';
 import { insertIntoCode } from './insert-code.ts';
-import { insertCompanions } from './insert-companions.ts';
+import { insertCompanions, staysAsItIs } from './insert-companions.ts';
 import { insertDocuments } from './insert-documents.ts';
 import { insertIntoEnvironments } from './insert-environments.ts';
 import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
@@ -122,8 +122,31 @@ function choosePools(state: EditState): void {
     site.replacement = replacedText(site, text, replacementsFor(withServer(site, server), pool));
     if ((site.safety === 'safe' || state.unsafe) && (state.only?.has(site.decision) ?? true)) state.pooled.push(site);
   }
+  leaveReaders(state);
   noteOutside(state);
   keepIdleDocuments(state);
+}
+
+/** Nothing of it is edited: where its variables lead, it follows. */
+export const followsOnly = ({ host, port, replacement, text, portSlot }: Site): boolean =>
+  !host?.value && !port?.value && replacement === text && portSlot === null;
+
+/** What only reads variables that stay as they are goes where it went, with all that it asks for. */
+function leaveReaders(state: EditState): void {
+  const stays = (site: Site) =>
+    followsOnly(site) &&
+    (site.host?.variables.length ?? 0) > 0 &&
+    site.host?.variables.every(name => staysAsItIs(name, site, state));
+  for (const site of state.pooled.filter(stays))
+    Object.assign(site, {
+      action: 'leave',
+      rule: 'no-literal',
+      reason: 'Nothing here names a host; what decides is where the variable is defined.',
+      safety: 'safe',
+      replacement: null,
+      apart: [],
+    });
+  state.pooled = state.pooled.filter(({ action }) => action === 'pooled');
 }
 
 /** That a pooler elsewhere leads to the server of the repository is not seen in it. */

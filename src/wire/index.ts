@@ -1,5 +1,5 @@
 /** From decisions to edits. */
-export { planEdits } from './edit.ts';
+export { followsOnly, planEdits } from './edit.ts';
 export { knobValue, PROCESSES } from './features.ts';
 export { mendUnit } from './insert-mends.ts';
 export { dropOverlaps, splice } from './splice.ts';

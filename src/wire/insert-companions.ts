@@ -61,7 +61,7 @@ const renamedVariables = (site: Site, entry: Entry, text: string, state: EditSta
   );
 
 /** Defined in the same env file, else in the repository, and none of its definitions is pooled: there is no direct twin of it. */
-function staysAsItIs(name: string, { file, format }: Site, { sites, pooled }: EditState): boolean {
+export function staysAsItIs(name: string, { file, format }: Site, { sites, pooled }: EditState): boolean {
   const isBeside = (site: Site) => site.key === name && site.file === file && site.action !== 'review';
   const isKey = format === 'env' && sites.some(isBeside) ? isBeside : ({ key }: Site) => key === name;
   return sites.some(isKey) && !pooled.some(isKey) && !sites.some(site => isKey(site) && site.rule === 'no-literal');
