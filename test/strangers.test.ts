@@ -1203,24 +1203,3 @@ test('a folder of any name', async () => {
     `cd "$(dirname "$0")/../@acme/it's \\$(touch x) \\\`y\\\` \\"z\\""`,
   );
 });
-
-test('a URL that reads a variable which stays as it is keeps what it asks for', async () => {
-  const { changes, sites } = await planned({
-    'docker-compose.yml': `${PG}  auth:
-    build: .
-    command: ./auth serve
-    environment: { DATABASE_URL: "\${AUTH_URL}" }
-  listener:
-    build: ./listener
-    env_file: deploy.env
-`,
-    Dockerfile: 'FROM debian:12\nCOPY auth /auth\n',
-    'listener/Dockerfile': `${PYTHON}CMD python listen.py\n`,
-    'listener/listen.py':
-      'import os, psycopg2\ncur = psycopg2.connect(host=os.environ["POSTGRES_HOST"]).cursor()\ncur.execute("LISTEN jobs")\n',
-    'deploy.env': 'POSTGRES_HOST=db\nAUTH_URL=postgres://u:p@${POSTGRES_HOST}:5432/d?search_path=auth\n',
-  });
-  const isPooled = sites.some(({ key, action }) => key === 'POSTGRES_HOST' && action === 'pooled');
-  const after = changes.find(({ file }) => file === 'deploy.env')?.after ?? 'search_path=auth';
-  expect(isPooled || after.includes('search_path=auth')).toBe(true);
-});
