@@ -1203,3 +1203,20 @@ test('a folder of any name', async () => {
     `cd "$(dirname "$0")/../@acme/it's \\$(touch x) \\\`y\\\` \\"z\\""`,
   );
 });
+
+test('host and port of an env file are those of the URLs beside them that read them', async () => {
+  const { decided, changes } = await planned({
+    'docker-compose.yml': `${PG}    ports: ["\${POSTGRES_PORT}:5432"]
+  listener:
+    build: .
+    environment: { APP_URL: "\${APP_URL}" }
+`,
+    Dockerfile: `${PYTHON}CMD python listen.py\n`,
+    'listen.py':
+      'import os, psycopg2\ncur = psycopg2.connect(os.environ["APP_URL"]).cursor()\ncur.execute("LISTEN jobs")\n',
+    'deploy.env': 'POSTGRES_HOST=db\nPOSTGRES_PORT=5432\nAPP_URL=postgres://u:p@${POSTGRES_HOST}:${POSTGRES_PORT}/d\n',
+    'pool-migrate.yml': 'pool: { mode: transaction }\n',
+  });
+  expect(decided('POSTGRES_HOST')).not.toContain('pooled safe');
+  expect(changes.map(({ file }) => file)).not.toContain('deploy.env');
+});

@@ -63,9 +63,10 @@ export function readReceivers(
           !/^\.?\/?$/.test(service.build) &&
           isInside(joinPath(dirOf(file.path), service.build), path);
         const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
-        // One beside it that no service is given comes in by `--env-file`.
+        // One beside it that no service is given comes in by `--env-file`; `.env.dev` is as well for what runs on the machine.
         const isProject =
-          standsFor('.env') || (source === path && dirOf(path) === dirOf(file.path) && !named.has(path));
+          standsFor('.env') ||
+          (source === path && !baseOf(path).startsWith('.env') && dirOf(path) === dirOf(file.path) && !named.has(path));
         for (const key of keys) {
           const isRead = isProject && read.has(key);
           if (!(isGiven && takes(service, key)) && !isRead) continue;
