@@ -1169,12 +1169,15 @@ describe('constants of code that a migration loads', () => {
   test.each([
     ['a host that goes into an expression', '"HOST": "db" + SUFFIX, "PORT": 5432'],
     ['a host without a port', '"HOST": "db"'],
+    ['a port in an expression', '"HOST": "db", "PORT": os.getenv("DB_PORT") or 5432'],
   ])('%s can not: nothing is halved', async (_, address) => {
-    const { written } = await planned(
+    const { written, sites } = await planned(
       django(`import os\nSUFFIX = ""\nDATABASES = {"default": {${ENGINE}, ${address}}}\n`),
     );
     expect(written('proj/settings.py')).not.toContain('PGBOUNCER_BYPASS');
     expect(written('docker-compose.yml')).not.toContain('PGBOUNCER_BYPASS=1');
+    // Nothing is promised that is not done.
+    expect(sites.filter(({ rule }) => rule === 'wired-apart')).toEqual([]);
   });
 });
 
@@ -1219,4 +1222,36 @@ test('host and port of an env file are those of the URLs beside them that read t
   });
   expect(decided('POSTGRES_HOST')).not.toContain('pooled safe');
   expect(changes.map(({ file }) => file)).not.toContain('deploy.env');
+});
+
+test('a URL that reads variables which stay as they are keeps what it asks for', async () => {
+  const asks = (host: string) => `environment: { DATABASE_URL: "postgres://u:p@${host}/d?search_path=auth" }`;
+  const { written, decided } = await planned({
+    'docker-compose.yml': `${PG}  one:
+    image: acme/one
+    ${asks('${POSTGRES_HOST}:${POSTGRES_PORT}')}
+  two:
+    image: acme/two
+    ${asks('db:5432')}
+`,
+    '.env.example': 'POSTGRES_HOST=db\nPOSTGRES_PORT=5432\n',
+    'pool-migrate.yml': 'keepDirect: [POSTGRES_HOST, POSTGRES_PORT]\n',
+  });
+  expect(decided('DATABASE_URL')).toEqual(['leave safe', 'pooled safe']);
+  expect(serviceIn(written('docker-compose.yml'), 'one')).toContain(asks('${POSTGRES_HOST}:${POSTGRES_PORT}'));
+});
+
+test('Prisma’s own configuration says where its address comes from', async () => {
+  const { pools, written } = await planned({
+    'compose.yml': `${PG}  app:\n    build: .\n    ${WITH_URL}\n`,
+    Dockerfile: 'FROM node:22\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["./start.sh"]\n',
+    'start.sh': '#!/bin/sh\nnpx prisma migrate deploy\nexec node server.js\n',
+    'server.js': "const { Pool } = require('pg');\nnew Pool({ connectionString: process.env.DATABASE_URL });\n",
+    'prisma/schema.prisma': 'datasource db {\n  provider = "postgresql"\n  shadowDatabaseUrl = env("SHADOW_URL")\n}\n',
+    'prisma.config.ts': 'export default { datasource: { url: process.env.DATABASE_URL } };\n',
+  });
+  expect(written('start.sh')).toContain(
+    'DATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" npx prisma migrate deploy',
+  );
+  expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
 });

@@ -132,7 +132,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     images,
     directSuffix: defaultConfig().direct.suffix,
   });
-  const ways = { topology, config, processes, shelf, images, refused: new Set<string>() };
+  const ways = { topology, config, processes, shelf, images, extractions, refused: new Set<string>() };
   return decide({
     sites: found,
     texts: files,

@@ -50,7 +50,7 @@ export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSit
       const all = definitions.get(name) ?? [];
       // An env file that defines what it reads reads nobody else's.
       const own = format === 'env' ? all.filter(at => sites[at]?.file === file) : [];
-      for (const at of own.length > 0 ? own : all) if (at !== i && (own.length > 0 || !apart.has(at))) join(i, at);
+      for (const at of own.length > 0 ? own : all.filter(one => !apart.has(one))) if (at !== i) join(i, at);
     }
   });
   for (const [host, port] of lonePairs(sites)) join(host, port);

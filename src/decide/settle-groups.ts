@@ -1,5 +1,5 @@
 /** The sites of a group have to agree: pooled as a whole, or not at all. */
-import type { Server, Site, Step } from '../model/index.ts';
+import type { Server, Site } from '../model/index.ts';
 import type { DecideInput } from './input.ts';
 import { reader } from './uses.ts';
 
@@ -75,7 +75,6 @@ export function settleGroups(
     for (const site of group) followHost(site, group);
     const pooled = group.filter(site => site.action === 'pooled');
     if (pooled.length === 0) continue;
-    for (const site of pooled) bypassTogether(site, pooled);
     const split = new Set(
       pooled.flatMap(site =>
         site.apart.flatMap(({ process, way }) => (way.kind === 'service' ? [process.service] : [])),
@@ -148,18 +147,6 @@ function followHost(site: Site, group: readonly Site[]): void {
   if (!first || !hosts.every(stays)) return;
   const { action, rule, reason, safety } = first;
   Object.assign(site, { action, rule, reason, safety, apart: [], mends: [], question: null });
-}
-
-/** Host and port of one block are both kept for the bypass, or neither. */
-function bypassTogether(site: Site, pooled: readonly Site[]): void {
-  const others = pooled.filter(
-    ({ file, group, form }) => file === site.file && group === site.group && form !== site.form,
-  );
-  const isKept = (step: Step) =>
-    others.every(({ apart }) =>
-      apart.some(({ way }) => way.kind === 'bypass' && way.step.file === step.file && way.step.at === step.at),
-    );
-  site.apart = site.apart.filter(({ way }) => way.kind !== 'bypass' || isKept(way.step));
 }
 
 /** Each of the readers gets its own value, if there is an exact way to it. */

@@ -73,7 +73,7 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   return {
     isPoolers: all.length > 0 && all.every(({ service }) => servers.get(service ?? '') === 'pooler'),
     uses: (site.role === 'fallback' ? ofDefault(site, uses, input) : uses).filter(
-      use => (isRun(site) || readsFiles(use)) && !goesPast(use, site, input),
+      use => (isOutsideOfFiles(site) || readsFiles(use)) && !goesPast(use, site, input),
     ),
     isOverridden: received === undefined && processes.overridden.has(`${file}\0${site.key}`),
   };
@@ -155,7 +155,8 @@ function byHand(site: Site, { processes }: DecideInput): Process[] {
 }
 
 /** In the environment, in a script, or in the words of a command. */
-const isRun = ({ role, format }: Site): boolean => format === 'shell' || !/^(?:setting|fallback|argument)$/.test(role);
+const isOutsideOfFiles = ({ role, format }: Site): boolean =>
+  format === 'shell' || !/^(?:setting|fallback|argument)$/.test(role);
 
 /** The code keeps another value for commands with the bypass. */
 const goesPast = ({ assigns }: Process, { facts }: Site, { config }: DecideInput): boolean =>

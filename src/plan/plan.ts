@@ -151,7 +151,7 @@ export async function planOnce(
     images,
     directSuffix: config.direct.suffix,
   });
-  const ways = { topology, config, processes, shelf, images, refused };
+  const ways = { topology, config, processes, shelf, images, extractions, refused };
   const ciFiles = filesOfJobs(
     [...world.sources.values(), ...world.written.values()],
     new Map([...extractions].filter(([path]) => world.sources.has(path))),

@@ -66,7 +66,10 @@ export const configuredTools = (shelf: Shelf): Processes['tools'] =>
 /** All variables that a command of a migration tool takes its connection from; null: not known. */
 export function readByTool(words: readonly string[], shelf: Shelf): string[] | null {
   if (!words.slice(0, 4).some(word => baseOf(word) === 'prisma')) return null;
-  const paths = shelf.paths.filter(path => /(?:^|\/)prisma\.config\.\w+$|\.prisma$/.test(path));
-  const names = paths.flatMap(path => [...(shelf.text(path) ?? '').matchAll(/\benv\(\s*["'](\w+)["']\s*\)/g)]);
-  return names.length > 0 ? names.flatMap(([, name]) => name ?? []) : null;
+  const namesIn = (path: string) =>
+    [...(shelf.text(path) ?? '').matchAll(/\benv(?:\(\s*["']|\.|\[\s*["'])(\w+)/g)].map(([, name = '']) => name);
+  // A configuration that names no variable has its address from elsewhere.
+  const settings = shelf.paths.filter(path => /(?:^|\/)prisma\.config\.\w+$/.test(path)).map(namesIn);
+  const names = [...settings, ...shelf.paths.filter(path => path.endsWith('.prisma')).map(namesIn)].flat();
+  return names.length > 0 && settings.every(({ length }) => length > 0) ? names : null;
 }

@@ -9,7 +9,7 @@ import { keepForBypass } from '../../codemods/python-bypass.ts';
 import type { Config } from '../config/config.ts';
 import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
-import type { Process, Site, Span, Step, Way } from '../model/index.ts';
+import type { Extraction, Process, Site, Span, Step, Way } from '../model/index.ts';
 import { isTemplateFor, isToolFile, type Processes, type Shelf, setupFile } from '../processes/index.ts';
 import { readExpansions, variablesFrom } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
@@ -22,6 +22,7 @@ export interface WayInput {
   processes: Processes;
   shelf: Shelf;
   images: ImageLookup;
+  extractions: ReadonlyMap<string, Extraction>;
   /** Files that were refused: nothing may be edited there. */
   refused: ReadonlySet<string>;
 }
@@ -242,14 +243,22 @@ function stepWay(site: Site, process: Process, input: WayInput): Way | null {
   return { kind: 'step', step, setting };
 }
 
-/** 3a. A constant of the code that the command loads stays there for the bypass, which is set before the command. */
-function bypassWay(site: Site, process: Process, { shelf, config }: WayInput): Way | null {
+/**
+ * 3a. A constant of the code that the command loads stays there for the bypass, which is set before the command: host and port of
+ * one block both, or neither.
+ */
+function bypassWay(site: Site, process: Process, { shelf, config, extractions }: WayInput): Way | null {
   const { step } = process;
-  const isMissingPort = site.form === 'host' && site.portSlot !== null;
-  if (site.format !== 'python' || (site.form !== 'host' && site.form !== 'port') || isMissingPort) return null;
+  if (site.format !== 'python' || (site.form !== 'host' && site.form !== 'port')) return null;
   if (!/^(?:setting|fallback)$/.test(site.role) || !isPlaced(process) || !step) return null;
-  const code = keepForBypass(site, shelf.text(site.file) ?? '', config.direct.bypass);
-  return code && { kind: 'bypass', step, code };
+  const text = shelf.text(site.file) ?? '';
+  const keep = (span: Span) => keepForBypass({ file: site.file, span }, text, config.direct.bypass);
+  const block = extractions.get(site.file)?.sites.filter(({ group }) => group !== null && group === site.group) ?? [];
+  const code = keep(site.span);
+  // A port that is not there would have to be both.
+  return code && block.every(({ span, portSlot }) => portSlot === null && keep(span) !== null)
+    ? { kind: 'bypass', step, code }
+    : null;
 }
 
 /** What the command's words expand of the value, or of what is put together from it, can be replaced there. */
