@@ -1255,3 +1255,16 @@ test('Prisma’s own configuration says where its address comes from', async () 
   );
   expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
 });
+
+test('a Prisma schema that is built into a service: whoever migrates in there goes direct', async () => {
+  const { written, pools } = await planned({
+    'server/compose.yml': `${PG}  api:\n    build: .\n    ${WITH_URL}\n`,
+    'server/Dockerfile': 'FROM node:22\nWORKDIR /app\nCOPY . .\nCMD ["node", "index.js"]\n',
+    'server/index.js': "require('@prisma/client');\n",
+    'server/prisma/schema.prisma': 'datasource db {\n  provider = "postgresql"\n  url = env("DATABASE_URL")\n}\n',
+    'server/Readme.md': '```sh\ndocker exec -it id_of_the_container npx prisma migrate dev\n```\n',
+  });
+  expect(written('server/prisma/schema.prisma')).toContain('  directUrl = env("DATABASE_URL_DIRECT")\n');
+  expect(written('server/compose.yml')).toContain('DATABASE_URL_DIRECT');
+  expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+});

@@ -2,7 +2,7 @@
 import type { Process, RawSite, Site, Use } from '../model/index.ts';
 import { homeOf, processOf } from '../processes/index.ts';
 import { expandsVariable, variablesFrom } from '../text/expansion.ts';
-import { baseOf, isInside } from '../text/paths.ts';
+import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
 import { hasWord } from '../text/words.ts';
 import { serviceNames } from './derive-facts.ts';
 import type { FileSite } from './group-sites.ts';
@@ -190,16 +190,30 @@ const isAssignedAnew = (key: string, { assigns }: Process): boolean =>
   assigns.some(({ name, raw }) => name === key && !expandsVariable(raw, name));
 
 /** A migration tool that is set up here, though no command is seen to run it: it gets its own value where that is exact. */
-function byTool(site: Site, { processes, wayOf }: DecideInput): Process[] {
-  if (site.format !== 'env') return [];
+function byTool(site: Site, input: DecideInput): Process[] {
+  const { processes, wayOf } = input;
   return (
     processes.tools
-      .filter(({ folder }) => isBelow(site.file, folder))
+      .filter(({ folder, process }) =>
+        site.format === 'env' ? isBelow(site.file, folder) : isBuiltFrom(site, folder, process, input),
+      )
       .map(({ process }) => process)
       .filter(process => canRead(process, site.key ?? ''))
       // Prisma's migrations fail behind transaction pooling, whoever runs them; others only should not.
       .filter(process => process.words[0] === 'prisma' || wayOf(site, process, false) !== null)
   );
+}
+
+/** Prisma's schema is built into the service: who migrates does it in there, with this value. */
+function isBuiltFrom(site: Site, folder: string, { words }: Process, { topology, processes }: DecideInput): boolean {
+  const file = site.format === 'compose' ? topology.composeFiles.find(({ path }) => path === site.file) : undefined;
+  const service = file?.services.find(({ name }) => name === site.service);
+  if (!file || !service || service.build === null || words[0] !== 'prisma') return false;
+  const context = joinPath(dirOf(file.path), service.build);
+  const isKnown = (processes.services.get(`${file.path}\0${service.name}`) ?? []).some(
+    known => known.words[0] === 'prisma',
+  );
+  return !isKnown && (context === folder || isInside(context, `${folder}/`));
 }
 
 const isBelow = (file: string, folder: string): boolean =>
