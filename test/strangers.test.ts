@@ -1268,3 +1268,26 @@ test('a Prisma schema that is built into a service: whoever migrates in there go
   expect(written('server/compose.yml')).toContain('DATABASE_URL_DIRECT');
   expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
 });
+
+test('the template of an env file that compose gives, whatever they are called', async () => {
+  const { decided, pools } = await planned({
+    'compose.yml': `${PG}  web:\n    build: .\n    env_file: env.d/postgresql\n`,
+    Dockerfile: `${PYTHON}CMD python app.py\n`,
+    'app.py': 'import os\nos.environ["DB_HOST"], os.environ["DB_PORT"]\n',
+    'env.d/postgresql.dist': 'DB_HOST=db\nDB_PORT=5432\nDB_USER=u\n',
+  });
+  expect(decided('DB_HOST', 'env.d/postgresql.dist')).toEqual(['pooled safe']);
+  expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+});
+
+test('an image that compose builds is no pulled one, though a document builds another of that name', async () => {
+  const { processes } = await planned({
+    'compose.yml': `${PG}  web:\n    build: .\n    image: acme:dev\n    ${WITH_URL}\n  worker:\n    image: acme:dev\n    command: python app.py\n    ${WITH_URL}\n`,
+    Dockerfile: `${PYTHON}CMD python app.py\n`,
+    'app.py': 'import os\nos.environ["DATABASE_URL"]\n',
+    'README.md': '```sh\ndocker build -t registry.example.org/acme -f Dockerfile .\n```\n',
+  });
+  const published = (service: string) =>
+    (processes.services.get(`compose.yml\0${service}`) ?? []).map(({ isPublished }) => isPublished);
+  expect([published('web'), published('worker')]).toEqual([[false], [false]]);
+});

@@ -10,6 +10,7 @@ import { PlanError } from '../model/errors.ts';
 import { type Extraction, type Failure, noFacts, type Source } from '../model/index.ts';
 import { isLocalName, type ScanContext } from '../scan/scan-value.ts';
 import { isTooDeep } from '../text/depth-guard.ts';
+import { isTemplateFor } from '../text/env-template.ts';
 import { markedSections } from '../text/marked-sections.ts';
 import { readCodeFacts } from './code-facts.ts';
 
@@ -21,7 +22,11 @@ export interface Extracted {
 
 export async function extractSource(source: Source, scan: ScanContext): Promise<Extracted> {
   const { path, text } = source;
-  const codemod = codemodFor(path, text, scan.environmentFiles?.has(path));
+  const codemod = codemodFor(
+    path,
+    text,
+    scan.environmentFiles?.some(named => isTemplateFor(path, named)),
+  );
   const context: ExtractContext = { ...scan, path };
   counters.extracted[codemod.id] = (counters.extracted[codemod.id] ?? 0) + 1;
   try {

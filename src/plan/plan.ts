@@ -284,7 +284,7 @@ function scanContext(topology: Topology, config: Config): ScanContext {
       String(config.pool.publishedPort),
     ]),
     hostKeys: hostSettings(config.images),
-    environmentFiles: new Set(listEnvironmentFiles(topology.composeFiles)),
+    environmentFiles: [...new Set(listEnvironmentFiles(topology.composeFiles))],
   };
 }
 

@@ -31,15 +31,14 @@ export function imageContexts(
   shelf: Shelf,
   images: ImageLookup,
 ): (file: ComposeFile, service: ComposeService) => ImageContext | null {
-  const found = new Map<string, Build>();
+  const found: Build[] = [];
   const published = new Map<string, Build>();
   for (const file of composeFiles)
     for (const { image, build, dockerfile } of file.services) {
       if (!image || build === null) continue;
       const folder = joinPath(dirOf(file.path), build);
-      const name = imageName(image);
-      found.set(name, {
-        name,
+      found.push({
+        name: imageName(image),
         repository: repositoryOf(image),
         folder,
         dockerfile: joinPath(folder, dockerfile ?? 'Dockerfile'),
@@ -53,7 +52,7 @@ export function imageContexts(
       const folders = /\.mdx?$/i.test(path) ? ['', dirOf(path)] : [dirOf(path), ''];
       const place = folders.find(folder => shelf.has(joinPath(folder, build.dockerfile)));
       if (place === undefined) continue;
-      found.set(build.name, {
+      found.push({
         ...build,
         folder: joinPath(place, build.folder),
         dockerfile: joinPath(place, build.dockerfile),
@@ -64,7 +63,8 @@ export function imageContexts(
   return (file, { name: service, image }) => {
     if (image === null) return null;
     const name = imageName(image);
-    const built = found.get(name);
+    const all = found.filter(build => build.name === name);
+    const built = all.find(({ repository }) => isSame(repository, repositoryOf(image))) ?? all.at(-1);
     const isOwn = built !== undefined && shelf.paths.some(path => isInside(built.folder, path));
     // `docker build -t app .` makes no `owner/app`: that one is pulled.
     if (isOwn) return { ...built, isRebuilt: isSame(built.repository, repositoryOf(image)) };

@@ -6,6 +6,6 @@ export { isToolFile, setupFile } from './migration-tools.ts';
 export { definesVariables } from './port-variables.ts';
 export { type Processes, processOf } from './process.ts';
 export { readProcesses } from './processes.ts';
-export { isTemplateFor, type Receiver } from './receivers.ts';
+export type { Receiver } from './receivers.ts';
 export { makeShelf, type Shelf } from './shelf.ts';
 export { describeVariables } from './variables.ts';

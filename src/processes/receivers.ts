@@ -3,6 +3,7 @@ import { directNames } from '../../codemods/companion.ts';
 import type { ComposeService } from '../../codemods/compose-file.ts';
 import { imageName, isServerImage } from '../images/names.ts';
 import type { Extraction } from '../model/index.ts';
+import { isTemplateFor } from '../text/env-template.ts';
 import { readExpansions } from '../text/expansion.ts';
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
 import type { Topology } from '../topology/index.ts';
@@ -130,18 +131,4 @@ function isStandIn(template: string, file: string, all: readonly string[]): bool
   if (all.some(path => isTemplateFor(path, file))) return false;
   const below = all.filter(path => isInside(dirOf(file), path) && isTemplateFor(baseOf(path), baseOf(file)));
   return below.length === 1 && below[0] === template;
-}
-
-/** True for the file itself and for the template that stands for it: `.env.example` for `.env`. */
-export function isTemplateFor(template: string, file: string): boolean {
-  if (template === file) return true;
-  if (dirOf(template) !== dirOf(file)) return false;
-  const strip = (name: string) =>
-    name
-      .replace(/[._-](?:example|sample|template|dist|tpl|defaults?)(?=$|[._-])/i, '')
-      .replace(/^(ENV)(?:EXAMPLE|SAMPLE|TEMPLATE)$/i, '$1')
-      .replace(/^(?:example|sample|default)(?=[._-])/i, '')
-      .replace(/^\./, '')
-      .replace(/^ENV$/, 'env');
-  return strip(baseOf(template)) === strip(baseOf(file));
 }

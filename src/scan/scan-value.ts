@@ -13,8 +13,8 @@ export interface ScanContext {
   ports: ReadonlySet<string>;
   /** Variables that hold a host though their names do not say so (`POSTGRES_SEEDS`): settings of known images. */
   hostKeys?: ReadonlySet<string>;
-  /** Paths of files that compose gives to services as env files. */
-  environmentFiles?: ReadonlySet<string>;
+  /** Paths of files that compose gives to services as env files; they or their templates are there. */
+  environmentFiles?: readonly string[];
 }
 
 export interface Scope {

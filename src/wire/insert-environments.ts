@@ -3,7 +3,7 @@
 import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { knobsOf } from '../../pgbouncer/index.ts';
 import type { Server, Source } from '../model/index.ts';
-import { isTemplateFor } from '../processes/index.ts';
+import { isTemplateFor } from '../text/env-template.ts';
 import { lineStartOf } from '../text/lines.ts';
 import { joinPath } from '../text/paths.ts';
 import { knobValue } from './features.ts';

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PG, planned, URL } from '../planned.ts';
-import { connect, createApp, credentials, withPooler } from './pooler.ts';
+import { connect, createApp, credentials, type Pooler, withPooler } from './pooler.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { giveAway, makeWorkDirectory, POSTGRES_BIN, run, waitUntil } from './run.ts';
 import { hasServers } from './servers.ts';
@@ -37,6 +37,18 @@ function layOut(files: Record<string, string>, programs: Record<string, string>)
   for (const [name, text] of Object.entries(programs))
     put(`bin/${name}`, `#!/bin/sh\nexport PGAPPNAME=${name}\n${text}\n`);
   return root;
+}
+
+/** The names of the pooler's clients, once the application is among them. */
+async function clientsWith(application: string, pooler: Pooler): Promise<unknown[]> {
+  const console = await connect(pooler.port, { database: 'pgbouncer' });
+  let clients: unknown[] = [];
+  await waitUntil('the application is seen', async () => {
+    clients = (await console.query('SHOW CLIENTS')).rows.map(row => row.application_name);
+    return clients.includes(application);
+  });
+  await console.end();
+  return clients;
 }
 
 /** The value of a setting of the generated service, where nothing else is set. */
@@ -112,13 +124,7 @@ describe.skipIf(!hasServers)('the routes that were written', () => {
               "SELECT a.application_name AS name, a.client_port AS port FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory'",
             );
           await waitUntil('the step has its lock', async () => (await holders()).length > 0);
-          const console = await connect(pooler.port, { database: 'pgbouncer' });
-          let clients: unknown[] = [];
-          await waitUntil('the application is seen', async () => {
-            clients = (await console.query('SHOW CLIENTS')).rows.map(row => row.application_name);
-            return clients.includes('gunicorn');
-          });
-          await console.end();
+          const clients = await clientsWith('gunicorn', pooler);
           expect(await holders()).toMatchObject([{ name: 'alembic' }]);
           expect(clients).not.toContain('alembic');
           expect((await finished).code).toBe(0);
@@ -164,13 +170,7 @@ exec psql -XAtq -c "${query}"`;
         PGPASSWORD: password,
         PGDATABASE: database,
       });
-      const console = await connect(pooler.port, { database: 'pgbouncer' });
-      let clients: unknown[] = [];
-      await waitUntil('the application is seen', async () => {
-        clients = (await console.query('SHOW CLIENTS')).rows.map(row => row.application_name);
-        return clients.includes('gunicorn');
-      });
-      await console.end();
+      const clients = await clientsWith('gunicorn', pooler);
       expect(clients).not.toContain('python');
       expect((await finished).code).toBe(0);
     });
