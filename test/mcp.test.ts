@@ -49,7 +49,7 @@ test('an agent plans, answers the question that is left, applies and takes it ba
   expect(asked.question.answers.map(({ id }: { id: string }) => id)).toContain('pooled');
   const left = (await call(client, 'answer', { answers: { [asked.id]: 'pooled' } })).json();
   expect(left).toEqual({ questionsLeft: [] });
-  expect((await call(client, 'explain', { rule: 'read-by-ci' })).texts[0]).toContain('read-by-ci');
+  expect((await call(client, 'explain', { id: 'read-by-ci' })).texts[0]).toContain('read-by-ci');
   const applied = await call(client, 'apply');
   expect(applied).toMatchObject({ isError: false });
   expect(applied.texts.join()).toContain('Take it back with');

@@ -1,10 +1,42 @@
-/** `explain ID`: a rule, or a decision of this repository by its id. */
+/** `explain ID`: a rule, a hazard, or a place of this repository with who reads it. */
 
 import { loadConfig, loadRules } from '../config/config.ts';
-import type { Rule } from '../config/rules.ts';
+import { type CompiledRule, describeCommand, type Rule } from '../config/rules.ts';
 import { UsageError } from '../model/errors.ts';
+import type { Need, Way } from '../model/index.ts';
+import { print, type ReportSite, startProgress, toReport, VERSION } from '../render/index.ts';
 import type { HazardRule } from '../routes/index.ts';
+import { planMigration } from '../run/index.ts';
+import { escapeControls } from '../text/controls.ts';
 import type { CliOptions } from './options.ts';
+import { toPlanOptions } from './plan-options.ts';
+
+/** What is known of an id. */
+export type Explanation =
+  | { kind: 'rule'; rule: Rule }
+  | { kind: 'hazard'; hazard: HazardRule }
+  | { kind: 'decision'; id: string; reason: string }
+  | { kind: 'place'; site: ReportSite; uses: PlaceUse[] };
+
+/** What `--json` prints. */
+export interface ExplainReport {
+  version: 1;
+  tool: { name: 'pool-migrate'; version: string };
+  explanations: Explanation[];
+}
+
+/** A process that reads the place. `way`: how it gets a value of its own, where it does. */
+interface PlaceUse {
+  service: string | null;
+  command: string;
+  file: string;
+  line: number;
+  needs: { kind: Need['kind']; what: string; file: string; line: number }[];
+  way: Way['kind'] | null;
+}
+
+/** Ids of places are 12 hexadecimal digits. */
+const SITE_ID = /^[0-9a-f]{12}$/;
 
 /** Decisions that the program takes over several sites, after the rules. */
 const OVER_SITES: Record<string, string> = {
@@ -35,32 +67,118 @@ const OVER_SITES: Record<string, string> = {
 };
 
 /** Some ids name a decision and a hazard: both are shown. */
-export async function runExplain({ arguments: [id], values }: CliOptions): Promise<number> {
+export async function runExplain(options: CliOptions): Promise<number> {
+  const {
+    arguments: [id],
+    values,
+  } = options;
   if (id === undefined)
-    throw new UsageError('Which rule? The id stands in brackets behind each decision of the report.');
+    throw new UsageError(
+      'Which rule, or which place? The id of a rule stands in brackets behind each decision of the report, that of a place in --json.',
+    );
+  const found = SITE_ID.test(id) ? await explainPlace(id, options) : await explainRule(id, options);
+  const report: ExplainReport = { version: 1, tool: { name: 'pool-migrate', version: VERSION }, explanations: found };
+  await print(values.json ? `${JSON.stringify(report, null, 2)}\n` : escapeControls(found.map(describe).join('\n')));
+  return 0;
+}
+
+async function explainRule(id: string, { values }: CliOptions): Promise<Explanation[]> {
   const root = values.cwd ?? '.';
   const rules = await loadRules(root, await loadConfig(root, values['no-config'] ? false : values.config));
   const rule = rules.find(candidate => candidate.id === id);
   const { hazards } = await import('../../rules/hazards.generated.ts');
   const hazard = hazards.find(candidate => candidate.id === id);
-  const found = [
-    ...(rule ? [describe(rule)] : []),
-    ...(hazard ? [describeHazard(hazard)] : []),
-    ...(OVER_SITES[id] ? [`${id}\n\n${OVER_SITES[id]}\n`] : []),
+  const decision = OVER_SITES[id];
+  const found: Explanation[] = [
+    ...(rule ? [{ kind: 'rule' as const, rule: withoutMatcher(rule) }] : []),
+    ...(hazard ? [{ kind: 'hazard' as const, hazard }] : []),
+    ...(decision ? [{ kind: 'decision' as const, id, reason: decision }] : []),
   ];
-  if (found.length === 0) {
-    const all = [...rules.map(known => known.id), ...hazards.map(known => known.id), ...Object.keys(OVER_SITES)];
-    const words = id.split('-').filter(word => word.length > 2);
-    const near = [...new Set(all)].filter(known => words.some(word => known.includes(word))).slice(0, 8);
-    const hint =
-      near.length > 0
-        ? `Near it: ${near.join(', ')}.`
-        : 'The id stands in brackets behind each decision of the report.';
-    throw new UsageError(`There is no rule ${id}. ${hint}`);
-  }
-  process.stdout.write(found.join('\n'));
-  return 0;
+  if (found.length > 0) return found;
+  const all = [...rules.map(known => known.id), ...hazards.map(known => known.id), ...Object.keys(OVER_SITES)];
+  const words = id.split('-').filter(word => word.length > 2);
+  const near = [...new Set(all)].filter(known => words.some(word => known.includes(word))).slice(0, 8);
+  const hint =
+    near.length > 0 ? `Near it: ${near.join(', ')}.` : 'The id stands in brackets behind each decision of the report.';
+  throw new UsageError(`There is no rule ${id}. ${hint}`);
 }
+
+function withoutMatcher({ matches: _, ...rule }: CompiledRule): Rule {
+  return rule;
+}
+
+async function explainPlace(id: string, options: CliOptions): Promise<Explanation[]> {
+  const stop = startProgress(options.values);
+  const plan = await planMigration(toPlanOptions(options)).finally(stop);
+  const site = plan.sites.find(candidate => candidate.id === id);
+  if (!site)
+    throw new UsageError(
+      `There is no place ${id} in this repository. The ids of all places are in --json, as sites[].id.`,
+    );
+  const report = toReport(plan).sites.find(candidate => candidate.id === id) as ReportSite;
+  const ways = new Map(site.apart.map(({ process, way }) => [process, way.kind]));
+  return [
+    {
+      kind: 'place',
+      site: report,
+      uses: site.uses.map(use => ({
+        service: use.service,
+        command: describeCommand(use.words),
+        file: use.place.file,
+        line: use.place.line,
+        needs: use.needs.map(({ kind, what, place }) => ({ kind, what, file: place.file, line: place.line })),
+        way: ways.get(use) ?? null,
+      })),
+    },
+  ];
+}
+
+function describe(one: Explanation): string {
+  switch (one.kind) {
+    case 'rule':
+      return describeRule(one.rule);
+    case 'hazard':
+      return describeHazard(one.hazard);
+    case 'decision':
+      return `${one.id}\n\n${one.reason}\n`;
+    case 'place':
+      return describePlace(one);
+  }
+}
+
+function describePlace({ site, uses }: Extract<Explanation, { kind: 'place' }>): string {
+  const { id, file, line, text, key, action, safety, rule, replacement, reason, question } = site;
+  const decided = `${action}${safety === 'unsafe' ? ' (unsafe)' : ''}${replacement ? `: ${replacement}` : ''} [${rule}]`;
+  return [
+    `${id} → ${decided}`,
+    '',
+    `${file}:${line}  ${key ? `${key}: ` : ''}${text}`,
+    reason,
+    '',
+    uses.length > 0 ? 'Who reads it' : 'Nothing that runs was found to read it.',
+    ...uses.flatMap(use => [
+      `  ${[use.service, use.command].filter(Boolean).join(': ') || use.file}  (${use.file}:${use.line})${use.way ? `  ${WAYS[use.way]}` : ''}`,
+      ...use.needs.map(need => `    needs ${need.kind}: ${need.what} at ${need.file}:${need.line}`),
+    ]),
+    '',
+    ...(question
+      ? [
+          question.text,
+          ...question.answers.map(({ id: name, says, config }) => `  ${name}: ${says}${config ? `  ${config}` : ''}`),
+          '',
+        ]
+      : []),
+  ].join('\n');
+}
+
+const WAYS: Record<Way['kind'], string> = {
+  apart: 'has a variable of its own',
+  setting: 'gets a setting of its own',
+  service: 'gets an entry in the environment of its service',
+  step: 'gets an assignment before its command',
+  bypass: 'runs with the bypass',
+  file: 'its file takes the direct variable first',
+};
 
 function describeHazard({ id, severity, since, fixedIn, message, why, fix, source, examples }: HazardRule): string {
   const modes = Object.entries(severity).map(([mode, level]) => `${level} with ${mode} pooling`);
@@ -97,7 +215,7 @@ function showCondition(value: unknown): string {
     .join('; ');
 }
 
-function describe(rule: Rule): string {
+function describeRule(rule: Rule): string {
   const show = (condition: Rule['when']) =>
     Object.entries(condition)
       .map(([name, value]) => `  ${name}: ${showCondition(value)}`)

@@ -10,7 +10,7 @@ Commands
   verify               check the running stack, both ways: through the pool and past it
   undo [RUN]           take the last run back, or the one named
   size                 how many connections there can be, with the evidence for each number
-  explain ID           a rule: why it exists, its examples
+  explain ID           a rule: why it exists, its examples; a place: who reads it
   rules test           run the examples of all rules, yours too
   init                 write a commented pool-migrate.yml
   report merge FILE-OR-DIR…  the JSON reports of many repositories as one overview: markdown, html or json

@@ -73,11 +73,12 @@ export async function runMcp({ values }: CliOptions): Promise<number> {
   server.registerTool(
     'explain',
     {
-      description: 'Why a rule or a hazard is there, with its examples.',
-      inputSchema: { rule: z.string().regex(/^[\w-]+$/) },
+      description:
+        'Why a rule or a hazard is there, with its examples; or, by the id of a place, who reads it and what each needs.',
+      inputSchema: { id: z.string().regex(/^[\w-]+$/) },
       annotations: reads,
     },
-    async ({ rule }) => say(await run(['explain', rule])),
+    async ({ id }) => say(await run(['explain', id, '--json', '-q', ...answered()])),
   );
   server.registerTool(
     'audit',

@@ -1,7 +1,9 @@
 /** The report as a schema, held to the type by the compiler. Loaded by `schema` and by tests only. */
 import { z } from 'zod';
+import { hazardRulesSchema, needSchema, ruleSchema } from '../config/rule-schema.ts';
 import { FINISHES, type Overview, type Report } from '../render/index.ts';
 import { checkIds, type VerifyReport } from '../rollout/index.ts';
+import type { ExplainReport } from './explain.ts';
 
 const action = z.enum(['pooled', 'direct', 'leave', 'review']);
 const severity = z.enum(['error', 'warning', 'note']);
@@ -185,3 +187,34 @@ export const overviewSchema = z.strictObject({
 });
 
 export const overviewIsSchema: Same<Overview, z.input<typeof overviewSchema>> = true;
+
+const need = z.strictObject({ kind: needSchema, what: z.string(), file: z.string(), line: position });
+export const explainSchema = z.strictObject({
+  version: z.literal(1),
+  tool: z.strictObject({ name: z.literal('pool-migrate'), version: z.string() }),
+  /** Some ids name a decision and a hazard. */
+  explanations: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('rule'), rule: ruleSchema }),
+      z.strictObject({ kind: z.literal('hazard'), hazard: hazardRulesSchema.element }),
+      z.strictObject({ kind: z.literal('decision'), id: z.string(), reason: z.string() }),
+      z.strictObject({
+        kind: z.literal('place'),
+        site,
+        uses: z.array(
+          z.strictObject({
+            service: z.string().nullable(),
+            command: z.string(),
+            file: z.string(),
+            line: position,
+            needs: z.array(need),
+            way: z.enum(['apart', 'setting', 'service', 'step', 'bypass', 'file']).nullable(),
+          }),
+        ),
+      }),
+    ]),
+  ),
+});
+
+/** A schema of rules also takes what is written shorter; what is printed is always of it. */
+export const explainIsOfSchema = (report: ExplainReport): z.input<typeof explainSchema> => report;

@@ -2,12 +2,12 @@
 import { UsageError } from '../model/errors.ts';
 import type { CliOptions } from './options.ts';
 
-const NAMES = ['report', 'config', 'rules', 'plan', 'verify', 'overview'] as const;
+const NAMES = ['report', 'config', 'rules', 'plan', 'verify', 'overview', 'explain'] as const;
 
 export async function jsonSchema(name: string): Promise<object> {
   const { z } = await import('zod');
   const { configSchema, rulesSchema } = await import('../config/rule-schema.ts');
-  const { overviewSchema, planSchema, reportSchema, verifySchema } = await import('./report-schema.ts');
+  const { explainSchema, overviewSchema, planSchema, reportSchema, verifySchema } = await import('./report-schema.ts');
   const schemas = {
     report: reportSchema,
     config: configSchema,
@@ -15,6 +15,7 @@ export async function jsonSchema(name: string): Promise<object> {
     plan: planSchema,
     verify: verifySchema,
     overview: overviewSchema,
+    explain: explainSchema,
   };
   const schema = schemas[name as keyof typeof schemas];
   if (!schema) throw new UsageError(`There is no schema ${name}; there are ${NAMES.join(', ')}.`);

@@ -7,7 +7,7 @@ export { placeOf } from './place.ts';
 export { startProgress } from './progress.ts';
 export { describeReadiness } from './readiness.ts';
 export { print, type Reporter, readReporters, report, writeOutput } from './render.ts';
-export type { Report } from './report.ts';
+export { type Report, type ReportSite, toReport } from './report.ts';
 export { hazardResults } from './results.ts';
 export { renderSummary } from './summary.ts';
 export { VERSION } from './version.ts';

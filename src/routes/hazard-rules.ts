@@ -35,7 +35,7 @@ export interface HazardCondition {
    */
   sibling?: string[] | undefined;
   /** `refused`: the setting, or the parameter of a connection string, is one that PgBouncer refuses when a client starts with it. */
-  startup?: string[] | undefined;
+  startup?: 'refused'[] | undefined;
   /** Path of the file. */
   file?: string[] | undefined;
 }
@@ -94,7 +94,7 @@ export interface HazardRule {
   /** Counts only where the repository has a Postgres server: the file lists drivers that may not be in use. */
   needsServer?: true | undefined;
   source: string;
-  examples: { bad?: HazardExample | undefined; good?: HazardExample | undefined }[];
+  examples: { bad: HazardExample; good: HazardExample }[];
 }
 
 /** What a file is known for, beside its events. */
