@@ -45,7 +45,8 @@ export function overrideEnvironment(
 }
 
 /**
- * An environment that comes with the whole service is merged into one of its own; without an anchor it gets one.
+ * An environment that comes with the whole service is merged into one of its own; without an anchor it gets one. A list can't be
+ * merged: the service gets one of its own with the same entries.
  * E.g.: `<<: *app` → `<<: *app` and `environment:` with `<<: *app-environment` and `KEY: value` below.
  */
 function extendMerged(
@@ -56,6 +57,7 @@ function extendMerged(
   newline: Newline,
 ): Insertion[] | null {
   const node = service.environmentNode;
+  if (isSeq(node) && !node.flow) return copyList(file, node.items as Node[], body, overrides, newline);
   // What `extends` brings is merged by compose itself.
   if (!isMap(node)) return null;
   if (node.anchor) return [appendEnvironment(file, body, overrides, newline, node.anchor)];
@@ -80,12 +82,38 @@ function appendEnvironment(
   newline: Newline,
   merged: string | null = null,
 ): Insertion {
-  const { text } = file;
-  const last = body.items.at(-1);
-  const first = startOf(body.items[0]?.key);
-  const indent = text.slice(lineStartOf(text, first), first);
+  const indent = indentOf(file, body);
   const base = merged === null ? [] : [`${indent}  <<: *${merged}`];
   const lines = [`${indent}environment:`, ...base, ...overrides.map(([key, value]) => `${indent}  ${key}: ${value}`)];
+  return append(file, body, lines, newline);
+}
+
+function copyList(
+  file: ComposeFile,
+  items: readonly Node[],
+  body: YAMLMap,
+  overrides: readonly Override[],
+  newline: Newline,
+): Insertion[] | null {
+  const entries = items.map(item => file.text.slice(startOf(item), endOf(item)).trimEnd());
+  if (!items.every(isScalar) || entries.some(entry => /[\r\n]|^[|>&*!]/.test(entry))) return null;
+  const kept = entries.filter((_, i) => !overrides.some(([key]) => isEntryOf(items[i], key)));
+  const indent = indentOf(file, body);
+  const lines = [...kept, ...overrides.map(([key, value]) => `${key}=${value}`)].map(entry => `${indent}  - ${entry}`);
+  return [append(file, body, [`${indent}environment:`, ...lines], newline)];
+}
+
+/** `KEY=value` or `KEY` of a list. */
+const isEntryOf = (item: Node | undefined, key: string): boolean =>
+  isScalar(item) && new RegExp(`^${key}(?:=|$)`).test(String(item.value));
+
+const indentOf = ({ text }: ComposeFile, body: YAMLMap): string => {
+  const first = startOf(body.items[0]?.key);
+  return text.slice(lineStartOf(text, first), first);
+};
+
+function append({ text }: ComposeFile, body: YAMLMap, lines: readonly string[], newline: Newline): Insertion {
+  const last = body.items.at(-1);
   return insert(contentEnd(text, endOf(last?.value ?? last?.key)), newline + lines.join(newline));
 }
 
@@ -143,7 +171,7 @@ function fillList(
   const lead = text.slice(lineStartOf(text, startOf(last)), startOf(last));
   const found: Insertion[] = [];
   for (const [key, value] of overrides) {
-    const own = items.find(item => isScalar(item) && new RegExp(`^${key}(?:=|$)`).test(String(item.value)));
+    const own = items.find(item => isEntryOf(item, key));
     if (own) found.push({ span: { start: startOf(own), end: endOf(own) }, text: `${key}=${value}` });
     else found.push(insert(lineEndOf(text, endOf(last)), `${newline}${lead}${key}=${value}`));
   }

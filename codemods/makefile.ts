@@ -1,6 +1,6 @@
 /** Sites of Makefiles: assignments, and recipe lines as shell text. `$$` and `$(VAR)` read as expansions. */
 
-import { type Extraction, noFacts, type RawSite } from '../src/model/index.ts';
+import { type Extraction, noFacts, type RawSite, type Use } from '../src/model/index.ts';
 import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { mapSlice } from '../src/text/mapped-text.ts';
 import type { ExtractContext } from './codemod.ts';
@@ -33,12 +33,20 @@ export function extract(text: string, context: ExtractContext): Extraction {
   return { sites: [...scanBlock(settings, 'file', context), ...sites], facts: { ...noFacts(), commands } };
 }
 
-/** Recipe lines that expand the variable. */
-function usesOf(text: string, key: string) {
-  const reads = new RegExp(`\\$[({]${key}[)}]|\\$\\$\\{?${key}\\b`);
-  return text
-    .split('\n')
-    .filter(line => line.startsWith('\t') && reads.test(line))
+/** Recipe lines that expand the variable, or one that is put together from it. */
+function usesOf(text: string, key: string): Use[] {
+  const lines = text.split('\n');
+  const names = new Set([key]);
+  const isRead = (line: string) =>
+    [...names].some(name => new RegExp(`\\$[({]${name}[)}]|\\$\\$\\{?${name}\\b`).test(line));
+  for (const known of names) {
+    for (const line of lines) {
+      const [, name] = line.startsWith('\t') ? [] : (ASSIGNMENT.exec(line) ?? []);
+      if (name !== undefined && name !== known && isRead(line)) names.add(name);
+    }
+  }
+  return lines
+    .filter(line => line.startsWith('\t') && isRead(line))
     .map(line => ({
       words: line
         .trim()

@@ -42,7 +42,9 @@ export interface PlacedCommand {
 
 /** Every simple command, in order. `mapped` maps into the script's file. */
 export function placeShell(mapped: MappedText, script: Script): PlacedCommand[] {
-  return readShell(mapped.text).map(command => {
+  return readShell(mapped.text).flatMap(command => {
+    // The commands of a function stand for its calls.
+    if (command.isInert && !/^(?:echo|printf)$/.test(command.words[0]?.value.text ?? '')) return [];
     const lead = toSource(mapped, command.start, command.start + 1);
     const tail = toSource(mapped, Math.max(command.start, command.end - 1), command.end);
     return {

@@ -9,6 +9,8 @@ import { isPair, isSeq } from './yaml-nodes.ts';
 /** What its variables are made of. */
 export interface PoolerVariables {
   port: number;
+  /** The port as compose writes it. E.g.: `${PGBOUNCER_PORT:-6432}` */
+  portText: string;
   /** A public image instead of one that is built, and what it calls the variables. */
   image: {
     name: string;
@@ -39,7 +41,7 @@ export function renderEnvironment(
           ['PGBOUNCER_UPSTREAM_HOST', server.name],
           ['PGBOUNCER_UPSTREAM_PORT', String(pooler.upstreamPort)],
         ];
-  const own: [string, string][] = [...upstream, ['PGBOUNCER_PORT', `\${PGBOUNCER_PORT:-${pooler.port}}`]];
+  const own: [string, string][] = [...upstream, ['PGBOUNCER_PORT', pooler.portText]];
   if (isTrusting(server)) own.push(['PGBOUNCER_AUTH_TYPE', 'trust']);
   if (pooler.image) return renderForImage(file, server, [...own, ...pooler.settings], pooler.image, style);
   const lines = [`${unit}environment:`];

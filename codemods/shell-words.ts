@@ -2,6 +2,7 @@
 import {
   type AndOr,
   type Command as CommandNode,
+  type Function as FunctionNode,
   type If,
   type Pipeline,
   parse,
@@ -36,12 +37,16 @@ export interface ShellCommand {
   output: string | null;
   /** Variables without which alone it runs: `if [ -z "$NAME" ]; then …`. */
   unset: readonly string[];
+  /** It prints, or calls a function of the text, whose commands stand there themselves, and that gives none of them what it is given. */
+  isInert: boolean;
 }
 
 /** What holds for all that is inside of a node. */
 interface Around {
   output: string | null;
   unset: readonly string[];
+  /** The function that it is a part of. */
+  within: string | null;
 }
 
 /** `-c`, alone or among others: `-ecx`. */
@@ -52,12 +57,27 @@ export const isShell = (word: string): boolean => /(?:^|\/)(?:ba|da|a|k|z)?sh$/.
 /** Every simple command of the text, in order, those in substitutions and compound commands too. */
 export function readShell(text: string): ShellCommand[] {
   const found: ShellCommand[] = [];
-  visit(text, parse(text), { output: null, unset: [] }, (node, { output, unset }) => {
+  const bodies = new Map<string, ShellCommand[]>();
+  visit(text, parse(text), { output: null, unset: [], within: null }, (node, { output, unset, within }) => {
     const command = readCommand(text, node);
     found.push({ ...command, output: command.output ?? output, unset });
+    if (within !== null) bodies.set(within, [...(bodies.get(within) ?? []), command]);
   });
-  return found.sort((a, b) => a.start - b.start);
+  const handsOn = ({ start, end, words }: ShellCommand) =>
+    words.length > 0 && !SAYS.has(words[0]?.value.text ?? '') && /\$\{?[1-9@*]/.test(text.slice(start, end));
+  const isCall = ({ words }: ShellCommand) => {
+    const body = bodies.get(words[0]?.value.text ?? '');
+    return body !== undefined && (words.length === 1 || !body.some(handsOn));
+  };
+  return found
+    .map(command => ({ ...command, isInert: command.isInert || isCall(command) }))
+    .sort((a, b) => a.start - b.start);
 }
+
+/** What these are given goes nowhere else. */
+const SAYS = new Set(
+  'echo printf tee logger date local declare shift return tput test [ [[ : export curl wget jq sed tr cat'.split(' '),
+);
 
 /** Walks every node, because commands hide in substitutions inside words, and those in default values of expansions. */
 function visit(
@@ -73,10 +93,11 @@ function visit(
     if (typed.type === 'Command') onCommand(node as CommandNode, around);
     const output = outputOf(text, typed) ?? around.output;
     const [name, branch] = ifUnset(text, typed);
+    const within = typed.type === 'Function' ? readWord(text, (node as FunctionNode).name).value.text : around.within;
     for (const value of Object.values(node)) {
       if (typeof value !== 'object') continue;
       const unset = name !== null && value === branch ? [...around.unset, name] : around.unset;
-      visit(text, value, { output, unset }, onCommand);
+      visit(text, value, { output, unset, within }, onCommand);
     }
   }
 }
@@ -128,8 +149,10 @@ function readCommand(text: string, node: CommandNode): ShellCommand {
     input: false,
     output: null,
     unset: [],
+    isInert: false,
   };
   if (node.name) command.words.push(readWord(text, node.name));
+  command.isInert = /^(?:echo|printf)$/.test(command.words[0]?.value.text ?? '');
   for (const item of [...node.prefix, ...node.suffix]) {
     if (item.type === 'Word') command.words.push(readWord(text, item));
     else if (item.type === 'Assignment') {

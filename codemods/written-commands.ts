@@ -49,8 +49,9 @@ function placeLines(mapped: MappedText, script: Script): PlacedCommand[] {
   });
 }
 
-/** No program's name begins as a sentence or a list does: `Run alembic first`, `- [x] done`, `{{ .Name }}`; `DB_URL=…` is an assignment. */
-const isProse = (line: string): boolean => /^(?:[A-Z][\w'’-]*(?:\s|[.,:;]?$)|[-*+|{}<>[\]()]\s|\{\{|```)/.test(line);
+/** No program's name begins as a sentence, a list or a drawn tree does: `Run alembic first`, `- [x] done`, `├── app`; `DB_URL=…` is an assignment. */
+const isProse = (line: string): boolean =>
+  /^(?:[\u2500-\u257f]|[A-Z][\w'’-]*(?:\s|[.,:;]?$)|[-*+|{}<>[\]()]\s|\{\{|```)/.test(line);
 
 /** Fenced code (indented too), code blocks, and inline code that is a command. */
 function placeMarkdown(text: string, script: Script): PlacedCommand[] {

@@ -368,3 +368,105 @@ describe('--include and --exclude', () => {
     expect(code).toBe(2);
   });
 });
+
+describe('configuration per folder', () => {
+  const stackIn = (folder: string, port: number) => ({
+    [`${folder}/docker-compose.yml`]: `services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+    ports: ["${port}:5432"]
+  web:
+    build: .
+    environment:
+      DATABASE_URL: ${URL}
+      REPORTS_URL: ${URL}
+`,
+    [`${folder}/Dockerfile`]: 'FROM python:3.12\nCOPY app.py .\nCMD python app.py\n',
+    [`${folder}/app.py`]: 'import os\nos.environ["DATABASE_URL"], os.environ["REPORTS_URL"]\n',
+  });
+  const STACKS = { ...stackIn('services/orders', 5432), ...stackIn('services/users', 5433) };
+
+  test('mode, ports and what stays direct hold below the folder, the innermost last', async () => {
+    const { pools, written, sites } = await planned({
+      ...STACKS,
+      'pool-migrate.yml': `pool: { mode: transaction }
+folders:
+  services: { pool: { port: 6500 } }
+  services/orders: { pool: { mode: session, port: 5432, publishedPort: 7000 }, keepDirect: [REPORTS_*] }
+`,
+    });
+    expect(pools.map(({ server, mode, port, isGiven }) => [server.stack, mode, port, isGiven])).toEqual([
+      ['services/orders', 'session', 5432, true],
+      ['services/users', 'transaction', 6500, true],
+    ]);
+    expect(sites.filter(({ key }) => key === 'REPORTS_URL').map(({ file, rule }) => [file, rule])).toEqual([
+      ['services/orders/docker-compose.yml', 'kept-direct'],
+      ['services/users/docker-compose.yml', 'application-url'],
+    ]);
+    expect(written('services/orders/docker-compose.yml')).toContain('- "${HOST_PGBOUNCER_PORT:-7000}:5432"');
+    expect(written('services/users/docker-compose.yml')).toContain('postgresql://u:p@pgbouncer:6500/d');
+  });
+
+  test.each([
+    ['apps/: { keepDirect: [A] }', /folders.*a folder from the root/s],
+    ['../other: { keepDirect: [A] }', /a path inside the repository/],
+    ['apps: { pool: { host: x } }', /Unrecognized key: "host"/],
+  ])('%s is refused with its place', (line, message) => {
+    const root = makeRepository({ ...STACKS, 'pool-migrate.yml': `folders:\n  ${line}\n` });
+    const { code, stderr } = runCli(['-C', root]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe('several servers of one stack', () => {
+  const COMPOSE = `services:
+  orders-db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+    ports: ["15432:5432"]
+  users-db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+    ports: ["25432:5432"]
+  orders:
+    build: orders
+    environment: { DATABASE_URL: "postgresql://u:p@orders-db:5432/d" }
+  users:
+    build: users
+    environment: { DATABASE_URL: "postgresql://u:p@users-db:5432/d" }
+`;
+  const FILES = {
+    'compose.yml': COMPOSE,
+    'orders/Dockerfile': 'FROM python:3.12\nCOPY app.py .\nCMD python app.py\n',
+    'orders/app.py': 'import os\nos.environ["DATABASE_URL"]\n',
+    'users/Dockerfile': 'FROM python:3.12\nCOPY app.py .\nCMD python app.py\n',
+    'users/app.py': 'import os, psycopg\npsycopg.connect(os.environ["DATABASE_URL"]).execute("LISTEN jobs")\n',
+    '.env.example': 'POSTGRES_PASSWORD=p\nORDERS_URL=postgresql://u:p@localhost:15432/d\n',
+  };
+
+  test('each pooler is published under a port of its own, and no variable gives two of them the same', async () => {
+    const { written, pools } = await planned(FILES);
+    const compose = written('compose.yml');
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction', 'session']);
+    expect([...compose.matchAll(/"(\d+):6432"/g)].map(([, port]) => port)).toEqual(['6432', '6433']);
+    expect(compose).toContain('PGBOUNCER_POOL_MODE: transaction');
+    expect(compose).toContain('PGBOUNCER_POOL_MODE: session');
+    const template = written('.env.example');
+    expect(template).toContain('ORDERS_URL=postgresql://u:p@localhost:6432/d');
+    expect(template).not.toMatch(/^(?:HOST_PGBOUNCER_PORT|PGBOUNCER_(?:HOST|POOL_MODE|DEFAULT_POOL_SIZE))=/m);
+    // What they have in common stays adjustable.
+    expect(compose.match(/PGBOUNCER_MAX_CLIENT_CONN: \$\{PGBOUNCER_MAX_CLIENT_CONN:-500\}/g)).toHaveLength(2);
+    expect(template).toContain('PGBOUNCER_MAX_CLIENT_CONN=500');
+  });
+
+  test('each server’s own pooler is found again, by the server that it names', async () => {
+    const { written } = await planned(FILES);
+    const { pools } = await planned({ ...FILES, 'compose.yml': written('compose.yml') });
+    expect(pools.map(({ server, mode, isGiven }) => [server.service, mode, isGiven])).toEqual([
+      ['orders-db', 'transaction', true],
+      ['users-db', 'session', true],
+    ]);
+  });
+});

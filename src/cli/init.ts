@@ -39,6 +39,7 @@ assets:
 
 rules: []                  # files with rules of your own, tried before ours
 images: []                 # what images of yours do, as in rules/images.yml
+folders: {}                # pool (mode, port, publishedPort) and keepDirect of a folder's own (docs/guides/monorepo.md)
 answers: {}                # answers to questions, by the id of the place: pooled, direct or leave
 `;
 

@@ -5,6 +5,7 @@ import type { Feature } from '../../pgbouncer/asset-input.ts';
 import type { KnownImage } from '../images/known.ts';
 import { UsageError } from '../model/errors.ts';
 import { observe } from '../model/observed.ts';
+import { isInside } from '../text/paths.ts';
 import type { PoolSettings } from './pool-kind.ts';
 import type { CompiledRule, Rule } from './rules.ts';
 import { compileRule } from './rules.ts';
@@ -27,6 +28,8 @@ export interface Config {
     image: string | null;
   };
   rules: string[];
+  /** What holds below a folder of the repository, over the rest; the innermost folder comes last. */
+  folders: Record<string, FolderConfig>;
   /** Answers to questions, by the id of the place. */
   answers: Record<string, 'pooled' | 'direct' | 'leave'>;
   /** Facts about images, before ours. */
@@ -61,8 +64,37 @@ export const defaultConfig = (): Config => ({
   },
   rules: [],
   images: [],
+  folders: {},
   answers: {},
 });
+
+/** What a stack or a file may have of its own in a repository of several. */
+export interface FolderConfig {
+  pool?: Partial<Pick<PoolSettings, 'mode' | 'port' | 'publishedPort'>> | undefined;
+  /** Beside those that hold everywhere. */
+  keepDirect?: string[] | undefined;
+}
+
+/** The configuration as it holds for a file, or for the stack of a folder. */
+export function configFor(config: Config, path: string): Config {
+  const own = Object.keys(config.folders)
+    .filter(folder => folder === path || isInside(folder, path))
+    .sort((a, b) => a.length - b.length);
+  if (own.length === 0) return config;
+  const all = own.map(folder => config.folders[folder] ?? {});
+  return {
+    ...config,
+    pool: Object.assign({}, config.pool, ...all.map(({ pool }) => pool)),
+    keepDirect: [config.keepDirect, ...all.map(({ keepDirect }) => keepDirect ?? [])].flat(),
+  };
+}
+
+/** Every port that the configuration gives to a pooler, inside and on the host; `usual` where one is left to be chosen. */
+export const poolPortsOf = ({ pool, folders }: Config, usual: number): number[] =>
+  [pool, ...Object.values(folders).map(folder => ({ ...pool, ...folder.pool }))].flatMap(({ port, publishedPort }) => [
+    port === 'auto' ? usual : port,
+    publishedPort,
+  ]);
 
 const NAMES = ['pool-migrate.yml', 'pool-migrate.yaml', 'pool-migrate.json', 'package.json'];
 

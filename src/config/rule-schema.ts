@@ -195,6 +195,17 @@ export const answersSchema = z.strictObject({
   pool: z.strictObject({ mode: poolMode }).optional(),
 });
 
+const folderSchema = z.strictObject({
+  pool: z
+    .strictObject({
+      port: z.union([port, z.literal('auto')]).optional(),
+      publishedPort: port.optional(),
+      mode: poolMode.optional(),
+    })
+    .optional(),
+  keepDirect: z.array(z.string()).optional(),
+});
+
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
   pool: z
@@ -249,5 +260,11 @@ export const configSchema = z.strictObject({
     .prefault({}),
   rules: z.array(insidePath).default([]),
   images: z.array(imageSchema).default([]),
+  folders: z
+    .record(
+      insidePath.refine(path => !/\/$|^\.\//.test(path), 'a folder from the root, such as apps/billing'),
+      folderSchema,
+    )
+    .default({}),
   answers: answersMap.default({}),
 });

@@ -32,8 +32,10 @@ export function parseValidated<T extends z.ZodType>(
   const issue = result.error.issues[0];
   const path = [...section, ...(issue?.path ?? [])] as (string | number)[];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  // Of a key that may not be one, what is wrong with it.
+  const message = (issue?.code === 'invalid_key' ? issue.issues[0]?.message : issue?.message) ?? 'is not valid';
   const offset = offsetOf(document.contents as Node | null, unknown ? [...path, unknown] : path, unknown !== undefined);
-  throw new UsageError(`${at(offset)}: ${path.join('.') || 'the file'}: ${issue?.message ?? 'is not valid'}`);
+  throw new UsageError(`${at(offset)}: ${path.join('.') || 'the file'}: ${message}`);
 }
 
 /** The place of the deepest part of the path that exists; a key's own place for a key. */

@@ -1,5 +1,7 @@
 /** Decisions: every rule is asked of every use of every site; then the sites of a group have to agree. */
+
 import { createHash } from 'node:crypto';
+import { configFor } from '../config/config.ts';
 import { hasMode, isElsewhere } from '../config/pool-kind.ts';
 import type { RawSite, Server, Site } from '../model/index.ts';
 import { tellProgress } from '../model/progress.ts';
@@ -22,7 +24,9 @@ export function decide(input: DecideInput): Decisions {
   const groups = groupSites(input.sites, ({ file, site }) => imagePort(file, site, input));
   const endpoints = endpointsOf(input.sites, groups, input.config.direct.suffix);
   const first = decideSites(input, groups, endpoints, new Map());
-  const ports = input.config.pool.port === 'auto' ? portsWanted(first.sites) : new Map<Server, string>();
+  const ports = new Map(
+    [...portsWanted(first.sites)].filter(([{ stack }]) => configFor(input.config, stack).pool.port === 'auto'),
+  );
   return ports.size === 0 ? first : decideSites(input, groups, endpoints, ports);
 }
 
@@ -34,8 +38,10 @@ function decideSites(
   ports: ReadonlyMap<Server, string>,
 ): Decisions {
   const { topology, config } = input;
-  const portOf = (server: Server): number =>
-    config.pool.port === 'auto' ? (ports.has(server) ? server.port : DEFAULT_PORT) : config.pool.port;
+  const portOf = (server: Server): number => {
+    const { port } = configFor(config, server.stack).pool;
+    return port === 'auto' ? (ports.has(server) ? server.port : DEFAULT_PORT) : port;
+  };
   const sites = input.sites.map((fileSite, i): Site => {
     const site = toSite(fileSite, input.texts);
     const endpoint = endpoints[i] as Endpoint;
@@ -70,7 +76,8 @@ function decideSites(
   sites.forEach((site, i) => {
     const server = serverOfSite(i);
     const pool = server ? pools.find(one => one.server === server) : undefined;
-    const mode: Mode = pool?.mode ?? (config.pool.mode === 'auto' ? 'transaction' : config.pool.mode);
+    const given = configFor(config, site.file).pool.mode;
+    const mode: Mode = pool?.mode ?? (given === 'auto' ? 'transaction' : given);
     const apart = new Set(mode === 'session' ? [] : (pool?.others ?? []).map(({ service }) => service));
     const combined = combineUses(
       site,

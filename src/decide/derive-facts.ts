@@ -1,6 +1,7 @@
 /** What a decision has to know of a place beside what its own lines say. */
 
 import { isCiPath } from '../../codemods/paths.ts';
+import { configFor } from '../config/config.ts';
 import type { Server, Site } from '../model/index.ts';
 import { definesVariables } from '../processes/index.ts';
 import { matchGlob } from '../text/glob.ts';
@@ -15,12 +16,13 @@ export type PortOf = (server: Server) => number;
 export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, portOf: PortOf): string[] {
   const { topology, config, ciFiles, texts, processes } = input;
   const facts: string[] = [];
+  const keptDirect = configFor(config, site.file).keepDirect;
   const kinds = serviceNames(topology, site.file);
   const services = site.service !== null ? [site.service] : site.uses.map(use => use.service ?? '');
   if (services.length > 0 && services.every(name => kinds.get(name) === 'postgres')) facts.push('server-service');
   if (services.some(name => kinds.get(name) === 'pooler') || isPoolerSetting(site)) facts.push('pooler-service');
   if (isCiPath(site.file)) facts.push('ci');
-  if (site.key !== null && config.keepDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
+  if (site.key !== null && keptDirect.some(glob => matchGlob(glob)(site.key ?? ''))) facts.push('kept-direct');
   if (hasSecondJob(site, topology)) facts.push('publishes');
   if (hasPlaceholders(site)) facts.push('placeholder-credentials');
   if (isForeign(site, topology)) facts.push('foreign-credentials');

@@ -1,5 +1,7 @@
 /** The mode of each pool: the strongest that all who share it bear. */
+import { configFor } from '../config/config.ts';
 import type { Need, PoolDecision, Server, Site } from '../model/index.ts';
+import { poolerFor } from '../topology/index.ts';
 import type { DecideInput } from './input.ts';
 import { bearsSession, type RoutedUse, tellingUses } from './routes.ts';
 
@@ -32,7 +34,8 @@ export function decidePools(
         known.needs.push(...because.filter(need => !known.needs.includes(need)));
       }
     }
-    const unwired = config.pool.mode === 'auto' ? own.flatMap(one => unwiredUses(one.site, one.uses, input)) : [];
+    const given = configFor(config, server.stack).pool.mode;
+    const unwired = given === 'auto' ? own.flatMap(one => unwiredUses(one.site, one.uses, input)) : [];
     const ready = [...services].filter(([, { needs }]) => needs.length === 0).map(([name]) => name);
     const others = [...services]
       .filter(([, { needs }]) => needs.length > 0)
@@ -42,10 +45,10 @@ export function decidePools(
     const counts = (name: string) => !isNamed || name !== '';
     const speaksFor = (name: string) => counts(name) && (services.get(name)?.isSeen || name === '');
     const isSession = (!ready.some(speaksFor) && others.some(({ service }) => counts(service))) || unwired.length > 0;
-    const existing = topology.poolers.find(({ stack }) => stack === server.stack);
+    const existing = poolerFor(server, topology);
     const mode =
-      config.pool.mode !== 'auto'
-        ? config.pool.mode
+      given !== 'auto'
+        ? given
         : existing
           ? (existing.pooler?.mode ?? 'transaction')
           : isSession
@@ -55,7 +58,7 @@ export function decidePools(
       server,
       mode,
       port: portOf(server),
-      isGiven: config.pool.mode !== 'auto' || existing !== undefined,
+      isGiven: given !== 'auto' || existing !== null,
       ready: ready.filter(name => name !== ''),
       others: others.map(({ service, needs }) => ({ service, needs })),
       unwired: unwired.map(({ process }) => process),

@@ -45,7 +45,9 @@ export const bearsSession = ({ because }: RoutedUse): boolean => because.every((
  */
 export function tellingUses<T extends UseVerdict>(verdicts: readonly T[]): T[] {
   const isSure = verdicts.some(({ action, process }) => action === 'pooled' && process.kind === 'start');
-  const isDoubt = ({ action, process }: T) => action === 'review' && (isSure || process.kind !== 'start');
+  // A container that starts tests is there for them, whatever it prepares before.
+  const isDoubt = ({ action, rule, process }: T) =>
+    action === 'review' && (process.kind !== 'start' || (isSure && rule !== 'test-command'));
   const telling = verdicts.filter(one => (one.action !== 'leave' || one.rule === 'already-pooled') && !isDoubt(one));
   return telling.length > 0 ? telling : [...verdicts];
 }

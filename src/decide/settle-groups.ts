@@ -72,7 +72,7 @@ export function settleGroups(
   for (const group of members.values()) {
     for (const site of group) site.decision = group[0]?.id ?? site.id;
     for (const site of group) keepOnMachine(site, group);
-    for (const site of group) followHost(site, group);
+    for (const site of group) followOther(site, group);
     const pooled = group.filter(site => site.action === 'pooled');
     if (pooled.length === 0) continue;
     const split = new Set(
@@ -138,13 +138,14 @@ function keepOnMachine(site: Site, group: readonly Site[]): void {
   Object.assign(site, { action: 'leave', rule: 'machine-port', reason, safety: 'safe', apart: [], question: null });
 }
 
-/** The port of a host that stays direct, or is only the server's own, stays with it in the same file. */
-function followHost(site: Site, group: readonly Site[]): void {
-  if (site.action !== 'pooled' || site.form !== 'port') return;
-  const hosts = group.filter(({ file, form, host }) => file === site.file && form === 'host' && host?.value);
-  const [first] = hosts;
+/** The port of a host that stays direct, or is only the server's own, stays with it in the same file; so does a host that nobody reads with its port. */
+function followOther(site: Site, group: readonly Site[]): void {
+  const other = site.form === 'port' ? 'host' : site.form === 'host' && site.uses.length === 0 ? 'port' : null;
+  if (site.action !== 'pooled' || other === null) return;
+  const others = group.filter(one => one.file === site.file && one.form === other && one[other]?.value);
+  const [first] = others;
   const stays = ({ action, rule: own }: Site) => action === 'direct' || own === 'server-itself';
-  if (!first || !hosts.every(stays)) return;
+  if (!first || !others.every(stays)) return;
   const { action, rule, reason, safety } = first;
   Object.assign(site, { action, rule, reason, safety, apart: [], mends: [], question: null });
 }

@@ -51,7 +51,8 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
           ({ name, raw: value }) => name === site.key && !expandsVariable(value, name) && !value.includes(site.text),
         ),
     )
-    .filter(use => site.role !== 'environment' || site.key === null || canRead(use, site.key));
+    // Recipes of a Makefile are its uses because they expand it.
+    .filter(use => site.role !== 'environment' || site.key === null || format === 'makefile' || canRead(use, site.key));
   if (site.role === 'environment' && site.key !== null) {
     const others = [
       ...(uses.length === 0 ? byExpansion(site, input) : []),
@@ -139,7 +140,9 @@ const byExpansion = (site: Site, { processes }: DecideInput): Process[] =>
   processes.hand
     .filter(
       ({ folder, process }) =>
-        isBelow(site.file, folder) &&
+        (site.format === 'makefile'
+          ? [process.place, ...process.chain].some(({ file }) => file === site.file)
+          : isBelow(site.file, folder)) &&
         process.words.some(word => expandsVariable(word, site.key ?? '')) &&
         !isAssignedAnew(site.key ?? '', process),
     )

@@ -208,6 +208,20 @@ export function readMigrators(
   return found;
 }
 
+/**
+ * The function around a migration, whose name says so and that only a call by this name can start: of Go, and extensions of C#, which no
+ * framework finds by itself. Null for all else.
+ */
+export function onlyByName({ kind, place }: Need, text: string): string | null {
+  if (kind !== 'migrate' || !/\.(?:go|cs)$/.test(place.file)) return null;
+  const start = lineStarts(text)[place.line - 1] ?? 0;
+  const all = readDefinitions(text);
+  const name = around(all, start);
+  const found = all.findLast(one => one.name === name && one.at < start);
+  if (name === undefined || !found || !SAYS_SO.test(name)) return null;
+  return place.file.endsWith('.go') || /^\s*\(\s*this\s/.test(text.slice(found.end)) ? name : null;
+}
+
 interface Definition {
   name: string;
   at: number;

@@ -6,6 +6,7 @@ export {
   isDefinition,
   type Migrator,
   migratorOf,
+  onlyByName,
   readMigrators,
 } from './code-facts.ts';
 export { type Extracted, extractSource } from './extract.ts';

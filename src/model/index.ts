@@ -333,7 +333,7 @@ export interface Server {
   pooler?: PoolerSettings;
   /** Kubernetes: what runs it, where it is no plain workload. */
   operator?: 'cloudnative-pg';
-  /** Kubernetes: the Service that a pooler leads to, where that can be seen. */
+  /** Of a pooler: the server that it leads to, where that can be seen to be one. */
   leadsTo?: string;
 }
 

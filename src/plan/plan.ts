@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { isEnvironmentFile } from '../../codemods/paths.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, poolPortsOf } from '../config/config.ts';
 import type { CompiledRule } from '../config/rules.ts';
 import { DEFAULT_PORT, decide, questionFor } from '../decide/index.ts';
 import { ignoredPaths, isThere, repositoryName } from '../discover/index.ts';
@@ -280,8 +280,7 @@ function scanContext(topology: Topology, config: Config): ScanContext {
     ports: new Set([
       ...published,
       ...all.map(server => String(server.port)),
-      String(config.pool.port === 'auto' ? DEFAULT_PORT : config.pool.port),
-      String(config.pool.publishedPort),
+      ...poolPortsOf(config, DEFAULT_PORT).map(String),
     ]),
     hostKeys: hostSettings(config.images),
     environmentFiles: [...new Set(listEnvironmentFiles(topology.composeFiles))],

@@ -1,10 +1,11 @@
 /** Files that count for programs whose imports can't be followed, or that a framework loads by itself. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { isAsidePath } from '../../codemods/paths.ts';
+import { onlyByName } from '../extract/index.ts';
 import type { ImageLookup } from '../images/known.ts';
 import { imageName, isServerImage } from '../images/names.ts';
 import type { Need, Process } from '../model/index.ts';
-import { isInside } from '../text/paths.ts';
+import { baseOf, isInside } from '../text/paths.ts';
 import type { Shelf } from './shelf.ts';
 import type { Start } from './start.ts';
 
@@ -21,6 +22,16 @@ export function isLoaded(path: string, starts: readonly Start[], shelf: Shelf): 
   const [, command] = /(?:^|\/)management\/commands\/(\w+)\.py$/.exec(path) ?? [];
   if (command !== undefined) return starts.some(({ words }) => words.includes(command));
   return !/^class Migration\((?:\w+\.)*Migration\)|^down_revision\b/m.test(shelf.text(path) ?? '');
+}
+
+/** False for a migration in a function that is there, and that nothing calls. */
+export function isCalled(need: Need, shelf: Shelf): boolean {
+  const { file } = need.place;
+  const name = onlyByName(need, shelf.text(file) ?? '');
+  if (name === null) return true;
+  const ending = file.slice(file.lastIndexOf('.'));
+  const count = (path: string) => (shelf.text(path) ?? '').split(name).length - 1;
+  return count(file) > 1 || shelf.paths.some(path => path !== file && path.endsWith(ending) && count(path) > 0);
 }
 
 type Started = {
@@ -47,7 +58,7 @@ export function claimTheRest(
   images: ImageLookup,
 ): void {
   for (const { service, id, context, workspaces, starts } of started) {
-    if (loaded.get(id)) continue;
+    if (loaded.get(id) || (starts.length > 0 && starts.every(({ words }) => isOtherServer(words)))) continue;
     const isWorkspace = workspaces.length > 0;
     const image = context ?? (isOwnImage(service, images) ? '' : null);
     const scopes = isWorkspace || image === null ? workspaces : [image];
@@ -78,6 +89,12 @@ export function claimTheRest(
     );
   }
 }
+
+/** Programs that know nothing of Postgres, whatever is built beside them. */
+export const isOtherServer = ([first = '']: readonly string[]): boolean =>
+  /^(?:nginx|openresty|caddy|httpd|httpd-foreground|haproxy|traefik|envoy|varnishd|redis-server|memcached)$/.test(
+    baseOf(first),
+  );
 
 const BY_HAND: ReadonlySet<Need['kind']> = new Set(['dump', 'replicate', 'admin']);
 

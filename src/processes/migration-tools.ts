@@ -63,8 +63,14 @@ export const configuredTools = (shelf: Shelf): Processes['tools'] =>
     ];
   });
 
+/** Tools that are told their connection by an option, and then ask no variable for it. */
+const BY_OPTION =
+  /^(?:migrate|sqlx|diesel|dbmate|atlas|sea-orm-cli|flyway|liquibase|pgroll|sqitch|yoyo|graphile-migrate)$/;
+const GIVEN = /^--?(?:database|database-url|db-url|postgres-url|url|jdbc-url|target|D|u)(?:=|$)/i;
+
 /** All variables that a command of a migration tool takes its connection from; null: not known. */
 export function readByTool(words: readonly string[], shelf: Shelf): string[] | null {
+  if (BY_OPTION.test(baseOf(words[0] ?? '')) && words.some(word => GIVEN.test(word))) return [];
   if (!words.slice(0, 4).some(word => baseOf(word) === 'prisma')) return null;
   const namesIn = (path: string) =>
     [...(shelf.text(path) ?? '').matchAll(/\benv(?:\(\s*["']|\.|\[\s*["'])(\w+)/g)].map(([, name = '']) => name);

@@ -7,7 +7,7 @@ import { tellProgress } from '../model/progress.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, type Topology, withBase } from '../topology/index.ts';
 import { ASIDE, homeOf } from './areas.ts';
-import { claimTheRest, isLoaded, isOnlyAside } from './claims.ts';
+import { claimTheRest, isCalled, isLoaded, isOnlyAside, isOtherServer } from './claims.ts';
 import { listConfigs, readers } from './code-readers.ts';
 import { readDevContainer } from './dev-container.ts';
 import { imageContexts } from './image-contexts.ts';
@@ -36,8 +36,14 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const services = new Map<string, Process[]>();
   const loaded = new Map<string, ReadonlySet<string> | null>();
   const layouts = new Map<string, Layout>();
-  const needsOf = (path: string) => extractions.get(path)?.facts.needs ?? [];
-  const telling = [...extractions].flatMap(([path, { facts }]) => (facts.needs.length > 0 ? [path] : []));
+  const calledNeeds = new Map(
+    [...extractions].flatMap(([path, { facts }]) => {
+      const own = facts.needs.filter(need => isCalled(need, shelf));
+      return own.length > 0 ? [[path, own] as const] : [];
+    }),
+  );
+  const needsOf = (path: string) => calledNeeds.get(path) ?? [];
+  const telling = [...calledNeeds.keys()];
   const contextOf = imageContexts(topology, input.texts, sources, shelf, images);
   const all = topology.composeFiles.flatMap(file =>
     file.services.map(service => ({ file, service, id: idOf(file, service) })),
@@ -74,7 +80,8 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
         )
         .flatMap(needsOf);
       const entry = set && set.program.language !== 'project' ? (set.program.entries[0] ?? null) : null;
-      const process = toProcess(start, one.service.name, image, 'start', readByTool(start.words, shelf));
+      const reads = isOtherServer(start.words) ? [] : readByTool(start.words, shelf);
+      const process = toProcess(start, one.service.name, image, 'start', reads);
       const isPublished = !one.isRebuilt;
       const isReached = !isPublished || start.step?.file === one.file.path;
       return {
@@ -125,7 +132,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const environments = environmentTexts(extractions);
   const { receivers, overridden } = readReceivers(topology, environments, input.directSuffix);
   for (const { file, keys } of environments) for (const key of keys) askedByFile(file, key, input, receivers, services);
-  mergeOverrides(services, topology);
+  mergeOverrides(services, loaded, topology);
   for (const { file, service, id } of all) {
     const base = findBase(file, service, topology.composeFiles);
     if (base) push(services, idOf(...base), services.get(id) ?? []);
@@ -226,7 +233,11 @@ function findTarget<T extends { service: ComposeService }>(target: string, all: 
 }
 
 /** A service without image, and without build or with a target alone, is a part of one that another file of its stack defines: what one part does, both do. */
-function mergeOverrides(services: Map<string, Process[]>, { composeFiles, stacks }: Topology): void {
+function mergeOverrides(
+  services: Map<string, Process[]>,
+  loaded: Map<string, ReadonlySet<string> | null>,
+  { composeFiles, stacks }: Topology,
+): void {
   const isPart = ({ image, build, dockerfile, target, extends: base }: ComposeService) =>
     image === null && base === null && (build === null || (build === '.' && dockerfile === null && target !== null));
   for (const file of composeFiles) {
@@ -239,6 +250,8 @@ function mergeOverrides(services: Map<string, Process[]>, { composeFiles, stacks
         const own = ids.map(id => services.get(id) ?? []);
         const merged = [...new Set(own.flat())].filter(process => process.words.length > 0 || process.needs.length > 0);
         for (const id of ids) services.set(id, merged.length > 0 ? merged : (own[1] ?? []));
+        const files = ids.map(id => loaded.get(id)).find(Boolean);
+        if (files) for (const id of ids) loaded.set(id, loaded.get(id) ?? files);
       }
     }
   }

@@ -1,6 +1,7 @@
 /** The stack before and after: who reaches which server, and by which way. As data, as an SVG and as a list. */
 import type { Route, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
+import { poolerFor } from '../topology/index.ts';
 import { toHtml } from './escape-html.ts';
 
 /** `pooler`: through one that is there already; `open`: a question is left. */
@@ -48,7 +49,7 @@ export function readStacks(plan: Plan): Stack[] {
     }
     if (clients.size === 0) return [];
     const isPooled = [...clients.values()].some(lines => lines.has('transaction') || lines.has('session'));
-    const [existing] = plan.topology.poolers.filter(({ stack }) => stack === server.stack);
+    const existing = poolerFor(server, plan.topology);
     const there = existing ? `${existing.service}:${existing.port}` : null;
     return [
       {

@@ -3,7 +3,8 @@ import type { PoolDecision, Server, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { groupBy } from '../text/group-by.ts';
 import { isInside } from '../text/paths.ts';
-import { existingPooler, poolFor, serverOf } from '../wire/index.ts';
+import { poolerFor } from '../topology/index.ts';
+import { poolFor, serverOf } from '../wire/index.ts';
 
 export interface StackSummary {
   /** Of the repository; `.` is its root. */
@@ -35,7 +36,7 @@ export function summarizeStacks(plan: Plan): StackSummary[] {
     const ours = sites.filter((site, i) => bySite[i] === own || site.twins.some(twin => own.includes(twin)));
     const count = (action: Site['action']) => ours.filter(site => site.action === action).length;
     const pool = poolFor(own, topology, config, pools);
-    const isUsed = existingPooler(first, topology) !== null || count('pooled') > 0;
+    const isUsed = poolerFor(first, topology) !== null || count('pooled') > 0;
     return {
       folder: first.stack || '.',
       servers: own.map(({ service }) => service),

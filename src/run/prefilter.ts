@@ -1,6 +1,6 @@
 /** Which files are worth reading, and which of those are worth parsing. */
 
-import type { Config } from '../config/config.ts';
+import { type Config, poolPortsOf } from '../config/config.ts';
 import { isElsewhere } from '../config/pool-kind.ts';
 import { DEFAULT_PORT } from '../decide/index.ts';
 import { FACT_LITERALS, FACT_PATTERN } from '../extract/index.ts';
@@ -107,8 +107,7 @@ const serverPorts = (topology: Topology, config: Config): string[] => {
   const all = [...topology.servers, ...topology.poolers];
   const ports = [
     5432,
-    config.pool.port === 'auto' ? DEFAULT_PORT : config.pool.port,
-    config.pool.publishedPort,
+    ...poolPortsOf(config, DEFAULT_PORT),
     ...all.map(server => server.port),
     ...all.flatMap(server => server.published.flatMap(port => port.value ?? [])),
   ];

@@ -6,8 +6,8 @@ import type { Server, Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { lineAt } from '../text/lines.ts';
 import { isInside } from '../text/paths.ts';
-import { isManifestServer } from '../topology/index.ts';
-import { existingPooler, goesApart, knobValue, PROCESSES, poolFor, serverOf } from '../wire/index.ts';
+import { isManifestServer, poolerFor } from '../topology/index.ts';
+import { goesApart, knobValue, PROCESSES, poolFor, serverOf } from '../wire/index.ts';
 import { type Demand, findProblems, type PoolSettings, recommend, serverConnections } from './arithmetic.ts';
 import { type Consumer, readPools, sizeConsumer } from './consumers.ts';
 import { type DirectUser, listDirectUsers } from './direct-users.ts';
@@ -38,7 +38,7 @@ export function sizePoolers(plan: Plan): PoolerSize[] {
   const pools = readPools(plan);
   return topology.servers.flatMap(server => {
     const sites = plan.sites.filter(site => leadsThrough(site, server, plan));
-    const existing = existingPooler(server, topology);
+    const existing = poolerFor(server, topology);
     if (sites.length === 0 && existing === null) return [];
     return [sizePooler(server, existing, sites, runners, pools, plan)];
   });
@@ -51,7 +51,7 @@ function leadsThrough(site: Site, server: Server, { sites, topology }: Plan): bo
   if (site.resolution.kind !== 'pooler') return false;
   const pooler = site.resolution.server;
   return pooler
-    ? pooler === existingPooler(server, topology)
+    ? pooler === poolerFor(server, topology)
     : topology.servers.length === 1 || isInside(server.stack, site.file);
 }
 

@@ -1,6 +1,6 @@
 /** What a pooler that is there is set up as: from its image, its environment, and the pgbouncer.ini that is mounted or copied into it. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import type { Place, PoolerSettings } from '../model/index.ts';
+import type { Place, PoolerSettings, Server } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { resolveText } from './resolve-text.ts';
 
@@ -83,4 +83,27 @@ function readIni(text: string, first: string): [key: string, value: string, line
     const [, key, value] = /^\s*([a-z_]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
     return section === 'pgbouncer' && key && value !== undefined ? [[key, value, i + 1]] : [];
   });
+}
+
+/** The one server of its stack that the settings of a pooler's service name; undefined where they name none, or several. */
+export function targetOf(
+  pooler: Server,
+  servers: readonly Server[],
+  files: readonly ComposeFile[],
+): string | undefined {
+  const values = files.flatMap(file =>
+    pooler.definitions.some(({ file: path }) => path === file.path)
+      ? file.services.flatMap(({ name, environment }) =>
+          name === pooler.service ? environment.map(({ value }) => value ?? '') : [],
+        )
+      : [],
+  );
+  const words = new Set(
+    values
+      .join(' ')
+      .toLowerCase()
+      .split(/[^\w.-]+/),
+  );
+  const named = servers.filter(({ stack, names }) => stack === pooler.stack && names.some(name => words.has(name)));
+  return named.length === 1 ? named[0]?.service : undefined;
 }

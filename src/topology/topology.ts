@@ -1,11 +1,12 @@
 /** Which services are Postgres, under which names and ports they answer, and who uses them. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
+import { readImageStages } from '../../codemods/image-stages.ts';
 import { holdsData, imageName, isServerImage } from '../images/names.ts';
 import { type Pooler, poolerOfImage } from '../images/poolers.ts';
 import type { Published, Server } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { baseFileOf, withBase } from './extends.ts';
-import { readPoolerSettings } from './pooler-settings.ts';
+import { readPoolerSettings, targetOf } from './pooler-settings.ts';
 import { resolveText } from './resolve-text.ts';
 
 export interface Topology {
@@ -63,7 +64,16 @@ export function buildTopology(input: TopologyInput): Topology {
   for (const file of input.composeFiles) addLinks(file, stacks, found);
   // An override file may add ports or names to a service that another file of the stack defines.
   for (const file of input.composeFiles) extendDefined(file, stacks, found, input);
-  const all = [...found.values(), ...input.manifests];
+  const composed = [...found.values()];
+  for (const pooler of composed.filter(({ kind }) => kind === 'pooler')) {
+    const target = targetOf(
+      pooler,
+      composed.filter(({ kind }) => kind === 'postgres'),
+      input.composeFiles,
+    );
+    if (target !== undefined) pooler.leadsTo = target;
+  }
+  const all = [...composed, ...input.manifests];
   return {
     servers: all.filter(server => server.kind === 'postgres' && isNamed(server)),
     poolers: all.filter(server => server.kind === 'pooler'),
@@ -137,9 +147,9 @@ function recognise(
   if (isServerImage(image) && !runsSomethingElse(service) && !listensElsewhere(image, service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
   }
-  const base = service.build === null ? null : dockerfileBase(service, file, input);
-  if (base !== null && isServerImage(imageName(base)) && !runsSomethingElse(service)) {
-    return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base}` };
+  const base = service.build === null ? null : builtFrom(service, file, input);
+  if (base !== null && isServerImage(imageName(base.image)) && !runsSomethingElse(service, base.command)) {
+    return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base.image}` };
   }
   if (image !== '' && /mysql|mariadb|mongo|redis|rabbit|mssql|oracle|clickhouse|elastic/.test(image)) return null;
   // A job with the server's image, which a variable names, and the folders of its dumps.
@@ -166,20 +176,26 @@ const listensElsewhere = (image: string, { ports }: ComposeService): boolean =>
   /^postgres(?:ql)?-/.test(image) && ports.length > 0 && !ports.some(({ target }) => /^5\d{3}$|\$/.test(target));
 
 /** A service with a Postgres image that runs a program of its own, such as a backup job. */
-const runsSomethingElse = (service: ComposeService): boolean =>
-  service.command !== '' &&
-  !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-entrypoint\.sh|(?:exec|gosu postgres|su-exec postgres)\s+postgres\s/.test(
-    service.command,
+const runsSomethingElse = ({ command }: ComposeService, own = ''): boolean =>
+  [command, own].some(
+    text =>
+      text !== '' &&
+      !/^(?:-|(?:\S*\/)?(?:postgres|postmaster)\b)|docker-(?:ensure-initdb|entrypoint)\.sh|(?:exec|gosu postgres|su-exec postgres)\s+postgres\s/.test(
+        text,
+      ),
   );
 
-function dockerfileBase(service: ComposeService, file: ComposeFile, input: TopologyInput): string | null {
+/** The image from which a service is built, and the command that its Dockerfile gives it; '' where that is the image's own. */
+function builtFrom(service: ComposeService, file: ComposeFile, input: TopologyInput) {
   const context = joinPath(dirOf(file.path), service.build ?? '.');
-  const text = input.readFile(joinPath(context, service.dockerfile ?? 'Dockerfile'));
-  const stages = [...(text ?? '').matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/gim)];
-  const last = stages.at(-1)?.[1];
+  const stages = readImageStages(input.readFile(joinPath(context, service.dockerfile ?? 'Dockerfile')) ?? '');
+  const target = service.target?.toLowerCase();
+  const last = stages.find(({ name }) => name !== null && name === target) ?? stages.at(-1);
   if (!last) return null;
-  const stage = stages.find(candidate => candidate[2]?.toLowerCase() === last.toLowerCase());
-  return stage?.[1] ?? last;
+  const own = last.entrypoint ?? last.command;
+  const command = own === null ? '' : own.form === 'exec' ? own.words.map(({ text }) => text).join(' ') : own.text.text;
+  const base = stages.find(({ name }) => name === last.from.toLowerCase());
+  return { image: base?.from ?? last.from, command };
 }
 
 function serverPort(service: ComposeService): number {

@@ -232,6 +232,7 @@ function placeProblem(
   const trial = {
     name: 'x',
     port: 1,
+    portText: '1',
     published: null,
     address: null,
     buildContext: '.',

@@ -4,5 +4,5 @@ export { knobValue, PROCESSES } from './features.ts';
 export { mendUnit } from './insert-mends.ts';
 export { dropOverlaps, splice } from './splice.ts';
 export { type EditResult, goesApart, serverOf } from './state.ts';
-export { existingPooler, poolFor } from './target.ts';
+export { poolFor } from './target.ts';
 export { type WayInput, wayOf } from './ways.ts';

@@ -4,7 +4,7 @@ import { headingsOf } from '../../codemods/headings.ts';
 import type { Server, Source } from '../model/index.ts';
 import { directRun } from './direct-run.ts';
 import { type EditState, generatedPools } from './state.ts';
-import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+import type { Pool } from './target.ts';
 
 const README = /^readme(?:\.(?:md|markdown|rst))?$/i;
 const ONBOARDING = /^(?:CLAUDE|AGENTS|CONTRIBUTING)\.md$/i;
@@ -99,7 +99,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
     [
       pools.length > 1 ? `pooled (${servers.map(({ service }) => service).join(', ')})` : 'pooled (PgBouncer)',
       `${host}:${port}`,
-      published ? `localhost:\${${HOST_PORT_VARIABLE}:-${published.value}}` : 'not published',
+      published ? `localhost:${published.text}` : 'not published',
     ],
     ...servers.map(one => [
       isAlone ? 'direct (Postgres)' : `direct (${one.service})`,

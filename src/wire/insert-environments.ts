@@ -8,7 +8,7 @@ import { lineStartOf } from '../text/lines.ts';
 import { joinPath } from '../text/paths.ts';
 import { knobValue } from './features.ts';
 import { unitOf } from './insert-poolers.ts';
-import { type EditState, generatedPools } from './state.ts';
+import { type EditState, generatedPools, isShared } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 export function insertIntoEnvironments(state: EditState): void {
   const done = new Set<Source>();
@@ -72,20 +72,25 @@ function renderBlock(template: Source, pool: Pool, state: EditState): string {
   const { config } = state;
   const known = new Set(readEnvLines(template.text).map(line => line.key));
   const lines: string[] = [];
-  const add = (name: string, value: string, comment: string) => {
-    if (!known.has(name)) lines.push(`# ${comment}`, `${name}=${value}`);
+  // What the poolers of the stack have apart stands in the compose file alone.
+  const add = (name: string, settingOf: (pool: Pool) => string, comment: string) => {
+    if (!known.has(name) && isShared(pool, settingOf, state)) lines.push(`# ${comment}`, `${name}=${settingOf(pool)}`);
   };
   const engines = describeEngines(state);
-  add('PGBOUNCER_HOST', pool.host, 'Where applications connect inside the compose network.');
-  add('PGBOUNCER_PORT', String(pool.port), 'Port inside the compose network: a change has to reach what connects too.');
-  if (pool.published)
+  add('PGBOUNCER_HOST', ({ host }) => host, 'Where applications connect inside the compose network.');
+  add(
+    'PGBOUNCER_PORT',
+    ({ port }) => String(port),
+    'Port inside the compose network: a change has to reach what connects too.',
+  );
+  if (pool.published && pool.published.text !== String(pool.published.value))
     add(
       HOST_PORT_VARIABLE,
-      String(pool.published.value),
+      ({ published }) => String(published?.value),
       'Port on the host. Postgres keeps its own for direct maintenance connections.',
     );
   for (const { name, value, comment } of knobsOf(config.pool.version))
-    add(name, knobValue(name, value, pool, state), `${comment[0]?.toUpperCase()}${comment.slice(1)}.`);
+    add(name, one => knobValue(name, value, one, state), `${comment[0]?.toUpperCase()}${comment.slice(1)}.`);
   if (lines.length === 0) return '';
   const head = [
     '# --- PgBouncer ---',

@@ -30,7 +30,7 @@ import {
 } from './features.ts';
 import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
-import { type EditState, generatedPools, leadsTo } from './state.ts';
+import { type EditState, generatedPools, leadsTo, settingText } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
 export function insertPoolers(state: EditState): void {
   for (const pool of generatedPools(state)) {
@@ -78,12 +78,12 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
   const image = publicImageOf(state);
   const knobs = knobsOf(config.pool.version).map(({ name, value }): [string, string] => [
     name,
-    knobValue(name, value, pool, state),
+    settingText(pool, name, one => knobValue(name, value, one, state), state),
   ]);
-  const settings = [...knobs, ...settingsOf(features)].map(([name, value]): [string, string] => [
-    name,
-    `\${${name}:-${value}}`,
-  ]);
+  const settings = [
+    ...knobs,
+    ...settingsOf(features).map(([name, value]): [string, string] => [name, `\${${name}:-${value}}`]),
+  ];
   if (hasOtherRoles(pool, state) || config.assets.features.includes('auth-query'))
     settings.push(['PGBOUNCER_AUTH_QUERY', image === null ? 'true' : AUTH_QUERY.replaceAll('$', '$$$$')]);
   if (hasTls(features)) noteCertificates(pool, features, state);
@@ -106,6 +106,7 @@ function insertInto(file: ComposeFile, pool: Pool, state: EditState): void {
     {
       name: pool.host,
       port: pool.port,
+      portText: settingText(pool, 'PGBOUNCER_PORT', one => String(one.port), state),
       published: isPublished(file, server, state) ? (pool.published?.text ?? null) : null,
       address: server.published[0]?.address ?? null,
       buildContext: assets,

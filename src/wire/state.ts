@@ -57,6 +57,21 @@ export interface EditState extends EditInput, EditResult {
 /** Poolers that this run puts into compose files: something that became pooled leads to each. */
 export const generatedPools = (state: EditState): Pool[] => newPools(state, false);
 
+/**
+ * Compose's expression for a setting of a pooler: a variable of the stack's env file with its value as default; where another pooler of the
+ * stack needs another value, the variable would give both the same, so it is the value alone.
+ */
+export function settingText(pool: Pool, name: string, settingOf: (pool: Pool) => string, state: EditState): string {
+  const value = settingOf(pool);
+  return isShared(pool, settingOf, state) ? `\${${name}:-${value}}` : value;
+}
+
+/** All poolers of the stack, which read one env file, have the same. */
+export const isShared = (pool: Pool, settingOf: (pool: Pool) => string, state: EditState): boolean =>
+  generatedPools(state).every(
+    other => other.servers[0]?.stack !== pool.servers[0]?.stack || settingOf(other) === settingOf(pool),
+  );
+
 /** Pools of servers that manifests of Kubernetes define, which get manifests too. */
 export const manifestPools = (state: EditState): Pool[] => newPools(state, true);
 

@@ -1,10 +1,10 @@
 /** What a pooled endpoint becomes. The only place that chooses a target. */
 import { externalNetworks } from '../../codemods/compose-file.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, configFor } from '../config/config.ts';
 import { isElsewhere } from '../config/pool-kind.ts';
 import { DEFAULT_PORT } from '../decide/index.ts';
 import type { Part, PoolDecision, Server, Site, Span } from '../model/index.ts';
-import { isManifestServer, type Topology } from '../topology/index.ts';
+import { isManifestServer, poolerFor, type Topology } from '../topology/index.ts';
 
 export interface Pool {
   host: string;
@@ -30,7 +30,7 @@ export function poolFor(
   decisions: readonly PoolDecision[],
 ): Pool {
   const server = servers.find(candidate => candidate.published.length > 0) ?? (servers[0] as Server);
-  const found = existingPooler(server, topology);
+  const found = poolerFor(server, topology);
   const decision = decisions.find(one => one.server === server);
   const mode = decision?.mode ?? 'transaction';
   const isNamed = found?.names.includes(config.pool.host.toLowerCase()) ?? false;
@@ -59,13 +59,18 @@ export function poolFor(
       servers,
     };
   }
-  const value = freePort(config.pool.publishedPort, topology) + rankOf(server, topology);
+  const value = portOnHost(server, topology, config);
+  // The env file's variable would give two poolers of a stack the same port.
+  const isAlone = topology.servers.every(
+    other => other.stack !== server.stack || other.published.length === 0 || servers.includes(other),
+  );
+  const text = isAlone ? `\${${HOST_PORT_VARIABLE}:-${value}}` : String(value);
   return {
     host: hostFor(server, topology, config),
     // CloudNativePG's poolers listen where its servers do.
     port: server.operator ? server.port : (decision?.port ?? DEFAULT_PORT),
     mode,
-    published: server.published.length > 0 ? { value, text: `\${${HOST_PORT_VARIABLE}:-${value}}` } : null,
+    published: server.published.length > 0 ? { value, text } : null,
     existing: null,
     isGenerated: true,
     servers,
@@ -74,23 +79,6 @@ export function poolFor(
 
 /** It is reached the same way from the machine and from inside. */
 export const isOutside = ({ existing, isGenerated }: Pool): boolean => existing === null && !isGenerated;
-
-/** The pooler of the stack; in manifests, the one that names the server, wherever it lies. */
-export function existingPooler(server: Server, topology: Topology): Server | null {
-  const { poolers } = topology;
-  if (!isManifestServer(server, topology)) {
-    const composed = poolers.filter(pooler => !isManifestServer(pooler, topology));
-    return composed.find(({ stack }) => stack === server.stack) ?? null;
-  }
-  const named = poolers.filter(({ leadsTo }) => leadsTo === server.service);
-  const isAlone = topology.servers.filter(({ stack }) => stack === server.stack).length === 1;
-  return (
-    named.find(({ stack }) => stack === server.stack) ??
-    named[0] ??
-    (isAlone ? poolers.find(({ stack, leadsTo }) => stack === server.stack && leadsTo === undefined) : null) ??
-    null
-  );
-}
 
 /** Servers of one cluster or of one external network: each pooler then has the name of its server. */
 function hostFor(server: Server, topology: Topology, { pool }: Config): string {
@@ -119,18 +107,22 @@ const networksOf = ({ service: name, definitions }: Server, { composeFiles }: To
       file.services.filter(service => service.name === name).flatMap(one => externalNetworks(file, one)),
     );
 
-/** Stacks whose servers are published on different ports can run side by side, so their poolers differ too. */
-function rankOf(server: Server, topology: Topology): number {
-  const published = topology.servers.filter(other => other.published.length > 0);
-  const leaders = published.filter((other, i) => published.findIndex(({ stack }) => stack === other.stack) === i);
-  const ports = leaders.map(other => other.published[0]?.value ?? 0);
-  return Math.max(0, [...new Set(ports)].indexOf(server.published[0]?.value ?? 0));
-}
-
-/** The wanted port, or the next one that no service publishes. */
-function freePort(wanted: number, topology: Topology): number {
-  let port = wanted;
-  while (topology.takenPorts.has(port)) port++;
+/**
+ * The port of the host under which the pooler of a server is published: the configured one for the first, and the next that is free for each
+ * that is published under another port. Servers with the same port do not run at the same time.
+ */
+function portOnHost(server: Server, topology: Topology, config: Config): number {
+  const wanted = (one: Server) => configFor(config, one.stack).pool.publishedPort;
+  const placeOf = ({ published: [first] }: Server) => String(first?.value ?? first?.raw);
+  const places = topology.servers.flatMap(one =>
+    one.published.length > 0 && wanted(one) === wanted(server) ? [placeOf(one)] : [],
+  );
+  let port = wanted(server) - 1;
+  for (const place of new Set(places)) {
+    do port++;
+    while (topology.takenPorts.has(port));
+    if (place === placeOf(server)) break;
+  }
   return port;
 }
 

@@ -206,17 +206,16 @@ export function serviceTargets(
   name: string,
   { topology, processes }: Pick<WayInput, 'topology' | 'processes'>,
 ): Target[] {
-  const files =
-    site.format === 'compose'
-      ? [site.file]
-      : [
-          ...new Set(
-            (processes.receivers.get(`${site.file}\0${site.key}`) ?? [])
-              .filter(({ service }) => service === name)
-              .map(({ file }) => file),
-          ),
-        ];
-  return files.flatMap(path => findService(path, name, topology) ?? []);
+  if (site.format === 'compose') return [findService(site.file, name, topology)].filter(target => target !== null);
+  const given = (processes.receivers.get(`${site.file}\0${site.key}`) ?? []).flatMap(({ file, service }) =>
+    service === name ? [file] : [],
+  );
+  // The image brings the file along: what is in the service's environment comes before it.
+  const built = [...processes.services].flatMap(([id, own]) =>
+    id.endsWith(`\0${name}`) && own.some(process => site.uses.includes(process)) ? [id.slice(0, -name.length - 1)] : [],
+  );
+  const files = new Set(given.length > 0 ? given : built);
+  return [...files].flatMap(path => findService(path, name, topology) ?? []);
 }
 
 /** The value that compose itself can read: of the project's `.env`, not of an `env_file` beside it. */
