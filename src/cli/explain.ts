@@ -177,6 +177,7 @@ const WAYS: Record<Way['kind'], string> = {
   service: 'gets an entry in the environment of its service',
   step: 'gets an assignment before its command',
   bypass: 'runs with the bypass',
+  connection: 'its settings file connects its migrations by themselves',
   file: 'its file takes the direct variable first',
 };
 

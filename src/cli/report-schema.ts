@@ -208,7 +208,7 @@ export const explainSchema = z.strictObject({
             file: z.string(),
             line: position,
             needs: z.array(need),
-            way: z.enum(['apart', 'setting', 'service', 'step', 'bypass', 'file']).nullable(),
+            way: z.enum(['apart', 'setting', 'service', 'step', 'bypass', 'connection', 'file']).nullable(),
           }),
         ),
       }),

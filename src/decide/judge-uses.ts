@@ -80,7 +80,7 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
 /** A connection of its own that the program can be given for just these needs. */
 function settingOf(site: Site, process: Process, { wayOf }: DecideInput): Way | null {
   const way = wayOf(site, process, false);
-  return way?.kind === 'setting' || way?.kind === 'apart' ? way : null;
+  return way?.kind === 'setting' || way?.kind === 'connection' || way?.kind === 'apart' ? way : null;
 }
 
 /** What goes through no pool, or leaves its settings behind there. */

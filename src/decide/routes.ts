@@ -125,7 +125,13 @@ export function combineUses(
   const reason = direct.find(use => use.action === 'direct') ?? direct[0] ?? pooled.find(({ way }) => way);
   const told = [
     ...new Set(
-      wired.map(({ process, way }) => (way.kind === 'service' ? (process.service ?? '') : describeUse({ process }))),
+      wired.map(({ process, way }) =>
+        way.kind === 'service'
+          ? (process.service ?? '')
+          : way.kind === 'connection'
+            ? `${process.needs.find(({ kind }) => kind === 'migrate')?.what} inside of it`
+            : describeUse({ process }),
+      ),
     ),
   ];
   return {

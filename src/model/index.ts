@@ -161,6 +161,8 @@ export type Way =
   | { kind: 'step'; step: Step; setting: FileEdits | null }
   /** The bypass before the command, for which the code keeps the old value. */
   | { kind: 'bypass'; step: Step; code: FileEdits }
+  /** The program's settings file connects its migrations by themselves. */
+  | ({ kind: 'connection' } & FileEdits)
   /** A file that only migrations read takes the direct variable first. */
   | ({ kind: 'file' } & FileEdits);
 

@@ -247,7 +247,7 @@ const editedByWays = (sites: readonly Site[]): Set<string> =>
       apart.flatMap(({ way }) =>
         way.kind === 'step'
           ? [way.step.file, ...(way.setting ? [way.setting.file] : [])]
-          : way.kind === 'file'
+          : way.kind === 'file' || way.kind === 'connection'
             ? [way.file]
             : way.kind === 'bypass'
               ? [way.step.file, way.code.file]

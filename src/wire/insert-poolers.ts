@@ -238,6 +238,9 @@ function waitForPooler(pool: Pool, state: EditState): void {
 }
 
 /** Image, status script and runbook: last, because the runbook tells of the edits. */
+/** What only reads variables is as it was. */
+const namesServer = ({ host, port }: Site): boolean => Boolean(host?.value || port?.value);
+
 export function createAssets(state: EditState): void {
   const pool = generatedPools(state)[0];
   if (!pool) return;
@@ -270,7 +273,11 @@ export function createAssets(state: EditState): void {
     directRun: directRun(pool, state),
     migrations: migrationsOf(own, state),
     variables: companionsOf(own, state),
-    valueFiles: [...new Set(own.filter(site => isValue(site) && !TEMPLATE.test(site.file)).map(site => site.file))],
+    valueFiles: [
+      ...new Set(
+        own.filter(site => isValue(site) && namesServer(site) && !TEMPLATE.test(site.file)).map(site => site.file),
+      ),
+    ],
     envFiles: [...new Set(own.filter(({ format }) => format === 'env').map(site => site.file))],
     bypass: hasBypass(state) ? config.direct.bypass : null,
     poolSize: Number(knobValue('PGBOUNCER_DEFAULT_POOL_SIZE', '20', pool, state)),

@@ -26,7 +26,7 @@ export function insertWays(state: EditState): void {
         if (!known.sites.includes(site)) known.sites.push(site);
         const edits = way.kind === 'step' ? way.setting : way.code;
         if (edits) insertFile(site, edits, edited, state);
-      } else if (way.kind === 'file') insertFile(site, way, edited, state);
+      } else if (way.kind === 'file' || way.kind === 'connection') insertFile(site, way, edited, state);
     }
   }
   for (const [service, { file, site, entries }] of overrides)

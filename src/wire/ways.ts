@@ -6,6 +6,15 @@ import { overrideEnvironment } from '../../codemods/compose-override.ts';
 import { readDirectFirst } from '../../codemods/direct-first.ts';
 import { isCiPath } from '../../codemods/paths.ts';
 import { keepForBypass } from '../../codemods/python-bypass.ts';
+import {
+  addressVariables,
+  connectSpringTool,
+  isSpringSettings,
+  readSpringSource,
+  type SpringSource,
+  type SpringTool,
+  variableOf,
+} from '../../codemods/spring-direct.ts';
 import type { Config } from '../config/config.ts';
 import { MIGRATION_SETTINGS } from '../decide/index.ts';
 import type { ImageLookup } from '../images/known.ts';
@@ -47,6 +56,7 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
   const way =
     (own === null ? null : givenWay(own, site, process, input)) ??
     settingWay(site, process, input) ??
+    springWay(site, process, input) ??
     (whole ? serviceWay(site, process, input) : null) ??
     stepWay(site, process, input) ??
     toolWay(site, process, input) ??
@@ -77,8 +87,7 @@ export function assignedText({ extent }: Site, text: string): string {
 const isRefused = (way: Way, { refused }: WayInput): boolean =>
   ((way.kind === 'step' || way.kind === 'bypass') && refused.has(way.step.file)) ||
   (way.kind === 'bypass' && refused.has(way.code.file)) ||
-  (way.kind === 'file' && refused.has(way.file)) ||
-  (way.kind === 'setting' && refused.has(way.file));
+  ((way.kind === 'file' || way.kind === 'connection' || way.kind === 'setting') && refused.has(way.file));
 
 /** The variable past the pooler that the command names itself, or with which its tool is set up. */
 function ownVariable(site: Site, process: Process, input: WayInput): string | null {
@@ -139,15 +148,18 @@ function settingWay(site: Site, process: Process, input: WayInput): Way | null {
     isBeside
       ? entry.siblings.includes(name)
       : targets.some(one => one.service.environment.some(({ key }) => key === name));
+  const spring = springOf(process, input);
+  // `url: ${DB_URL}`: what Spring calls its URL, the repository calls so.
+  const isUrl = spring !== null && variableOf(spring.source.url) === entry.key;
   const framework = MIGRATION_SETTINGS.find(
     ({ what, trigger }) =>
-      trigger.test(entry.key) &&
+      (trigger.test(entry.key) || (isUrl && trigger.test('SPRING_DATASOURCE_URL'))) &&
       process.needs.length > 0 &&
       process.needs.every(need => need.what === what || need.kind !== 'migrate') &&
       process.needs.some(need => need.what === what),
   );
   if (framework) {
-    const { url, copies } = framework.own(entry.key);
+    const { url, copies } = ownSetting(framework, entry.key, isUrl ? spring?.source : undefined);
     const values = copies
       .map(([name, from]) => [name, from] as const)
       .filter(([, from]) => entry.siblings.includes(from));
@@ -168,6 +180,50 @@ function settingWay(site: Site, process: Process, input: WayInput): Way | null {
   if (name === undefined || name === entry.key || !covers || process.needs.length === 0) return null;
   if (isThere(name)) return { kind: 'apart' };
   return fits(name) ? { kind: 'setting', file: target.file.path, service, entries: [[name, entry.key]] } : null;
+}
+
+/** The setting with the names that the repository's own settings file has for Spring's. */
+function ownSetting(
+  { own }: (typeof MIGRATION_SETTINGS)[number],
+  key: string,
+  source: SpringSource | undefined,
+): ReturnType<(typeof MIGRATION_SETTINGS)[number]['own']> {
+  const { url, copies } = own(key);
+  const named = (from: string) =>
+    (source && (from.endsWith('_USERNAME') ? variableOf(source.username) : variableOf(source.password))) ?? from;
+  return { url, copies: copies.map(([name, from]) => [name, named(from)]) };
+}
+
+/** The settings file of a Spring application, beside the build file that brings the tool, connects its migrations past the pooler. */
+function springWay(site: Site, process: Process, input: WayInput): Extract<Way, { kind: 'connection' }> | null {
+  const found = process.isPublished ? null : springOf(process, input);
+  if (!found || !addressVariables(found.source).includes(site.key ?? '')) return null;
+  const edits = connectSpringTool(found.file, found.text, found.tool, input.config.direct.suffix);
+  return edits && { kind: 'connection', file: found.file, edits };
+}
+
+/** Null where the process is none that migrates at its start by Flyway or Liquibase alone, or it is not sure which settings it has. */
+function springOf({ needs }: Process, { shelf }: WayInput) {
+  const migrations = needs.filter(({ kind }) => kind === 'migrate');
+  const tool = migrations[0]?.what.toLowerCase();
+  if ((tool !== 'flyway' && tool !== 'liquibase') || migrations.some(({ what }) => what.toLowerCase() !== tool))
+    return null;
+  // A settings file does not reach what another module brings.
+  const [folder, ...others] = new Set(migrations.map(({ place }) => dirOf(place.file)));
+  if (folder === undefined || others.length > 0) return null;
+  const all = shelf.paths.filter(
+    path =>
+      isSpringSettings(path) &&
+      (folder === '' || isInside(folder, path)) &&
+      !path.includes('src/test/') &&
+      /\bdatasource\b/.test(shelf.text(path) ?? ''),
+  );
+  const [file] = all;
+  // A profile may have a data source of its own, which the tool would have to follow.
+  if (file === undefined || all.length > 1) return null;
+  const text = shelf.text(file) ?? '';
+  const source = readSpringSource(file, text);
+  return source && { file, text, source, tool: tool as SpringTool };
 }
 
 /** A variable of its own can be written into the service's environment. */
