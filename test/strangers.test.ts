@@ -1291,3 +1291,154 @@ test('an image that compose builds is no pulled one, though a document builds an
     (processes.services.get(`compose.yml\0${service}`) ?? []).map(({ isPublished }) => isPublished);
   expect([published('web'), published('worker')]).toEqual([[false], [false]]);
 });
+
+test('a list of variables that comes with the whole service by a merge is copied for the one that goes direct', async () => {
+  const { written, pools } = await planned({
+    'compose.yml': `services:
+  db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+  worker: &worker
+    image: acme/app
+    command: worker run
+    env_file: app.env
+    environment:
+      - RUN_MIGRATIONS=1
+      - QUEUES=default
+  mail:
+    <<: *worker
+    environment:
+      - QUEUES=mail
+  scheduler:
+    <<: *worker
+    command: scheduler run
+`,
+    'app.env': `DATABASE_URL=${URL}\n`,
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  expect(serviceIn(written('compose.yml'), 'scheduler')).toContain(
+    `    environment:\n      - RUN_MIGRATIONS=1\n      - QUEUES=default\n      - DATABASE_URL=${URL}\n`,
+  );
+  expect(serviceIn(written('compose.yml'), 'mail')).not.toContain('DATABASE_URL');
+});
+
+test('a program of an override file is the one that the other file builds', async () => {
+  const project = (name: string, program = '') => ({
+    [`${name}/${name}.csproj`]: '<Project Sdk="Microsoft.NET.Sdk.Web" />\n',
+    [`${name}/Program.cs`]: program,
+    [`${name}/Dockerfile`]: `FROM mcr.microsoft.com/dotnet/aspnet:8.0\nCOPY . .\nENTRYPOINT ["dotnet", "${name}.dll"]\n`,
+  });
+  const service = (name: string) =>
+    `  ${name.toLowerCase()}:\n    build: { context: ., dockerfile: ${name}/Dockerfile }\n`;
+  const given = (name: string) =>
+    `  ${name.toLowerCase()}:\n    environment: [ConnectionStrings__Database=Server=db;Port=5432;Database=d;User Id=u;Password=p]\n`;
+  const { pools, sites } = await planned({
+    'docker-compose.yml': `${PG}    ports: ["5433:5432"]\n${service('Orders')}${service('Basket')}`,
+    'docker-compose.override.yml': `services:\n${given('Orders')}${given('Basket')}`,
+    ...project('Orders', 'app.Services.GetRequiredService<Db>().Database.Migrate();\n'),
+    ...project('Basket'),
+    'Basket/appsettings.json':
+      '{ "ConnectionStrings": { "Database": "Server=localhost;Port=5433;Database=d;User Id=u;Password=p" } }\n',
+  });
+  const own = sites.filter(({ file }) => file === 'Basket/appsettings.json');
+  expect([...new Set(own.flatMap(({ uses }) => uses.map(({ service: name }) => name)))]).toEqual(['basket']);
+  expect(own.every(({ question }) => question === null)).toBe(true);
+  expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+});
+
+test('a migration that nothing calls says nothing of the program', async () => {
+  const files = (call: string) => ({
+    'compose.yml': `${PG}  api:\n    build: .\n    environment: { ConnectionStrings__Db: "Host=db;Port=5432;Database=d;Username=u;Password=p" }\n`,
+    Dockerfile: 'FROM mcr.microsoft.com/dotnet/aspnet:8.0\nCOPY . .\nENTRYPOINT ["dotnet", "Api.dll"]\n',
+    'Api.csproj': '<Project Sdk="Microsoft.NET.Sdk.Web" />\n',
+    'Program.cs': `var app = builder.Build();\n${call}app.Run();\n`,
+    'Extensions.cs':
+      'public static class Extensions {\n  public static async Task MigrateDatabaseAsync(this IServiceProvider services) {\n    await context.Database.MigrateAsync();\n  }\n}\n',
+  });
+  expect((await planned(files(''))).pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  const called = await planned(files('await app.Services.MigrateDatabaseAsync();\n'));
+  expect(called.pools.map(({ mode }) => mode)).toEqual(['session']);
+});
+
+test('a web server beside the application knows nothing of Postgres', async () => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}  api:\n    build: .\n    ${WITH_URL}\n  web:\n    build: { context: ., dockerfile: web.Dockerfile }\n    ${WITH_URL}\n`,
+    Dockerfile: `${PYTHON}CMD python app.py\n`,
+    'app.py': 'import os\nos.environ["DATABASE_URL"]\n',
+    'web.Dockerfile': 'FROM nginx\nCOPY . .\nCMD ["nginx", "-g", "daemon off;"]\n',
+    'jobs.py': 'import psycopg\npsycopg.connect().execute("LISTEN jobs")\n',
+  });
+  expect(pools.map(({ mode, others }) => [mode, others])).toEqual([['transaction', []]]);
+});
+
+describe('what a script only says, and what it calls', () => {
+  const script = (body: string) => ({
+    'compose.yml': `${PG}    ports: ["5432:5432"]\n  web:\n    image: acme/web\n    ${WITH_URL}\n`,
+    'scripts/backup.sh': `#!/bin/bash
+log() { echo "[$(date)] $1" | tee -a backup.log; }
+run() { "$@"; }
+dump() { pg_dump "$1" > dump.sql; }
+DB_HOST="\${DATABASE_HOST:-localhost}"
+DB_PORT="\${DATABASE_PORT:-5432}"
+${body}
+`,
+  });
+
+  test('a function that prints is no use, and so its dump alone decides', async () => {
+    const { decided, pools } = await planned(
+      script('log "Host: $DB_HOST:$DB_PORT"\npg_dump --host "$DB_HOST" --port "$DB_PORT" -U u d > dump.sql'),
+    );
+    expect([...decided('DATABASE_HOST'), ...decided('DATABASE_PORT')]).toEqual(['direct safe', 'direct safe']);
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  });
+
+  test('one that hands on what it is given is', async () => {
+    const { sites } = await planned(script('run app --host "$DB_HOST" --port "$DB_PORT"'));
+    const [site] = sites.filter(({ key }) => key === 'DATABASE_HOST');
+    expect(site?.uses.map(({ words }) => words[0])).toEqual(['run']);
+  });
+});
+
+test('a tool that is told its connection by an option asks no variable for it', async () => {
+  const { written, pools } = await planned({
+    'compose.yml': `${PG}    ports: ["5432:5432"]\n`,
+    '.env.example': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+    Makefile:
+      'HOST=127.0.0.1\nPORT=5432\nDB=postgresql://u:p@$(HOST):$(PORT)/d\nup:\n\tsqlx migrate run --database-url=$(DB)\nrun:\n\tcargo run\n',
+    'src/main.rs': 'let url = std::env::var("DATABASE_URL").unwrap();\n',
+  });
+  expect(pools.map(({ mode, unwired }) => [mode, unwired])).toEqual([['transaction', []]]);
+  expect(written('.env.example')).toContain('@localhost:6432/d');
+  expect(written('Makefile')).toBe('');
+});
+
+test('a container that starts tests is theirs, whatever it prepares before', async () => {
+  const { decided } = await planned({
+    'compose.yml': `${PG}  test-db:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+  web:
+    build: .
+    command: flask run
+    ${WITH_URL}
+  checks:
+    build: .
+    command: pytest
+    environment: { CHECKS_URL: "postgresql://u:p@test-db:5432/d" }
+`,
+    Dockerfile: `${PYTHON}ENTRYPOINT ["./entrypoint.sh"]\n`,
+    'entrypoint.sh': '#!/bin/sh\nflask create admin\nexec "$@"\n',
+  });
+  expect(decided('CHECKS_URL')).toEqual(['review safe']);
+  expect(decided('DATABASE_URL')).toEqual(['pooled safe']);
+});
+
+test('a job that is built from the server’s image is no server', async () => {
+  const { topology } = await planned({
+    'compose.yml': `${PG}  backup:\n    build: backup\n    ${WITH_URL}\n  other:\n    build: other\n`,
+    'backup/Dockerfile': 'FROM postgres:16-alpine\nCOPY backup.sh /backup\nCMD ["/backup", "daily"]\n',
+    'other/Dockerfile':
+      'FROM postgres:16\nCOPY init.sql /docker-entrypoint-initdb.d/\nCMD ["postgres", "-c", "shared_buffers=1GB"]\n',
+  });
+  expect(topology.servers.map(({ service }) => service)).toEqual(['db', 'other']);
+});
