@@ -1442,3 +1442,30 @@ test('a job that is built from the server’s image is no server', async () => {
   });
   expect(topology.servers.map(({ service }) => service)).toEqual(['db', 'other']);
 });
+
+describe('what waits for Postgres before a migration that goes direct waits for the server', () => {
+  const HOST = 'environment: { DB_HOST: db, DB_PORT: "5432" }';
+  const files = (script: string) => ({
+    'compose.yml': `${PG}  web:\n    build: .\n    ${HOST}\n`,
+    Dockerfile: `${PYTHON}ENTRYPOINT ["./entrypoint.sh"]\nCMD ["gunicorn", "app:app"]\n`,
+    'entrypoint.sh': `#!/bin/sh\n${script}\nexec "$@"\n`,
+    'app.py': 'import os\nos.environ["DB_HOST"], os.environ["DB_PORT"]\n',
+  });
+
+  test('a loop of nc', async () => {
+    const { written } = await planned(
+      files('while ! nc -z $DB_HOST $DB_PORT; do\n  sleep 0.1\ndone\npython manage.py migrate'),
+    );
+    expect(written('entrypoint.sh')).toContain(
+      'while ! nc -z ${DB_HOST_DIRECT:-$DB_HOST} ${DB_PORT_DIRECT:-$DB_PORT}; do',
+    );
+    expect(written('entrypoint.sh')).toContain('DB_HOST="${DB_HOST_DIRECT:-$DB_HOST}"');
+  });
+
+  test('one after it, or without one, waits for the pooler', async () => {
+    const after = await planned(files('python manage.py migrate\nuntil nc -z $DB_HOST $DB_PORT; do sleep 1; done'));
+    expect(after.written('entrypoint.sh')).toContain('until nc -z $DB_HOST $DB_PORT; do');
+    const alone = await planned(files('until nc -z $DB_HOST $DB_PORT; do sleep 1; done'));
+    expect(alone.written('entrypoint.sh')).toBe('');
+  });
+});

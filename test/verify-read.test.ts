@@ -235,7 +235,13 @@ describe('the user’s own command', () => {
     ['cd x && docker-compose -f a.yml exec -T app pytest', true],
   ])('%s starts containers: %s', (command, inside) => expect(runsInside(command)).toBe(inside));
 
-  const ran = (code: number | null, lastLine = ''): CommandResult => ({ code, signal: null, seconds: 1, lastLine });
+  const ran = (code: number | null, lastLine = ''): CommandResult => ({
+    code,
+    signal: null,
+    seconds: 1,
+    lastLine,
+    findsDatabaseInUse: lastLine.includes('accessed'),
+  });
   test.each([
     [ran(1, 'boom'), ran(0), 3, 'failed', 'passed', /pooling breaks it/],
     [ran(1), ran(1), 3, 'failed', 'failed', /not the cause/],
@@ -243,10 +249,20 @@ describe('the user’s own command', () => {
     [ran(0), ran(0), 0, 'warning', 'passed', /did not use the pool/],
     [ran(0), ran(2), 9, 'passed', 'failed', null],
     [ran(0), ran(0), null, 'passed', 'passed', null],
+    [ran(1, 'database "test_d" is being accessed by other users'), ran(0), 3, 'failed', 'passed', /past the pool/],
   ])('%j and %j', (pooled, direct, transactions, first, second, next) => {
-    const verdicts = judgeRuns({ pooled, direct, transactions });
+    const verdicts = judgeRuns({
+      pooled,
+      direct,
+      transactions: transactions === null ? null : { direct: 0, pooled: transactions },
+    });
     expect([verdicts.pooled.status, verdicts.direct.status]).toEqual([first, second]);
     if (next) expect(verdicts.pooled.next).toMatch(next);
+  });
+
+  test('a run that was to go past the pool, and did not', () => {
+    const { direct } = judgeRuns({ pooled: ran(0), direct: ran(0), transactions: { direct: 40, pooled: 42 } });
+    expect(direct).toMatchObject({ status: 'warning', next: expect.stringContaining('-e NAME') });
   });
 });
 

@@ -146,6 +146,9 @@ async function runSize(options: CliOptions): Promise<number> {
 async function runUndo({ values, arguments: [run] }: CliOptions): Promise<number> {
   const { undo } = await import('../apply/undo.ts');
   const undone = undo(values.cwd ?? '.', run);
-  process.stderr.write(`Took run ${undone.run} back: ${undone.files.length} files are as they were.\n`);
+  process.stderr.write(
+    `Took run ${undone.run} back: ${undone.files.length} files are as they were.\n` +
+      'Env files that git ignores are not among them: where you gave them the pooler, give them the server again.\n',
+  );
   return 0;
 }

@@ -115,13 +115,19 @@ async function runBoth(
   const { [bypass]: _, ...own } = process.env;
   const options = { cwd: resolve(plan.root), mask, print };
   const session = toSessionOptions(context);
-  const before = await countTransactions(pooled, session);
-  const first = await runCommand(command, { ...own, ...environment.pooled }, options);
-  const after = await countTransactions(pooled, session);
-  const second = await runCommand(command, { ...own, ...environment.direct }, options);
+  const counts = [await countTransactions(pooled, session)];
+  const run = async (way: 'pooled' | 'direct') => {
+    const result = await runCommand(command, { ...own, ...environment[way] }, options);
+    counts.push(await countTransactions(pooled, session));
+    return result;
+  };
+  const runs = { direct: await run('direct'), pooled: await run('pooled') };
+  const [before, between, after] = counts;
   return judgeRuns({
-    pooled: first,
-    direct: second,
-    transactions: before === null || after === null ? null : after - before,
+    ...runs,
+    transactions:
+      typeof before === 'number' && typeof between === 'number' && typeof after === 'number'
+        ? { direct: between - before, pooled: after - between }
+        : null,
   });
 }

@@ -11,7 +11,7 @@ export function questionFor(site: Site, { servers }: Topology): Question | null 
   if (site.action !== 'review' || /^(?:docs|prose|comment|healthcheck)$/.test(site.role) || ASIDE.test(site.rule))
     return null;
   // A page is read by people.
-  if (site.format === 'other' && /\.html?$/i.test(site.file)) return null;
+  if (site.rule === 'not-parsed' && /\.(?:html?|mdx?|markdown|rst|adoc)$/i.test(site.file)) return null;
   // A port that code falls back to: what brings the pooler's host brings its port.
   if (site.rule === 'lone-port' && site.role === 'fallback') return null;
   // Postgres is published as before: what runs on the machine itself finds it where it was.

@@ -44,10 +44,13 @@ export const bearsSession = ({ because }: RoutedUse): boolean => because.every((
  * (a prompt of psql in a script) speaks for no application beside it.
  */
 export function tellingUses<T extends UseVerdict>(verdicts: readonly T[]): T[] {
-  const isSure = verdicts.some(({ action, process }) => action === 'pooled' && process.kind === 'start');
   // A container that starts tests is there for them, whatever it prepares before.
-  const isDoubt = ({ action, rule, process }: T) =>
-    action === 'review' && (process.kind !== 'start' || (isSure && rule !== 'test-command'));
+  const isTests = ({ process: { service } }: T) =>
+    verdicts.some(
+      ({ rule, process }) => rule === 'test-command' && process.kind === 'start' && process.service === service,
+    );
+  const isSure = verdicts.some(one => one.action === 'pooled' && one.process.kind === 'start' && !isTests(one));
+  const isDoubt = ({ action, process }: T) => action === 'review' && (isSure || process.kind !== 'start');
   const telling = verdicts.filter(one => (one.action !== 'leave' || one.rule === 'already-pooled') && !isDoubt(one));
   return telling.length > 0 ? telling : [...verdicts];
 }
@@ -120,7 +123,8 @@ export function combineUses(
       },
     };
   }
-  const wired = apart.filter(({ way }) => way.kind !== 'apart');
+  apart.push(...gatesBefore(apart, uses, wayOf));
+  const wired = apart.filter(({ process, way }) => way.kind !== 'apart' && !isGate(process, uses));
   if (wired.length === 0) return pick(pooled[0] as RoutedUse);
   const reason = direct.find(use => use.action === 'direct') ?? direct[0] ?? pooled.find(({ way }) => way);
   const told = [
@@ -142,6 +146,24 @@ export function combineUses(
     reason: `${key} is pooled for the applications that share it; ${told.slice(0, 4).join(', ')} must stay direct (${reason?.way ? describeNeeds(reason.process.needs) : reason?.reason.replace(/\.$/, '')}) and gets a value of its own.`,
   };
 }
+
+/** What waits for Postgres before a step that goes direct waits for the server too: the pooler answers before it does. */
+function gatesBefore(
+  apart: Site['apart'],
+  uses: readonly RoutedUse[],
+  wayOf: (process: Process, whole: boolean) => Way | null,
+): Site['apart'] {
+  const steps = apart.flatMap(({ way }) => (way.kind === 'step' ? [way.step] : []));
+  return uses.flatMap(({ process }) => {
+    const { step } = process;
+    if (!step || !isGate(process, uses) || !steps.some(({ file, at }) => file === step.file && at > step.at)) return [];
+    const way = wayOf(process, false);
+    return way?.kind === 'step' ? [{ process, way }] : [];
+  });
+}
+
+const isGate = (process: Process, uses: readonly RoutedUse[]): boolean =>
+  uses.some(use => use.process === process && use.action === 'leave' && use.rule.startsWith('readiness-'));
 
 const pick = ({ action, rule, reason, safety }: Verdict): Outcome => ({ action, rule, reason, safety });
 

@@ -3,7 +3,7 @@ import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { groupBy } from '../text/group-by.ts';
 import { cell, code, plain } from './escape-markdown.ts';
-import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
+import { describeMends, groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
 import { readStacks, SAYS } from './picture.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
@@ -25,7 +25,13 @@ export function renderMarkdown(title: string, plan: Plan, results: readonly Resu
         .map(line => `- ${plain(line)}\n`)
         .join(''),
     ],
-    ['Findings', renderResults(results)],
+    [
+      'Mended with what is pooled',
+      describeMends(plan)
+        .map(line => `- ${plain(line)}\n`)
+        .join(''),
+    ],
+    ['Findings', renderResults(results.filter(({ isSettled }) => !isSettled))],
   ];
   const shown = sections.flatMap(([name, body]) => (body === '' ? [] : [`### ${name}\n\n${body.trimEnd()}\n`]));
   return `## ${title}\n\n${plain(outcomeOf(plan))}\n\n${shown.join('\n')}`;

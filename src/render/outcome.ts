@@ -43,9 +43,7 @@ export function outcomeOf(plan: Plan): string {
   const left =
     questions === 0 ? 'no question is left' : `${questions} question${questions === 1 ? ' is' : 's are'} left`;
   if (plan.topology.servers.length === 0) return 'No Postgres server of this repository was found.';
-  return files === 0
-    ? `Nothing would be written; ${left}.`
-    : `${files} file${files === 1 ? '' : 's'} would change; ${left}.`;
+  return files === 0 ? `Nothing to write; ${left}.` : `${files} file${files === 1 ? ' changes' : 's change'}; ${left}.`;
 }
 
 /** One question for all places that ask the same. */
@@ -74,4 +72,11 @@ export const whatIsByHand = ({ localEnv, refused, errors, notes }: Plan): string
   ...refused.map(({ file, reason }) => `${file} was not changed: ${reason}`),
   ...errors.map(({ file, line, message }) => `${[file, line].filter(Boolean).join(':')}: ${message}`),
   ...notes,
+];
+
+/** What the code needs that transaction mode does not bear, and the edit after which it does. */
+export const describeMends = ({ hazards }: Plan): string[] => [
+  ...new Set(
+    hazards.flatMap(({ isMended, mend, file, line, fix }) => (isMended && mend ? [`${file}:${line}  ${fix}`] : [])),
+  ),
 ];

@@ -16,10 +16,12 @@ export interface Result {
   /** What to do. */
   fix: string;
   mend: Mend | null;
+  /** The plan's own edits settle it. */
+  isSettled: boolean;
 }
 
 export const hazardResults = (hazards: readonly Finding[]): Result[] =>
-  hazards.map(({ file, line, column, rule, severity, message, fix, mend }) => ({
+  hazards.map(({ file, line, column, rule, severity, message, fix, mend, isMended }) => ({
     file,
     line,
     column,
@@ -28,6 +30,7 @@ export const hazardResults = (hazards: readonly Finding[]): Result[] =>
     message,
     fix,
     mend,
+    isSettled: isMended === true,
   }));
 
 /** In the order of files and lines. */
@@ -39,7 +42,8 @@ export function planResults(plan: Plan): Result[] {
     return positionAt(known, span.start);
   };
   const sites = plan.sites.flatMap((site): Result[] => {
-    const common = { file: site.file, ...place(site), rule: site.rule, mend: null };
+    const isSettled = site.action === 'pooled' && (site.safety === 'safe' || plan.unsafe);
+    const common = { file: site.file, ...place(site), rule: site.rule, mend: null, isSettled };
     if (site.action === 'review')
       return [
         {

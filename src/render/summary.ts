@@ -5,6 +5,7 @@ import { isElsewhere, poolerName } from '../config/pool-kind.ts';
 import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
+import { describeMends } from './outcome.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 import { describeStacks } from './stacks.ts';
@@ -131,13 +132,6 @@ function describeHazards({ hazards: all, unsafe }: Plan): string[] {
       return `${found[0]?.severity} ${found[0]?.rule} ${places.join(', ')}${more}  ${found[0]?.message}${mends}`;
     });
 }
-
-/** What the code needs that transaction mode does not bear, and the edit after which it does. */
-const describeMends = ({ hazards }: Plan): string[] => [
-  ...new Set(
-    hazards.flatMap(({ isMended, mend, file, line, fix }) => (isMended && mend ? [`${file}:${line}  ${fix}`] : [])),
-  ),
-];
 
 function describeChanges(plan: Plan): string[] {
   const formats = new Map<string, { files: number; edits: number }>();

@@ -10,6 +10,8 @@ export interface CommandResult {
   seconds: number;
   /** Last line that it printed, masked. */
   lastLine: string;
+  /** It said that a database can't be created or dropped because somebody is connected: the pool is, for a while. */
+  findsDatabaseInUse: boolean;
 }
 
 /** Longer than any test suite; a command that hangs must end all the same. */
@@ -29,18 +31,20 @@ export function runCommand(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let lastLine = '';
+    let findsDatabaseInUse = false;
     for (const stream of [child.stdout, child.stderr]) {
       if (!stream) continue;
       createInterface({ input: stream }).on('line', line => {
         const masked = mask(line);
         if (masked.trim() !== '') lastLine = masked.trim();
+        findsDatabaseInUse ||= /database "[^"]*" is being accessed by other users/.test(masked);
         print(masked);
       });
     }
     const timer = setTimeout(() => endGroup(child, 'SIGKILL'), LONGEST_MS);
     const finish = (code: number | null, signal: string | null): void => {
       clearTimeout(timer);
-      resolve({ code, signal, seconds: (Date.now() - began) / 1000, lastLine });
+      resolve({ code, signal, seconds: (Date.now() - began) / 1000, lastLine, findsDatabaseInUse });
     };
     child.once('error', error => {
       lastLine = error.message;
@@ -55,18 +59,25 @@ const showEnd = ({ code, signal, seconds, lastLine }: CommandResult): string => 
   return code === 0 || lastLine === '' ? end : `${end}: ${lastLine.slice(0, 200)}`;
 };
 
+/** The direct run comes first, so that what the pool keeps open stands in no way of it. */
 export interface Runs {
-  pooled: CommandResult;
   direct: CommandResult;
-  /** Transactions that PgBouncer counted during the pooled run; null: not known. */
-  transactions: number | null;
+  pooled: CommandResult;
+  /** What PgBouncer counted during each; null: not known. */
+  transactions: { direct: number; pooled: number } | null;
 }
 
+const showCount = (count: number | undefined): string =>
+  count === undefined ? '' : `; PgBouncer counted ${count} transaction${count === 1 ? '' : 's'}`;
+
 export function judgeRuns({ pooled, direct, transactions }: Runs): { pooled: Verdict; direct: Verdict } {
-  const count =
-    transactions === null ? '' : `; PgBouncer counted ${transactions} transaction${transactions === 1 ? '' : 's'}`;
-  const how = `${showEnd(pooled)}${count}`;
+  const how = `${showEnd(pooled)}${showCount(transactions?.pooled)}`;
   const judgePooled = (): Verdict => {
+    if (pooled.code !== 0 && pooled.findsDatabaseInUse)
+      return failed(
+        how,
+        'It creates and drops databases, to which the pool stays connected for a while: run such tests past the pool (pool-migrate explain create-database-in-pool).',
+      );
     if (pooled.code !== 0) {
       return failed(
         how,
@@ -75,7 +86,7 @@ export function judgeRuns({ pooled, direct, transactions }: Runs): { pooled: Ver
           : 'It fails past the pool as well: the pool is not the cause.',
       );
     }
-    if (transactions === 0) {
+    if (transactions?.pooled === 0) {
       return warning(
         how,
         'The command did not use the pool: does it read one of the variables, and does a .env file override them?',
@@ -84,6 +95,12 @@ export function judgeRuns({ pooled, direct, transactions }: Runs): { pooled: Ver
     return passed(how);
   };
   const judgeDirect = (): Verdict => {
+    // The application's own traffic is little beside a run's.
+    if (transactions && transactions.pooled > 0 && transactions.direct * 2 >= transactions.pooled)
+      return warning(
+        `${showEnd(direct)}${showCount(transactions.direct)}`,
+        'This run used the pool as well: it does not read the variables. docker compose run and exec hand them on with -e NAME.',
+      );
     if (direct.code === 0) return passed(showEnd(direct));
     const next =
       pooled.code === 0

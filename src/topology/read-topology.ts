@@ -40,7 +40,7 @@ export function readTopology(
     }
   }
   const topology = buildTopology({
-    composeFiles,
+    composeFiles: inOrder(composeFiles),
     environments,
     readFile: path => sources.get(path)?.text ?? null,
     manifests: readManifests(sources.values()),
@@ -49,4 +49,14 @@ export function readTopology(
     poolPorts: poolPorts(config.pool),
   });
   return { topology, failures };
+}
+
+/** In each folder the file that `docker compose` takes by itself comes first: what is said of a stack is said of that one. */
+function inOrder(files: readonly ComposeFile[]): ComposeFile[] {
+  const isTaken = ({ path }: ComposeFile) => /(?:^|\/)(?:docker-)?compose\.ya?ml$/.test(path);
+  const folders = [...new Set(files.map(({ path }) => dirOf(path)))];
+  return folders.flatMap(folder => {
+    const own = files.filter(({ path }) => dirOf(path) === folder);
+    return [...own.filter(isTaken), ...own.filter(file => !isTaken(file))];
+  });
 }
