@@ -1469,3 +1469,33 @@ describe('what waits for Postgres before a migration that goes direct waits for 
     expect(alone.written('entrypoint.sh')).toBe('');
   });
 });
+
+describe('compose puts a variable of its env file into settings of other names', () => {
+  const service = (name: string, command: string, entries: string) =>
+    `  ${name}:\n    image: acme/app\n    command: ${command}\n    environment:\n${entries}`;
+
+  test('the service that goes direct gets those settings from the direct variable', async () => {
+    const entries = '      ConnectionStrings__Db: ${DB_STRING}\n      Quoted: "${DB_STRING:?set it}"\n';
+    const { written, pools } = await planned({
+      'compose.yml': `${PG}${service('api', 'serve', entries)}${service('migrations', 'migrate up', entries)}`,
+      '.env.example': 'DB_STRING=Server=db;Port=5432;Database=d;User Id=u;Password=p\n',
+    });
+    const own = serviceIn(written('compose.yml'), 'migrations');
+    expect(own).toContain('      ConnectionStrings__Db: ${DB_STRING_DIRECT:-${DB_STRING}}\n');
+    expect(own).toContain('      Quoted: ${DB_STRING_DIRECT:-${DB_STRING:?set it}}\n');
+    expect(own).not.toContain(' DB_STRING:');
+    expect(serviceIn(written('compose.yml'), 'api')).toContain('ConnectionStrings__Db: ${DB_STRING}\n');
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  });
+
+  test('host and port that stand in one of them', async () => {
+    const entries = '      DATABASE_URL: postgres://u:p@${PG_HOST}:${PG_PORT}/d\n';
+    const { written } = await planned({
+      'compose.yml': `${PG}${service('api', 'serve', entries)}${service('migrations', 'migrate up', entries)}`,
+      '.env.example': 'PG_HOST=db\nPG_PORT=5432\n',
+    });
+    expect(serviceIn(written('compose.yml'), 'migrations')).toContain(
+      'DATABASE_URL: postgres://u:p@${PG_HOST_DIRECT:-${PG_HOST}}:${PG_PORT_DIRECT:-${PG_PORT}}/d\n',
+    );
+  });
+});

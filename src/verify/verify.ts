@@ -44,7 +44,11 @@ export function verifyPlan(first: Plan, second: Plan): Refusal[] {
 const isReplacedReader = ({ file, span, decision, service, host, port }: Site, sites: readonly Site[]): boolean =>
   sites.some(
     site =>
-      (!host?.value && !port?.value && site.decision === decision && service !== null && goesApart(site, service)) ||
+      (!host?.value &&
+        !port?.value &&
+        service !== null &&
+        (site.decision === decision || [host, port].some(part => part?.variables.includes(site.key ?? ''))) &&
+        goesApart(site, service)) ||
       site.apart.some(
         ({ way }) =>
           way.kind === 'step' && way.step.file === file && way.step.at <= span.start && span.end <= way.step.end,

@@ -3,7 +3,7 @@ import { addEntry, directNames, renameVariables } from '../../codemods/companion
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { type Override, overrideEnvironment } from '../../codemods/compose-override.ts';
 import type { FileEdits, Process, Site, Step, Way } from '../model/index.ts';
-import { readExpansions } from '../text/expansion.ts';
+import { expandsVariable, readExpansions } from '../text/expansion.ts';
 import { directValue } from './insert-companions.ts';
 import type { EditState } from './state.ts';
 import { directFirst, inlined, readsInStep, type StepRead } from './step-reads.ts';
@@ -59,12 +59,20 @@ function addOverride(
       const text = `\${${key}${state.config.direct.suffix}:-${file.text.slice(span.start, span.end)}}`;
       replaceOnce({ file: file.path, span, text, unit: site.decision, safety: site.safety }, state);
     }
-    // Its command alone has it.
-    if (reads.length > 0 && service.envFiles.length === 0 && !service.environment.some(entry => entry.key === key))
-      continue;
+    // Compose puts it into other entries of the service.
+    const others =
+      as === key && site.format === 'env' && isInterpolated(site, file)
+        ? service.environment.filter(entry => entry.key !== key && expandsVariable(entry.value ?? '', key))
+        : [];
     const known = overrides.get(service) ?? { file, site, entries: [] };
-    overrides.set(service, known);
-    if (known.entries.some(([other]) => other === as)) continue;
+    const add = (name: string, value: string) => {
+      overrides.set(service, known);
+      if (!known.entries.some(([other]) => other === name)) known.entries.push([name, value]);
+    };
+    for (const entry of others) add(entry.key, direct(entry.value ?? '', site, state));
+    // Nothing else of the service has it.
+    const isGiven = service.envFiles.length > 0 || service.environment.some(entry => entry.key === key);
+    if (reads.length + others.length > 0 && !isGiven) continue;
     const own = service.environment.find(entry => entry.key === key)?.value;
     // The service's own expression, with the pooled variables made direct; else what the env file has.
     const value =
@@ -73,12 +81,28 @@ function addOverride(
         : own
           ? direct(own, site, state)
           : `\${${key}${state.config.direct.suffix}:-\${${key}}}`;
-    known.entries.push([as, isInterpolated(site, file) ? value : quoted(oldText(site, state))]);
+    add(as, isInterpolated(site, file) ? value : quoted(oldText(site, state)));
   }
 }
 
-const direct = (text: string, site: Site, { config }: EditState): string =>
-  renameVariables(text, new Set([site.key ?? '']), config.direct.suffix);
+/**
+ * The text with all variables of the env file that are pooled made direct, since host and port can stand in one value; an env file that
+ * has no direct ones yet is read as before. E.g.: `${DB_URL}` → `${DB_URL_DIRECT:-${DB_URL}}`
+ */
+function direct(text: string, site: Site, { config, pooled }: EditState): string {
+  const names = new Set(pooled.flatMap(({ file, key }) => (file === site.file && key !== null ? [key] : [])));
+  let out = '';
+  let at = 0;
+  for (const { start, end, variable, fallback } of readExpansions(text, 0, text.length)) {
+    if (variable === null || !names.has(variable)) continue;
+    const whole = text.slice(start, end);
+    const own = `${variable}${config.direct.suffix}`;
+    out +=
+      text.slice(at, start) + (fallback ? renameVariables(whole, names, config.direct.suffix) : `\${${own}:-${whole}}`);
+    at = end;
+  }
+  return out + text.slice(at);
+}
 
 /** The value as it stands in the env file. */
 const oldText = (site: Site, { sources }: EditState): string =>
