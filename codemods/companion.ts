@@ -32,8 +32,9 @@ export function makeCompanion(
   suffix: string,
   renamed: ReadonlySet<string>,
   newline: Newline,
+  isCompose: boolean,
 ): Companion {
-  const value = renameVariables(text.slice(entry.value.start, entry.value.end), renamed, suffix);
+  const value = renameVariables(text.slice(entry.value.start, entry.value.end), renamed, suffix, isCompose);
   return addEntry(text, entry, `${entry.key}${suffix}`, value, newline);
 }
 
@@ -63,18 +64,28 @@ export function addEntry(text: string, entry: Entry, name: string, value: string
 export const renameItem = (item: string, key: string, name: string): string =>
   item.replace(new RegExp(`^(["']?)${key.replace(/[.$]/g, '\\$&')}`), `$1${name}`);
 
-/** Renames the variables of expansions, nested ones too, and nothing else. */
-export function renameVariables(text: string, names: ReadonlySet<string>, suffix: string): string {
+/**
+ * Renames the variables of expansions, nested ones too, and nothing else. `isCompose`: one without a default falls back to the variable
+ * itself, since an env file of before has no direct one. E.g.: `${DB_URL}` → `${DB_URL_DIRECT:-${DB_URL}}`
+ */
+export function renameVariables(text: string, names: ReadonlySet<string>, suffix: string, isCompose = false): string {
   let out = '';
   let at = 0;
   for (const expansion of readExpansions(text, 0, text.length)) {
     const { variable, fallback } = expansion;
     const start = text.indexOf(variable ?? '', expansion.start);
     if (variable === null) continue;
+    if (isCompose && !fallback && names.has(variable)) {
+      const whole = text.slice(expansion.start, expansion.end);
+      out += `${text.slice(at, expansion.start)}\${${variable}${suffix}:-${whole}}`;
+      at = expansion.end;
+      continue;
+    }
     out += text.slice(at, start) + variable + (names.has(variable) ? suffix : '');
     at = start + variable.length;
     if (!fallback) continue;
-    out += text.slice(at, fallback.start) + renameVariables(text.slice(fallback.start, fallback.end), names, suffix);
+    const inner = renameVariables(text.slice(fallback.start, fallback.end), names, suffix, isCompose);
+    out += text.slice(at, fallback.start) + inner;
     at = fallback.end;
   }
   return out + text.slice(at);

@@ -1,6 +1,6 @@
 /**
  * A file that only migrations read takes the direct variable first and falls back to the shared one.
- * E.g.: `process.env.DB_URL` → `(process.env.DB_URL_DIRECT ?? process.env.DB_URL)`
+ * E.g.: `process.env.DB_URL` → `(process.env.DB_URL_DIRECT || process.env.DB_URL)`
  */
 import type { SyntaxNode } from '@lezer/common';
 import { parser as javascript } from '@lezer/javascript';
@@ -42,7 +42,8 @@ function inJavaScript(text: string, key: string, direct: string): DirectFirst[] 
         const rest = node.parent?.name === 'NonNullExpression' || text[node.to] === '!' ? '!' : '';
         found.push({
           span: { start: node.from, end: node.to + rest.length },
-          text: `(process.env.${direct} ?? ${source}${rest})`,
+          // Compose passes on what is not set as an empty text.
+          text: `(process.env.${direct} || ${source}${rest})`,
         });
         return false;
       },

@@ -470,3 +470,27 @@ describe('several servers of one stack', () => {
     ]);
   });
 });
+
+test('a port of the machine under which servers of two stacks are published: the pooler is in both', async () => {
+  const db = (name: string, others = '') => `services:
+${others}  ${name}:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: d }
+    ports: ["5434:5432"]
+`;
+  const first = `  other:
+    image: postgres:16
+    environment: { POSTGRES_USER: u, POSTGRES_PASSWORD: p, POSTGRES_DB: o }
+    ports: ["5433:5432"]
+`;
+  const files = {
+    'docker-compose.yml': db('stock-db', first),
+    'stock/docker-compose.yml': db('db'),
+    'stock/src/main/resources/application.properties':
+      'spring.datasource.url=jdbc:postgresql://localhost:5434/d\nspring.datasource.username=u\n',
+  };
+  const { written } = await planned(files);
+  expect(written('stock/src/main/resources/application.properties')).toContain('localhost:6433/d');
+  expect(written('docker-compose.yml')).toContain('"6433:6432"');
+  expect(written('stock/docker-compose.yml')).toContain('"${HOST_PGBOUNCER_PORT:-6433}:6432"');
+});

@@ -129,11 +129,23 @@ const receiversOf = ({ file, key }: Site, { receivers }: DecideInput['processes'
   receivers.get(`${file}\0${key}`) ?? [];
 
 function twinsOf(site: Site, own: Server | null, { processes, topology }: DecideInput): Server[] {
+  if (own === null) return [];
   const stacks = receiversOf(site, processes).map(({ file }) => topology.stacks.get(file));
+  // On the machine itself a port leads to whichever stack runs: code that names it works with each of them.
+  const ports = site.resolution.kind === 'published' ? own.published.map(({ value }) => value) : [];
+  const isSame = (server: Server) =>
+    server.published.some(({ value }) => value !== null && ports.includes(value)) && isForSame(site, server);
   return topology.servers.filter(
-    ({ service, stack }) => own !== null && service === own.service && stack !== own.stack && stacks.includes(stack),
+    server =>
+      server.stack !== own.stack &&
+      ((server.service === own.service && stacks.includes(server.stack)) || isSame(server)),
   );
 }
+
+/** The server has the user and the database that the value names. */
+const isForSame = ({ user, database }: Site, server: Server): boolean =>
+  (user === null || server.user === null || server.user === user) &&
+  (database === null || server.database === null || server.database === database);
 
 /** The server behind each site; members of a group without a literal host take that of the others. */
 function serversByGroup(

@@ -85,12 +85,14 @@ function choosePools(state: EditState): void {
       for (const own of known.servers) state.pools.set(own, known);
       return known;
     }) as [Pool, ...Pool[]];
-    const other = others.find(({ host, port }) => host !== pool.host || port !== pool.port);
+    const address = ({ host, port, published }: Pool) =>
+      site.resolution.kind === 'published' ? `localhost:${published?.value}` : `${host}:${port}`;
+    const other = others.find(one => address(one) !== address(pool));
     if (other)
       toReview(
         site,
         'several-poolers',
-        `Services of several stacks get this value, and their poolers would be ${pool.host}:${pool.port} and ${other.host}:${other.port}.`,
+        `Services of several stacks get this value, and their poolers would be ${address(pool)} and ${address(other)}.`,
       );
     else found.push({ site, server, pool });
   }

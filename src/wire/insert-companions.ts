@@ -19,7 +19,7 @@ export function insertCompanions(state: EditState): void {
     done.add(id);
     const { suffix } = state.config.direct;
     const renamed = renamedVariables(site, entry, source.text, state);
-    const companion = makeCompanion(source.text, entry, suffix, renamed, source.newline);
+    const companion = makeCompanion(source.text, entry, suffix, renamed, source.newline, site.format === 'compose');
     const isThere = directNames(entry.key, suffix).some(name => entry.siblings.includes(name));
     const isFirst = site.format === 'env' && !isThere && !noted.has(file);
     if (isFirst) noted.add(file);
@@ -78,7 +78,8 @@ export function directValue(site: Site, state: EditState): string {
   const text = state.sources.get(site.file)?.text ?? '';
   const entry = site.entry as Entry;
   const value = text.slice(entry.value.start, entry.value.end);
-  const renamed = renameVariables(value, renamedVariables(site, entry, text, state), state.config.direct.suffix);
+  const names = renamedVariables(site, entry, text, state);
+  const renamed = renameVariables(value, names, state.config.direct.suffix, site.format === 'compose');
   return entry.style === 'list' ? renamed.replace(/^(["']?)[^=]*=/, '$1') : renamed;
 }
 

@@ -57,7 +57,8 @@ function render(file: ComposeFile, entry: EnvironmentEntry, variable: string, su
   const { text } = file;
   const start = isPair(entry.node) ? startOf((entry.node as Pair<Scalar>).key) : startOf(entry.node);
   const lead = text.slice(lineStartOf(text, start), start);
-  const value = `\${${variable}${suffix}:-}`;
+  // An env file of before has the direct value under the old name; an empty one would be taken for an address.
+  const value = `\${${variable}${suffix}:-${entry.value ?? `\${${variable}}`}}`;
   if ((entry.owner as { flow?: boolean }).flow) return null;
   const at = (end: number, line: string) => ({
     span: { start: lineEndOf(text, end), end: lineEndOf(text, end) },

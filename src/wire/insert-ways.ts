@@ -85,24 +85,14 @@ function addOverride(
   }
 }
 
-/**
- * The text with all variables of the env file that are pooled made direct, since host and port can stand in one value; an env file that
- * has no direct ones yet is read as before. E.g.: `${DB_URL}` → `${DB_URL_DIRECT:-${DB_URL}}`
- */
-function direct(text: string, site: Site, { config, pooled }: EditState): string {
-  const names = new Set(pooled.flatMap(({ file, key }) => (file === site.file && key !== null ? [key] : [])));
-  let out = '';
-  let at = 0;
-  for (const { start, end, variable, fallback } of readExpansions(text, 0, text.length)) {
-    if (variable === null || !names.has(variable)) continue;
-    const whole = text.slice(start, end);
-    const own = `${variable}${config.direct.suffix}`;
-    out +=
-      text.slice(at, start) + (fallback ? renameVariables(whole, names, config.direct.suffix) : `\${${own}:-${whole}}`);
-    at = end;
-  }
-  return out + text.slice(at);
-}
+/** With all variables of the env file that are pooled: host and port can stand in one value. */
+const direct = (text: string, site: Site, { config, pooled }: EditState): string =>
+  renameVariables(
+    text,
+    new Set(pooled.flatMap(({ file, key }) => (file === site.file && key !== null ? [key] : []))),
+    config.direct.suffix,
+    true,
+  );
 
 /** The value as it stands in the env file. */
 const oldText = (site: Site, { sources }: EditState): string =>
