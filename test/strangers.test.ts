@@ -1,6 +1,6 @@
 /** What strangers' repositories taught: each the smallest repository in which a decision was wrong once. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { planMigration } from '../src/run/plan-migration.ts';
@@ -958,7 +958,7 @@ exec node server.js
     });
     expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
     expect(written('start.sh')).toContain('\nDATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" npx prisma');
-    expect(written('compose.yml')).toContain('DATABASE_URL_DIRECT: postgres://u:p@${POSTGRES_HOST_DIRECT}/d');
+    expect(written('compose.yml')).toContain('DATABASE_URL_DIRECT: postgres://u:p@${POSTGRES_HOST_DIRECT:-${POSTGRES_HOST}}/d');
     expect(written('.env.example')).toContain('POSTGRES_HOST=pgbouncer\n');
   });
 
@@ -1498,4 +1498,40 @@ describe('compose puts a variable of its env file into settings of other names',
       'DATABASE_URL: postgres://u:p@${PG_HOST_DIRECT:-${PG_HOST}}:${PG_PORT_DIRECT:-${PG_PORT}}/d\n',
     );
   });
+});
+
+test('a settings file that a service with session state shares with one that is ready: no value apart, so a pool in session mode', async () => {
+  const { decided, pools } = await planned({
+    'compose.yml': `${PG}  web:\n    build: .\n    command: dagster-webserver -w workspace.yaml\n  daemon:\n    build: .\n    command: dagster-daemon run\n`,
+    Dockerfile: `${PYTHON}`,
+    'dagster.yaml':
+      'storage:\n  postgres:\n    postgres_db:\n      hostname: db\n      username: u\n      password: p\n      db_name: d\n      port: 5432\n',
+  });
+  expect(decided('hostname')).toEqual(['pooled safe']);
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+});
+
+test.each([
+  [
+    'main.go',
+    'package main\nimport "github.com/quay/claircore/pkg/ctxlock/v2"\n',
+    'FROM golang\nCOPY . .\nCMD ["./app"]\n',
+  ],
+  ['tasks.py', 'from pulpcore.plugin.tasking import dispatch\n', 'FROM python:3.12\nCOPY . .\nCMD ["./app"]\n'],
+])('what a library of %s needs is what the program needs', async (file, text, Dockerfile) => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}  web:\n    build: .\n    ${WITH_URL}\n`,
+    Dockerfile,
+    [file]: text,
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+});
+
+test('what a build printed in UTF-16 refuses nothing', async () => {
+  const root = makeRepository({ 'compose.yml': `${PG}  web:\n    image: acme/web\n    ${WITH_URL}\n` });
+  const wide = Buffer.from('\uFEFFBUILD postgresql://u:p@db:5432/d\r\n', 'utf16le');
+  writeFileSync(join(root, 'mvn_output.txt'), wide);
+  expect((await planMigration({ cwd: root })).refused).toEqual([]);
+  writeFileSync(join(root, 'app.env'), wide);
+  expect((await planMigration({ cwd: root })).refused).toHaveLength(1);
 });

@@ -67,14 +67,21 @@ export function decidePools(
   });
 }
 
-/** Commands that should be direct, beside an application with the same value, for which there is no exact way; a session bears them. */
+/**
+ * What should be direct, beside an application with the same value, and for which there is no exact way: a command, or a service that needs
+ * sessions of its own. A pool in session mode bears both.
+ */
 function unwiredUses(site: Site, uses: readonly RoutedUse[], { wayOf }: DecideInput): RoutedUse[] {
   const pooled = uses.filter(({ action }) => action === 'pooled');
   if (pooled.length === 0 || uses.some(({ action }) => action === 'review')) return [];
+  const ready = pooled.filter(({ route }) => route === 'transaction');
+  const isBeside = (all: readonly RoutedUse[], { process: { service } }: RoutedUse) =>
+    service !== null && all.some(({ process }) => process.service === service);
   return uses.filter(use => {
-    if (use.action !== 'direct' || !bearsSession(use)) return false;
-    const whole =
-      use.process.service !== null && !pooled.some(({ process }) => process.service === use.process.service);
-    return wayOf(site, use.process, whole) === null;
+    if (!bearsSession(use)) return false;
+    if (use.action === 'direct')
+      return wayOf(site, use.process, use.process.service !== null && !isBeside(pooled, use)) === null;
+    const isSession = use.action === 'pooled' && use.route === 'session' && use.process.service !== null;
+    return isSession && ready.length > 0 && !isBeside(ready, use) && wayOf(site, use.process, true) === null;
   });
 }

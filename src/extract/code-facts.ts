@@ -103,6 +103,20 @@ const CALLS: Call[] = [
     literals: ['riverqueue/river'],
     call: /"github\.com\/riverqueue\/river"(?![\s\S]*\bPollOnly:\s*true)/,
   },
+  // Locks of the session around every update. Source: github.com/quay/claircore, pkg/ctxlock
+  {
+    need: 'session-lock',
+    what: 'claircore',
+    literals: ['claircore/pkg/ctxlock'],
+    call: /"github\.com\/quay\/claircore\/pkg\/ctxlock(?:\/v\d+)?"/,
+  },
+  // Its workers listen, and hold locks of the session. Source: github.com/pulp/pulpcore, pulpcore/tasking
+  {
+    need: 'session-lock',
+    what: 'pulpcore',
+    literals: ['pulpcore.'],
+    call: /(?:^|\n)(?:from|import)\s+pulpcore\.(?:plugin|app|tasking)\b/,
+  },
   { need: 'listen', what: 'pq.NewListener', literals: ['pq.NewListener'], call: /\bpq\.NewListener\(/ },
   { need: 'listen', what: 'WaitForNotification', literals: ['WaitForNotification'], call: /\.WaitForNotification\(/ },
 ];
