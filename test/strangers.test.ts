@@ -958,7 +958,9 @@ exec node server.js
     });
     expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
     expect(written('start.sh')).toContain('\nDATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" npx prisma');
-    expect(written('compose.yml')).toContain('DATABASE_URL_DIRECT: postgres://u:p@${POSTGRES_HOST_DIRECT:-${POSTGRES_HOST}}/d');
+    expect(written('compose.yml')).toContain(
+      'DATABASE_URL_DIRECT: postgres://u:p@${POSTGRES_HOST_DIRECT:-${POSTGRES_HOST}}/d',
+    );
     expect(written('.env.example')).toContain('POSTGRES_HOST=pgbouncer\n');
   });
 
@@ -1534,4 +1536,25 @@ test('what a build printed in UTF-16 refuses nothing', async () => {
   expect((await planMigration({ cwd: root })).refused).toEqual([]);
   writeFileSync(join(root, 'app.env'), wide);
   expect((await planMigration({ cwd: root })).refused).toHaveLength(1);
+});
+
+describe('a connection string of a template is no value for a service: the real file has another password', () => {
+  const files = (command: string) => ({
+    'compose.yml': `${PG}  web:\n    image: acme/app\n    command: serve\n    env_file: app.env\n  migrations:\n    image: acme/app\n${command}    env_file: app.env\n`,
+    'app.env.example': 'DATABASE_URL=postgresql://u:CHANGE-ME@db:5432/d\n',
+  });
+
+  test('its command takes the direct variable', async () => {
+    const { written, pools } = await planned(files('    command: sh -c "migrate up"\n'));
+    const own = serviceIn(written('compose.yml'), 'migrations');
+    expect(own).toContain('$${DATABASE_URL_DIRECT:-$$DATABASE_URL}');
+    expect(own).not.toContain('CHANGE-ME');
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+  });
+
+  test.each(['', '    command: migrate up\n'])('without a shell (%j) the pool is in session mode', async command => {
+    const { written, pools } = await planned(files(command));
+    expect(written('compose.yml')).not.toContain('CHANGE-ME');
+    expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  });
 });

@@ -116,7 +116,8 @@ export function readExpansions(text: string, start: number, end: number): Expans
 }
 
 /** The text expands the variable, also within a default or as one of make's: `${A:-$NAME}`, `$(NAME)`. */
-export const expandsVariable = (text: string, name: string): boolean => new RegExp(`\\$[{(]?${name}\\b`).test(text);
+export const expandsVariable = (text: string, name: string): boolean =>
+  text.includes(name) && new RegExp(`\\$[{(]?${name}\\b`).test(text);
 
 /** The expansion gives the value as a whole: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:?message}`, make's `$(NAME)`, with one dollar or two. */
 export const isWholeExpansion = (text: string, name: string): boolean =>

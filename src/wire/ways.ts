@@ -246,9 +246,18 @@ function serviceWay(site: Site, { service: name }: Process, input: WayInput): Wa
   if (name === null || !site.entry) return null;
   const targets = serviceTargets(site, name, input);
   const fits = (target: Target) =>
-    commandReads(site, target.file, target.service) !== null && takesEntry(target, site.entry?.key ?? '', input);
+    !isOfTemplate(site, target) &&
+    commandReads(site, target.file, target.service) !== null &&
+    takesEntry(target, site.entry?.key ?? '', input);
   return targets.length > 0 && targets.every(fits) ? { kind: 'service', service: name } : null;
 }
+
+/** A connection string of a template: the env file that the service gets has another password. */
+const isOfTemplate = (site: Site, { file, service }: Target): boolean =>
+  site.format === 'env' &&
+  site.extent !== null &&
+  !isInterpolated(site, file) &&
+  !service.envFiles.some(name => joinPath(dirOf(file.path), name) === site.file);
 
 /** Where compose puts the value into the service's command; null where it can't be replaced there. */
 export const commandReads = (site: Site, file: ComposeFile, service: ComposeService): Span[] | null =>
