@@ -1558,3 +1558,18 @@ describe('a connection string of a template is no value for a service: the real 
     expect(pools.map(({ mode }) => mode)).toEqual(['session']);
   });
 });
+
+test('a template that CI copies, of which it sets the variables itself', async () => {
+  const files = (env: string) => ({
+    'compose.yml': `${PG}  web:\n    image: acme/web\n    env_file: .env\n`,
+    '.env.example': 'DB_HOST=db\nDB_PORT=5432\n',
+    '.github/workflows/ci.yml': `on: push\n${env}jobs:\n  test:\n    services:\n      postgres: { image: "postgres:16" }\n    steps:\n      - run: cp .env.example .env\n`,
+  });
+  const set = await planned(files('env: { DB_HOST: 127.0.0.1, DB_PORT: 5432 }\n'));
+  expect([...set.decided('DB_HOST', '.env.example'), ...set.decided('DB_PORT', '.env.example')]).toEqual([
+    'pooled safe',
+    'pooled safe',
+  ]);
+  const half = await planned(files('env: { DB_PORT: 5432 }\n'));
+  expect(half.decided('DB_HOST', '.env.example')).toEqual(['review safe']);
+});

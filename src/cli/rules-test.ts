@@ -140,7 +140,7 @@ async function decideExample(example: Example, rules: readonly CompiledRule[]): 
     config,
     rules,
     processes,
-    ciFiles: new Set(['.env.shared']),
+    ciFiles: new Map([['.env.shared', new Set<string>()]]),
     refused: new Set(),
     directSettings: directSettings(),
     wayOf: (site, process, whole) => wayOf(site, process, whole, ways),

@@ -32,7 +32,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
     processes.commands.some(words => words.includes(baseOf(site.file)))
   )
     facts.push('smoke-test');
-  if (ciFiles.has(site.file)) facts.push('ci-reads');
+  if (ciFiles.get(site.file)?.has(site.key ?? '') === false) facts.push('ci-reads');
   const port = site.port?.value ?? null;
   if (
     site.form === 'port' &&

@@ -16,7 +16,7 @@ export interface DecideInput {
   /** Who gets which value, and what is done with it. */
   processes: Processes;
   /** Env files that CI reads. */
-  ciFiles: ReadonlySet<string>;
+  ciFiles: ReadonlyMap<string, ReadonlySet<string>>;
   /** Settings that programs have for a connection past a pooler. */
   directSettings: ReadonlySet<string>;
   /** Files that can not be changed. */

@@ -5,7 +5,9 @@ import { reader } from './uses.ts';
 
 /** A default of code or of a script that means another server: what the environment gives comes before it, the port perhaps not. */
 export const isOtherDefault = ({ action, role, rule }: Site): boolean =>
-  action === 'review' && role === 'fallback' && /^(?:local-not-published|local-unproven|other-port)$/.test(rule);
+  action === 'review' &&
+  role === 'fallback' &&
+  /^(?:local-not-published|local-unproven|container-localhost|other-port)$/.test(rule);
 
 /** `DB_PORT=${DB_PORT:-3306}` beside the one of Postgres: another driver's. */
 const isOtherEngineDefault = ({ rule, role }: Site): boolean => rule === 'other-engine' && role === 'fallback';

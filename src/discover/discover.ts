@@ -89,6 +89,8 @@ export interface Filter<Purpose> {
   judge(text: string, groups: number): Purpose | null;
 }
 
+const URL = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/;
+
 /** Reads one file and applies the filter to it. Neither source nor failure: the file does not matter. */
 export function readSource<Purpose>(root: string, path: string, filter: Filter<Purpose> | null): Reading<Purpose> {
   const absolute = join(root, path);
@@ -114,11 +116,13 @@ export function readSource<Purpose>(root: string, path: string, filter: Filter<P
   const purpose = filter ? filter.judge(bytes.toString('latin1'), filter.groups) : null;
   if (filter && purpose === null) return nothing;
   if (bytes.includes(0)) {
-    const holds = /postgres(?:ql)?(?:\+\w+)?:\/\/[\w.:@-]+/.test(bytes.toString('latin1'));
+    const holds = URL.test(bytes.toString('latin1'));
     return holds ? fail('binary', 'binary content that holds a Postgres URL: it can only be changed by hand') : nothing;
   }
   if (!isUtf8(bytes))
-    return fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
+    return /\.(?:json|xml|csv|txt|log|out)$/i.test(path) && !URL.test(bytes.toString('latin1'))
+      ? nothing
+      : fail('encoding', 'not UTF-8 text, so it was not analysed; convert it or change it by hand');
   counters.read++;
   return { source: toSource(absolute, path, Buffer.from(bytes)), failure: null, purpose };
 }

@@ -2,6 +2,7 @@
 import { isCiPath } from '../../codemods/paths.ts';
 import type { PlacedCommand } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
+import { getNode, isMap, keyOf, readYaml } from '../../codemods/yaml-nodes.ts';
 import type { Extraction, Source } from '../model/index.ts';
 import { followCommands } from './follow.ts';
 import { hostLayout } from './layout.ts';
@@ -11,23 +12,41 @@ import type { Shelf } from './shelf.ts';
 const OWN_SERVER =
   /\bimage:\s*["']?[\w./-]*(?:postg|pgvector|timescale)|\buses:\s*\S*postgres|\bdocker run\b[^\n]*(?:postg|pgvector|timescale)|\b(?:systemctl|service)\b[^\n]*\bpostgresql\b|\b(?:pg_ctl|pg_ctlcluster|initdb)\b|-\s*postgres(?:ql)?\s*$/im;
 
-/** `cp .env.example .env` in a workflow. A job that starts the whole stack has its pooler too. */
+/**
+ * `cp .env.example .env` in a workflow, with the variables that all such workflows set for all of their jobs: those come before the file's.
+ * A job that starts the whole stack has its pooler too.
+ */
 export function filesOfJobs(
   jobs: readonly Source[],
   extractions: ReadonlyMap<string, Extraction>,
   shelf: Shelf,
-): Set<string> {
-  const found = new Set<string>();
+): Map<string, ReadonlySet<string>> {
+  const found = new Map<string, ReadonlySet<string>>();
   for (const { path, text } of jobs) {
     if (!isCiPath(path)) continue;
     const commands = placeWrittenCommands(path, text);
     const ups = startedBy(commands, shelf).flatMap(words => upOf(words) ?? []);
     if (ups.includes('all') || !(OWN_SERVER.test(text) || ups.length > 0)) continue;
-    for (const [file, { facts }] of extractions)
-      if (facts.defines.length > 0 && commands.some(command => takesFile(command, file))) found.add(file);
+    const own = keysOf(text);
+    for (const [file, { facts }] of extractions) {
+      if (facts.defines.length === 0 || !commands.some(command => takesFile(command, file))) continue;
+      const known = found.get(file) ?? own;
+      found.set(file, new Set([...own].filter(key => known.has(key))));
+    }
   }
   return found;
 }
+
+/** `env:` of a GitHub workflow and `variables:` of GitLab's, at the top. */
+const keysOf = (text: string): Set<string> =>
+  new Set(
+    readYaml(text, true).flatMap(({ document, contents }) =>
+      ['env', 'variables'].flatMap(name => {
+        const node = getNode(contents, name, document);
+        return isMap(node) ? node.items.map(keyOf) : [];
+      }),
+    ),
+  );
 
 /** The commands, and what the scripts of packages and Makefiles among them run. */
 const startedBy = (commands: readonly PlacedCommand[], shelf: Shelf): string[][] => [
