@@ -8,6 +8,7 @@ import { tellProgress } from '../model/progress.ts';
 import type { Receiver } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
 import { lineAt } from '../text/lines.ts';
+import { isInside } from '../text/paths.ts';
 import { type Endpoint, resolveEndpoint, type Topology } from '../topology/index.ts';
 import { deriveFacts, imageOf, isComposeOnly, missingPort } from './derive-facts.ts';
 import { endpointsOf } from './endpoints.ts';
@@ -131,10 +132,12 @@ const receiversOf = ({ file, key }: Site, { receivers }: DecideInput['processes'
 function twinsOf(site: Site, own: Server | null, { processes, topology }: DecideInput): Server[] {
   if (own === null) return [];
   const stacks = receiversOf(site, processes).map(({ file }) => topology.stacks.get(file));
-  // On the machine itself a port leads to whichever stack runs: code that names it works with each of them.
+  // On the machine itself a port leads to whichever stack runs, that of the folder or one above: code that names it works with each.
   const ports = site.resolution.kind === 'published' ? own.published.map(({ value }) => value) : [];
   const isSame = (server: Server) =>
-    server.published.some(({ value }) => value !== null && ports.includes(value)) && isForSame(site, server);
+    (server.stack === '' || isInside(server.stack, site.file)) &&
+    server.published.some(({ value }) => value !== null && ports.includes(value)) &&
+    isForSame(site, server);
   return topology.servers.filter(
     server =>
       server.stack !== own.stack &&

@@ -146,7 +146,7 @@ function followOther(site: Site, group: readonly Site[]): void {
   if (site.action !== 'pooled' || other === null) return;
   const others = group.filter(one => one.file === site.file && one.form === other && one[other]?.value);
   const [first] = others;
-  const stays = ({ action, rule: own }: Site) => action === 'direct' || own === 'server-itself';
+  const stays = ({ action, rule: own }: Site) => action === 'direct' || (other === 'host' && own === 'server-itself');
   if (!first || !others.every(stays)) return;
   const { action, rule, reason, safety } = first;
   Object.assign(site, { action, rule, reason, safety, apart: [], mends: [], question: null });

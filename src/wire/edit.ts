@@ -86,7 +86,7 @@ function choosePools(state: EditState): void {
       return known;
     }) as [Pool, ...Pool[]];
     const address = ({ host, port, published }: Pool) =>
-      site.resolution.kind === 'published' ? `localhost:${published?.value}` : `${host}:${port}`;
+      site.resolution.kind === 'published' && published ? `localhost:${published.value}` : `${host}:${port}`;
     const other = others.find(one => address(one) !== address(pool));
     if (other)
       toReview(
