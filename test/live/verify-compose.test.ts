@@ -41,7 +41,7 @@ describe.skipIf(compose === null)('with the compose files of a migrated reposito
     expect(small.checks['services-healthy'].evidence).toContain('given by URL');
     expect(failures(small)).toEqual(['pool-settings']);
     expect(small.checks['pool-settings'].evidence).toBe('default_pool_size is 7, not 20 (PGBOUNCER_DEFAULT_POOL_SIZE)');
-    const [pooled, direct] = small.stderr.match(/^db\+postgresql:.*$/gm) ?? [];
+    const [direct, pooled] = small.stderr.match(/^db\+postgresql:.*$/gm) ?? [];
     expect(pooled).toMatch(/^db\+postgresql:\/\/app:\*{4}@127\.0\.0\.1:\d+\/app postgresql:\S+ \.$/);
     expect(direct).toContain(`127.0.0.1:${postgres.port}/app postgresql:`);
     expect(direct?.endsWith(' 1.')).toBe(true);
