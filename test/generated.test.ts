@@ -161,6 +161,8 @@ function environmentOf({ environment = {} }: ComposeService): Record<string, str
 
 const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+const BYPASS = /(["'])[\w.-]*\1 if os\.getenv\("PGBOUNCER_BYPASS"\) in \([^)]*\) else \1/g;
+
 /** What a reader of the edited file finds in the place of a site. */
 function readAgain(site: Site, plan: Plan, after: string): string[] {
   if (site.format === 'env' && site.key) return [endpointIn(parseDotenv(after)[site.key] ?? '', site)];
@@ -185,7 +187,10 @@ function readAgain(site: Site, plan: Plan, after: string): string[] {
   }
   pattern += escaped(before.slice(at, site.span.start));
   return [
-    ...after.matchAll(new RegExp(`^${pattern}(\\$\\{\\w+:-[^}]*\\}|[\\w.-]*)(?::(\\$\\{\\w+:-\\d+\\}|\\d+))?`, 'gm')),
+    // Code that keeps the server for the bypass has the pooler after it.
+    ...after
+      .replace(BYPASS, '$1')
+      .matchAll(new RegExp(`^${pattern}(\\$\\{\\w+:-[^}]*\\}|[\\w.-]*)(?::(\\$\\{\\w+:-\\d+\\}|\\d+))?`, 'gm')),
   ]
     .map(([, host, port]) => asDefault(port === undefined ? `${host}` : `${host}:${port}`))
     .filter(text => text !== '');
@@ -308,7 +313,7 @@ const KNOWN: Known[] = [
   },
   {
     what: 'the default in an anchor whose one service goes direct is left, and pooled by the next run: the file is refused',
-    of: ({ services }) => services.some(({ given }) => given === 'merge'),
+    of: ({ services }) => services.some(({ given }) => given === 'merge' || given === 'alias'),
     says: /^refused: .*compose\S*: a second run would change the file again/,
   },
   {
