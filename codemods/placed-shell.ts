@@ -44,7 +44,7 @@ export interface PlacedCommand {
 export function placeShell(mapped: MappedText, script: Script): PlacedCommand[] {
   return readShell(mapped.text).flatMap(command => {
     // The commands of a function stand for its calls.
-    if (command.isInert && !/^(?:echo|printf)$/.test(command.words[0]?.value.text ?? '')) return [];
+    if (command.isOwnCall) return [];
     const lead = toSource(mapped, command.start, command.start + 1);
     const tail = toSource(mapped, Math.max(command.start, command.end - 1), command.end);
     return {

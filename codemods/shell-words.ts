@@ -37,8 +37,8 @@ export interface ShellCommand {
   output: string | null;
   /** Variables without which alone it runs: `if [ -z "$NAME" ]; then …`. */
   unset: readonly string[];
-  /** It prints, or calls a function of the text, whose commands stand there themselves, and that gives none of them what it is given. */
-  isInert: boolean;
+  /** It calls a function of the text, whose commands stand there themselves, and which gives none of them what it is given. */
+  isOwnCall: boolean;
 }
 
 /** What holds for all that is inside of a node. */
@@ -65,13 +65,11 @@ export function readShell(text: string): ShellCommand[] {
   });
   const handsOn = ({ start, end, words }: ShellCommand) =>
     words.length > 0 && !SAYS.has(words[0]?.value.text ?? '') && /\$\{?[1-9@*]/.test(text.slice(start, end));
-  const isCall = ({ words }: ShellCommand) => {
+  const isOwnCall = ({ words }: ShellCommand) => {
     const body = bodies.get(words[0]?.value.text ?? '');
     return body !== undefined && (words.length === 1 || !body.some(handsOn));
   };
-  return found
-    .map(command => ({ ...command, isInert: command.isInert || isCall(command) }))
-    .sort((a, b) => a.start - b.start);
+  return found.map(command => ({ ...command, isOwnCall: isOwnCall(command) })).sort((a, b) => a.start - b.start);
 }
 
 /** What these are given goes nowhere else. */
@@ -149,10 +147,9 @@ function readCommand(text: string, node: CommandNode): ShellCommand {
     input: false,
     output: null,
     unset: [],
-    isInert: false,
+    isOwnCall: false,
   };
   if (node.name) command.words.push(readWord(text, node.name));
-  command.isInert = /^(?:echo|printf)$/.test(command.words[0]?.value.text ?? '');
   for (const item of [...node.prefix, ...node.suffix]) {
     if (item.type === 'Word') command.words.push(readWord(text, item));
     else if (item.type === 'Assignment') {

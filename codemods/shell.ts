@@ -153,14 +153,18 @@ function commandsOf(
   const reads = new RegExp(`\\$\\{?${name}\\b`);
   const later = all.filter(command => command.start > at.start);
   const readers = later.filter(command => reads.test(text.slice(command.start, command.end)));
-  const direct = readers.filter(({ words, isInert }) => words.length > 0 && !isInert).map(plainWords);
+  const direct = readers.filter(({ words, isOwnCall }) => words.length > 0 && !isOwnCall).map(plainWords);
   const built = readers.flatMap(command =>
     command.assignments
       .filter(({ value }) => reads.test(value.text))
       .flatMap(other => commandsOf(text, all, other.name, command, known)),
   );
   const isExported = new RegExp(`\\bexport\\s[^\\n;&|]*\\b${name}\\b`).test(text);
-  const found = [...direct, ...built, ...(isExported ? later.filter(({ isInert }) => !isInert).map(plainWords) : [])];
+  const found = [
+    ...direct,
+    ...built,
+    ...(isExported ? later.filter(({ isOwnCall }) => !isOwnCall).map(plainWords) : []),
+  ];
   return found.filter(words => words.length > 0 && !BUILTINS.has(words[0] ?? ''));
 }
 
@@ -291,7 +295,7 @@ export function scanArgv(words: MappedText[], scope: Scope, context: ScanContext
     input: false,
     output: null,
     unset: [],
-    isInert: false,
+    isOwnCall: false,
   };
   const result: ShellResult = { sites: [], commands: [texts], reads: [] };
   // The words map into the source already.

@@ -4,7 +4,7 @@
  */
 import type { Span } from '../src/model/index.ts';
 import { type Expansion, readExpansions } from '../src/text/expansion.ts';
-import { contentEnd, lineEndOf, lineStartOf } from '../src/text/lines.ts';
+import { contentEnd, indentAt, lineEndOf } from '../src/text/lines.ts';
 import { endOf, getNode, getPair, isMap, isScalar, keyOf, type Node, readYaml, startOf } from './yaml-nodes.ts';
 
 export type SpringTool = 'flyway' | 'liquibase';
@@ -85,20 +85,25 @@ function inProperties(text: string): Found | null {
 }
 
 function inYaml(text: string): Found | null {
-  for (const { document, contents } of readYaml(text, true)) {
+  const all = readYaml(text, true).flatMap(({ document, contents }) => {
     const spring = getNode(contents, 'spring', document);
     const pair = getPair(spring, 'datasource', document);
-    if (!isMap(spring) || spring.flow || !pair || !isMap(pair.value) || pair.value.flow) continue;
-    const raw = (name: string): string | null => {
-      const node = getNode(pair.value, name, document);
-      const value = isScalar(node) ? text.slice(startOf(node), endOf(node)) : '';
-      return value === '' || /[\r\n]/.test(value) ? null : value;
-    };
-    const [url, username, password] = [raw('url'), raw('username'), raw('password')];
-    if (url === null || username === null || password === null) continue;
-    return { source: { url, username, password }, place: tool => placeInYaml(text, spring, pair, tool) };
-  }
-  return null;
+    return pair ? [{ document, spring, pair }] : [];
+  });
+  const [found, ...profiles] = all;
+  // A profile further down has a data source of its own, which the tool would have to follow.
+  if (!found || profiles.length > 0) return null;
+  const { document, spring, pair } = found;
+  if (!isMap(spring) || spring.flow || !isMap(pair.value) || pair.value.flow) return null;
+  const raw = (name: string): string | null => {
+    const node = getNode(pair.value, name, document);
+    const value = isScalar(node) ? text.slice(startOf(node), endOf(node)) : '';
+    return value === '' || /[\r\n]/.test(value) ? null : value;
+  };
+  const [url, username, password] = [raw('url'), raw('username'), raw('password')];
+  return url === null || username === null || password === null
+    ? null
+    : { source: { url, username, password }, place: tool => placeInYaml(text, spring, pair, tool) };
 }
 
 function placeInYaml(
@@ -108,10 +113,8 @@ function placeInYaml(
   tool: SpringTool,
 ): ReturnType<Found['place']> {
   if (!isMap(spring) || !isMap(datasource.value)) return null;
-  const indentOf = (node: unknown) => text.slice(lineStartOf(text, startOf(node)), startOf(node));
-  const outer = indentOf(datasource.key);
-  const inner = indentOf(datasource.value.items[0]?.key);
-  if (!/^ *$/.test(outer) || !/^ +$/.test(inner)) return null;
+  const outer = indentAt(text, startOf(datasource.key));
+  const inner = indentAt(text, startOf(datasource.value.items[0]?.key));
   const own = spring.items.find(item => keyOf(item) === tool);
   const lines = (indent: string, entries: Entries, newline: string) =>
     entries.map(([name, value]) => `${newline}${indent}${name}: ${value}`).join('');
@@ -122,10 +125,8 @@ function placeInYaml(
     };
   const map = own.value;
   if (!isMap(map) || map.flow || map.items.some(item => /^(?:url|user|password)$/.test(keyOf(item)))) return null;
-  const indent = indentOf(map.items[0]?.key);
-  return /^ +$/.test(indent)
-    ? { offset: contentEnd(text, endOf(map)), render: (entries, newline) => lines(indent, entries, newline) }
-    : null;
+  const indent = indentAt(text, startOf(map.items[0]?.key));
+  return { offset: contentEnd(text, endOf(map)), render: (entries, newline) => lines(indent, entries, newline) };
 }
 
 /** `${NAME:default}` → `${NAME_DIRECT:${NAME:default}}` */

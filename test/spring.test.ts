@@ -103,6 +103,21 @@ test('a profile with a data source of its own leaves the tool where it is', asyn
   expect(written(`${SETTINGS}.yml`)).not.toContain('flyway');
 });
 
+test('so does one that stands further down in the same file', async () => {
+  const { written, pools } = await planned({
+    ...built('      DB_HOST: db\n      DB_PORT: "5432"\n      DB_USER: u\n      DB_PASSWORD: p\n'),
+    'pom.xml': pom('flyway-core'),
+    [`${SETTINGS}.yml`]: `${YAML.replace('${DB_URL:jdbc:postgresql://localhost:5432/d}', 'jdbc:postgresql://${DB_HOST}:${DB_PORT}/d')}---
+spring:
+  config: { activate: { on-profile: prod } }
+  datasource:
+    url: \${PROD_URL}
+`,
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  expect(written(`${SETTINGS}.yml`)).not.toContain('flyway');
+});
+
 test('what the tool is given already stays', async () => {
   const { written } = await planned({
     ...built(ENTRIES),

@@ -263,6 +263,8 @@ describe('the user’s own command', () => {
   test('a run that was to go past the pool, and did not', () => {
     const { direct } = judgeRuns({ pooled: ran(0), direct: ran(0), transactions: { direct: 40, pooled: 42 } });
     expect(direct).toMatchObject({ status: 'warning', next: expect.stringContaining('-e NAME') });
+    const failed = judgeRuns({ pooled: ran(0), direct: ran(1), transactions: { direct: 40, pooled: 42 } });
+    expect(failed.direct.status).toBe('failed');
   });
 });
 

@@ -15,7 +15,7 @@ export interface DecideInput {
   rules: readonly CompiledRule[];
   /** Who gets which value, and what is done with it. */
   processes: Processes;
-  /** Env files that CI reads. */
+  /** Env files that CI reads, with the variables that it sets itself. */
   ciFiles: ReadonlyMap<string, ReadonlySet<string>>;
   /** Settings that programs have for a connection past a pooler. */
   directSettings: ReadonlySet<string>;

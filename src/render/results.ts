@@ -30,7 +30,7 @@ export const hazardResults = (hazards: readonly Finding[]): Result[] =>
     message,
     fix,
     mend,
-    isSettled: isMended === true,
+    isSettled: isMended,
   }));
 
 /** In the order of files and lines. */

@@ -96,7 +96,7 @@ export function judgeRuns({ pooled, direct, transactions }: Runs): { pooled: Ver
   };
   const judgeDirect = (): Verdict => {
     // The application's own traffic is little beside a run's.
-    if (transactions && transactions.pooled > 0 && transactions.direct * 2 >= transactions.pooled)
+    if (direct.code === 0 && transactions && transactions.pooled > 0 && transactions.direct * 2 >= transactions.pooled)
       return warning(
         `${showEnd(direct)}${showCount(transactions.direct)}`,
         'This run used the pool as well: it does not read the variables. docker compose run and exec hand them on with -e NAME.',

@@ -1,9 +1,9 @@
 /** What a pooler that is there is set up as: from its image, its environment, and the pgbouncer.ini that is mounted or copied into it. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import { readImageStages } from '../../codemods/image-stages.ts';
 import { bases } from '../../pgbouncer/bases.ts';
 import type { Place, PoolerSettings, Server } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
+import { readBuild } from './read-build.ts';
 import { resolveText } from './resolve-text.ts';
 
 /** `read`: the text of a file of the repository, or null. `environment`: what compose interpolates. */
@@ -25,7 +25,9 @@ export function readPoolerSettings(
       settings.set(name, { value: text, place: { file: file.path, line: service.line } });
   }
   const get = (name: string) => settings.get(name)?.value ?? null;
-  const version = versionOf(resolveText(service.image ?? '', environment) ?? '') ?? builtVersion(service, file, read);
+  const version =
+    versionOf(resolveText(service.image ?? '', environment) ?? '') ??
+    versionIn(readBuild(service, file, read)?.image ?? '');
   const mode = get('pool_mode');
   const prepared = get('max_prepared_statements');
   return {
@@ -44,19 +46,11 @@ export function readPoolerSettings(
 
 const versionOf = (image: string): string | null => /pgbouncer[^:]*:v?(\d+\.\d+(?:\.\d+)?)/i.exec(image)?.[1] ?? null;
 
-/** By the image that it is built from: one of PgBouncer, or a distribution with a known package of it. */
-function builtVersion(
-  { build, dockerfile }: ComposeService,
-  { path }: ComposeFile,
-  read: (path: string) => string | null,
-): string | null {
-  if (build === null) return null;
-  const text = read(joinPath(joinPath(dirOf(path), build), dockerfile ?? 'Dockerfile'));
-  const from = text === null ? undefined : readImageStages(text).at(-1)?.from;
-  if (from === undefined) return null;
-  const known = Object.values(bases).find(({ name }) => from.startsWith(name.toLowerCase().replace(' ', ':')));
-  return versionOf(from) ?? known?.pgbouncer ?? null;
-}
+/** Of PgBouncer's image, or of its package in a known distribution: `Debian trixie` is `debian:trixie-slim`. */
+const versionIn = (image: string): string | null =>
+  versionOf(image) ??
+  Object.values(bases).find(({ name }) => image.startsWith(name.toLowerCase().replace(' ', ':')))?.pgbouncer ??
+  null;
 
 const SETTINGS = new Set([
   'pool_mode',

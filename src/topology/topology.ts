@@ -1,12 +1,12 @@
 /** Which services are Postgres, under which names and ports they answer, and who uses them. */
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import { readImageStages } from '../../codemods/image-stages.ts';
 import { holdsData, imageName, isServerImage } from '../images/names.ts';
 import { type Pooler, poolerOfImage } from '../images/poolers.ts';
 import type { Published, Server } from '../model/index.ts';
 import { dirOf, joinPath } from '../text/paths.ts';
 import { baseFileOf, withBase } from './extends.ts';
 import { readPoolerSettings, targetOf } from './pooler-settings.ts';
+import { readBuild } from './read-build.ts';
 import { resolveText } from './resolve-text.ts';
 
 export interface Topology {
@@ -147,7 +147,7 @@ function recognise(
   if (isServerImage(image) && !runsSomethingElse(service) && !listensElsewhere(image, service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
   }
-  const base = service.build === null ? null : builtFrom(service, file, input);
+  const base = readBuild(service, file, input.readFile);
   if (base !== null && isServerImage(imageName(base.image)) && !runsSomethingElse(service, base.command)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `built from ${base.image}` };
   }
@@ -184,19 +184,6 @@ const runsSomethingElse = ({ command }: ComposeService, own = ''): boolean =>
         text,
       ),
   );
-
-/** The image from which a service is built, and the command that its Dockerfile gives it; '' where that is the image's own. */
-function builtFrom(service: ComposeService, file: ComposeFile, input: TopologyInput) {
-  const context = joinPath(dirOf(file.path), service.build ?? '.');
-  const stages = readImageStages(input.readFile(joinPath(context, service.dockerfile ?? 'Dockerfile')) ?? '');
-  const target = service.target?.toLowerCase();
-  const last = stages.find(({ name }) => name !== null && name === target) ?? stages.at(-1);
-  if (!last) return null;
-  const own = last.entrypoint ?? last.command;
-  const command = own === null ? '' : own.form === 'exec' ? own.words.map(({ text }) => text).join(' ') : own.text.text;
-  const base = stages.find(({ name }) => name === last.from.toLowerCase());
-  return { image: base?.from ?? last.from, command };
-}
 
 function serverPort(service: ComposeService): number {
   const flag = /(?:^|\s)(?:-p\s*|-c\s*port=|--port[= ])(\d{2,5})\b/.exec(service.command)?.[1];
