@@ -5,4 +5,5 @@ export { mendUnit } from './insert-mends.ts';
 export { dropOverlaps, splice } from './splice.ts';
 export { type EditResult, goesApart, serverOf } from './state.ts';
 export { poolFor } from './target.ts';
-export { type WayInput, wayOf } from './ways.ts';
+export type { WayInput } from './way-targets.ts';
+export { wayOf } from './ways.ts';

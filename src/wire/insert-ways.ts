@@ -7,7 +7,8 @@ import { expandsVariable, readExpansions } from '../text/expansion.ts';
 import { directValue } from './insert-companions.ts';
 import type { EditState } from './state.ts';
 import { directFirst, inlined, readsInStep, type StepRead } from './step-reads.ts';
-import { assignedText, commandReads, isAssigned, isInterpolated, serviceTargets } from './ways.ts';
+import { commandReads, isInterpolated, serviceTargets } from './way-targets.ts';
+import { assignedText, isAssigned } from './ways.ts';
 
 export function insertWays(state: EditState): void {
   const steps = new Map<string, { step: Step; process: Process; sites: Site[] }>();

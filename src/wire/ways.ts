@@ -1,41 +1,16 @@
 /** How a process that must not share a pooled value gets its own: the first way that can be done exactly. */
 import { directNames } from '../../codemods/companion.ts';
-import { interpolationsOf } from '../../codemods/compose-command.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
-import { overrideEnvironment } from '../../codemods/compose-override.ts';
 import { readDirectFirst } from '../../codemods/direct-first.ts';
 import { isCiPath } from '../../codemods/paths.ts';
 import { keepForBypass } from '../../codemods/python-bypass.ts';
-import {
-  addressVariables,
-  connectSpringTool,
-  isSpringSettings,
-  readSpringSource,
-  type SpringSource,
-  type SpringTool,
-  variableOf,
-} from '../../codemods/spring-direct.ts';
-import type { Config } from '../config/config.ts';
-import { MIGRATION_SETTINGS } from '../decide/index.ts';
-import type { ImageLookup } from '../images/known.ts';
-import type { Extraction, Process, Site, Span, Step, Way } from '../model/index.ts';
+import type { Process, Site, Span, Step, Way } from '../model/index.ts';
 import { isToolFile, type Processes, type Shelf, setupFile } from '../processes/index.ts';
-import { isTemplateFor } from '../text/env-template.ts';
 import { readExpansions, variablesFrom } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
-import { type Topology, withBase } from '../topology/index.ts';
+import { settingWay, springWay } from './own-connections.ts';
 import { inlined, readsInStep } from './step-reads.ts';
-
-export interface WayInput {
-  topology: Topology;
-  config: Config;
-  processes: Processes;
-  shelf: Shelf;
-  images: ImageLookup;
-  extractions: ReadonlyMap<string, Extraction>;
-  /** Files that were refused: nothing may be edited there. */
-  refused: ReadonlySet<string>;
-}
+import { commandReads, isInterpolated, serviceTargets, type Target, takesEntry, type WayInput } from './way-targets.ts';
 
 /** Null where there is no exact way. `whole`: all of the process's service has to be direct. */
 export function wayOf(site: Site, process: Process, whole: boolean, input: WayInput): Way | null {
@@ -132,115 +107,6 @@ const ownTargets = (site: Site, process: Process, input: WayInput): Target[] => 
   return name === null ? [] : serviceTargets(site, name, input);
 };
 
-/** 1. A setting that the program itself has. */
-function settingWay(site: Site, process: Process, input: WayInput): Way | null {
-  const { entry, file, format } = site;
-  const service = process.service ?? site.service;
-  if (!entry || service === null) return null;
-  // Beside the entry itself, else in the environment of a service that shares it.
-  const isBeside = format === 'compose' && service === site.service;
-  const own = isBeside ? findService(file, service, input.topology) : null;
-  const targets = isBeside ? (own ? [own] : []) : serviceTargets(site, service, input);
-  const [target] = targets;
-  if (!target) return null;
-  const fits = (name: string) => isBeside || targets.every(one => takesEntry(one, name, input));
-  const isThere = (name: string) =>
-    isBeside
-      ? entry.siblings.includes(name)
-      : targets.some(one => one.service.environment.some(({ key }) => key === name));
-  const spring = springOf(process, input);
-  // `url: ${DB_URL}`: what Spring calls its URL, the repository calls so.
-  const isUrl = spring !== null && variableOf(spring.source.url) === entry.key;
-  const framework = MIGRATION_SETTINGS.find(
-    ({ what, trigger }) =>
-      (trigger.test(entry.key) || (isUrl && trigger.test('SPRING_DATASOURCE_URL'))) &&
-      process.needs.length > 0 &&
-      process.needs.every(need => need.what === what || need.kind !== 'migrate') &&
-      process.needs.some(need => need.what === what),
-  );
-  if (framework) {
-    const { url, copies } = ownSetting(framework, entry.key, isUrl ? spring?.source : undefined);
-    const values = copies
-      .map(([name, from]) => [name, from] as const)
-      .filter(([, from]) => entry.siblings.includes(from));
-    // Without the user beside it, the setting's own connection would have none.
-    if (values.length !== copies.length || !isBeside || isThere(url)) return null;
-    return {
-      kind: 'setting',
-      file,
-      service,
-      entries: [[url, entry.key], ...values.map(([name, from]): [string, string] => [name, from])],
-    };
-  }
-  const known = input.images(withBase(target.file, target.service, input.topology.composeFiles).image);
-  const at = known?.settings?.url?.indexOf(entry.key) ?? -1;
-  const name = at === -1 ? undefined : (known?.direct?.url?.[at] ?? known?.direct?.url?.[0]);
-  const covers = process.needs.every(({ kind }) => known?.direct?.needs.includes(kind));
-  // One that is the direct connection itself where another is given beside it has no other.
-  if (name === undefined || name === entry.key || !covers || process.needs.length === 0) return null;
-  if (isThere(name)) return { kind: 'apart' };
-  return fits(name) ? { kind: 'setting', file: target.file.path, service, entries: [[name, entry.key]] } : null;
-}
-
-/** The setting with the names that the repository's own settings file has for Spring's. */
-function ownSetting(
-  { own }: (typeof MIGRATION_SETTINGS)[number],
-  key: string,
-  source: SpringSource | undefined,
-): ReturnType<(typeof MIGRATION_SETTINGS)[number]['own']> {
-  const { url, copies } = own(key);
-  const named = (from: string) =>
-    (source && (from.endsWith('_USERNAME') ? variableOf(source.username) : variableOf(source.password))) ?? from;
-  return { url, copies: copies.map(([name, from]) => [name, named(from)]) };
-}
-
-/** The settings file of a Spring application, beside the build file that brings the tool, connects its migrations past the pooler. */
-function springWay(site: Site, process: Process, input: WayInput): Extract<Way, { kind: 'connection' }> | null {
-  const found = process.isPublished ? null : springOf(process, input);
-  if (!found || !addressVariables(found.source).includes(site.key ?? '')) return null;
-  const edits = connectSpringTool(found.file, found.text, found.tool, input.config.direct.suffix);
-  return edits && { kind: 'connection', file: found.file, edits };
-}
-
-/** Null where the process is none that migrates at its start by Flyway or Liquibase alone, or it is not sure which settings it has. */
-function springOf({ needs }: Process, { shelf }: WayInput) {
-  const migrations = needs.filter(({ kind }) => kind === 'migrate');
-  const tool = migrations[0]?.what.toLowerCase();
-  if ((tool !== 'flyway' && tool !== 'liquibase') || migrations.some(({ what }) => what.toLowerCase() !== tool))
-    return null;
-  // A settings file does not reach what another module brings.
-  const [folder, ...others] = new Set(migrations.map(({ place }) => dirOf(place.file)));
-  if (folder === undefined || others.length > 0) return null;
-  const all = shelf.paths.filter(
-    path =>
-      isSpringSettings(path) &&
-      (folder === '' || isInside(folder, path)) &&
-      !path.includes('src/test/') &&
-      /\bdatasource\b/.test(shelf.text(path) ?? ''),
-  );
-  const [file] = all;
-  // A profile may have a data source of its own, which the tool would have to follow.
-  if (file === undefined || all.length > 1) return null;
-  const text = shelf.text(file) ?? '';
-  const source = readSpringSource(file, text);
-  return source && { file, text, source, tool: tool as SpringTool };
-}
-
-/** A variable of its own can be written into the service's environment. */
-const takesEntry = ({ file, service }: Target, name: string, { refused }: WayInput): boolean =>
-  !refused.has(file.path) && overrideEnvironment(file, service, [[name, 'x']], '\n') !== null;
-
-interface Target {
-  file: ComposeFile;
-  service: ComposeService;
-}
-
-const findService = (path: string, name: string, { composeFiles }: Topology): Target | null => {
-  const file = composeFiles.find(candidate => candidate.path === path);
-  const service = file?.services.find(candidate => candidate.name === name);
-  return file && service ? { file, service } : null;
-};
-
 /** 2. An entry in the environment of its service. */
 function serviceWay(site: Site, { service: name }: Process, input: WayInput): Way | null {
   if (name === null || !site.entry) return null;
@@ -258,35 +124,6 @@ const isOfTemplate = (site: Site, { file, service }: Target): boolean =>
   site.extent !== null &&
   !isInterpolated(site, file) &&
   !service.envFiles.some(name => joinPath(dirOf(file.path), name) === site.file);
-
-/** Where compose puts the value into the service's command; null where it can't be replaced there. */
-export const commandReads = (site: Site, file: ComposeFile, service: ComposeService): Span[] | null =>
-  site.format === 'compose' || !isInterpolated(site, file)
-    ? []
-    : interpolationsOf(file, service, site.entry?.key ?? '');
-
-/** The service in each compose file in which it gets the value. */
-export function serviceTargets(
-  site: Site,
-  name: string,
-  { topology, processes }: Pick<WayInput, 'topology' | 'processes'>,
-): Target[] {
-  if (site.format === 'compose') return [findService(site.file, name, topology)].filter(target => target !== null);
-  const given = (processes.receivers.get(`${site.file}\0${site.key}`) ?? []).flatMap(({ file, service }) =>
-    service === name ? [file] : [],
-  );
-  // The image brings the file along: what is in the service's environment comes before it.
-  const built = [...processes.services].flatMap(([id, own]) =>
-    id.endsWith(`\0${name}`) && own.some(process => site.uses.includes(process)) ? [id.slice(0, -name.length - 1)] : [],
-  );
-  const files = new Set(given.length > 0 ? given : built);
-  return [...files].flatMap(path => findService(path, name, topology) ?? []);
-}
-
-/** The value that compose itself can read: of the project's `.env`, not of an `env_file` beside it. */
-export const isInterpolated = (site: Site, file: ComposeFile): boolean =>
-  site.format === 'compose' ||
-  [site.file, ...(site.written?.paths ?? [])].some(path => isTemplateFor(path, joinPath(dirOf(file.path), '.env')));
 
 /** An assignment can stand before it. */
 function isPlaced({ step, kind }: Process): boolean {
