@@ -145,3 +145,16 @@ test('a comment with a reason keeps a place as it is too', () => {
   expect(unused.stderr).toContain('.env.example:1: pool-migrate-ignore keeps nothing quiet');
   expect(audit(template(...lines)).stderr).not.toContain('pool-migrate-ignore');
 });
+
+test('what the tool has written past the pooler is nothing to tell', () => {
+  const root = makeRepository({
+    'compose.yml': COMPOSE.replace('build: .', 'build: .\n    command: sh -c "npm run migrate && node server.js"'),
+    Dockerfile: 'FROM node:20\nCOPY . .\n',
+    'package.json': '{ "scripts": { "migrate": "node-pg-migrate up" }, "dependencies": { "pg": "8.0.0" } }\n',
+    'server.js': "new (require('pg').Pool)({ connectionString: process.env.DATABASE_URL });\n",
+  });
+  expect(runCli(['--write'], { cwd: root }).code).toBe(0);
+  expect(readFileSync(join(root, 'package.json'), 'utf8')).toContain('DATABASE_URL_DIRECT');
+  const { code, stdout } = runCli(['audit'], { cwd: root });
+  expect(code, stdout).toBe(0);
+});

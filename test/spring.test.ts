@@ -126,3 +126,21 @@ test('what the tool is given already stays', async () => {
   });
   expect(written(`${SETTINGS}.yml`)).toBe('');
 });
+
+test('what listens too has no connection of its own for the tool alone: session mode', async () => {
+  const { written, pools } = await planned({
+    ...built(ENTRIES),
+    'pom.xml': pom('flyway-core'),
+    [`${SETTINGS}.yml`]: YAML,
+    'src/main/java/Feed.java': `import org.postgresql.PGConnection;
+class Feed {
+  void run(java.sql.Connection connection) throws Exception {
+    connection.createStatement().execute("LISTEN events");
+    connection.unwrap(PGConnection.class).getNotifications(1000);
+  }
+}
+`,
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  expect(written('compose.yml')).not.toContain('SPRING_FLYWAY_URL');
+});

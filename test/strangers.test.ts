@@ -1573,3 +1573,33 @@ test('a template that CI copies, of which it sets the variables itself', async (
   const half = await planned(files('env: { DB_PORT: 5432 }\n'));
   expect(half.decided('DB_HOST', '.env.example')).toEqual(['review safe']);
 });
+
+test('the image of the application is its own, also when its name speaks of Postgres', async () => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}  app:
+    image: acme/postgresql-events
+    environment:
+      DATABASE_URL: ${URL}
+`,
+    'package.json': '{"dependencies":{"pg":"8.0.0"}}',
+    'feed.js': "const { Client } = require('pg');\nconst client = new Client();\nclient.query('LISTEN events');\n",
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+});
+
+test('a URL whose port alone is a variable is edited where the port stands', async () => {
+  const { written, pools } = await planned({
+    'compose.yml': `${PG}  app:
+    build: .
+    env_file: .env.sample
+    environment:
+      DATABASE_URL: postgresql://u:p@db:\${DATABASE_PORT}/d
+`,
+    '.env.sample': 'DATABASE_SERVER=db\nDATABASE_PORT=5432\n',
+    Dockerfile: 'FROM node:20\nCMD ["node", "server.js"]\n',
+    'server.js': "new (require('pg').Pool)({ connectionString: process.env.DATABASE_URL });\n",
+  });
+  const port = /^DATABASE_PORT=(\d+)/m.exec(written('.env.sample'))?.[1] ?? '5432';
+  expect(written('compose.yml')).toContain('postgresql://u:p@pgbouncer:${DATABASE_PORT}/d');
+  expect(pools.map(pool => String(pool.port))).toEqual([port]);
+});

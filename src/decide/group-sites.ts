@@ -50,7 +50,9 @@ export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSit
       const all = definitions.get(name) ?? [];
       // An env file that defines what it reads reads nobody else's.
       const own = format === 'env' ? all.filter(at => sites[at]?.file === file) : [];
-      for (const at of own.length > 0 ? own : all.filter(one => !apart.has(one))) if (at !== i) join(i, at);
+      // `db:${DB_PORT}` takes the port alone of such a pair, whatever host stands beside it there.
+      const reached = isMixed(site) ? all : all.filter(one => !apart.has(one));
+      for (const at of own.length > 0 ? own : reached) if (at !== i) join(i, at);
     }
   });
   for (const [host, port] of lonePairs(sites)) join(host, port);
@@ -65,6 +67,10 @@ export function groupSites(sites: readonly FileSite[], portKeyOf: (site: FileSit
   joinLoneHosts(sites, find, join);
   return parent.map((_, i) => find(i));
 }
+
+/** Host or port is written out, and the other one comes from a variable. */
+const isMixed = ({ host, port }: RawSite): boolean =>
+  host !== null && port !== null && (host.variables.length === 0) !== (port.variables.length === 0);
 
 /**
  * Hosts and ports of manifests and compose services that come together: who gets both depends on nobody's default, and

@@ -4,15 +4,17 @@ import { environmentReads } from '../extract/index.ts';
 import type { Process, Site } from '../model/index.ts';
 import type { Processes } from '../processes/index.ts';
 import type { Finding, Weight } from '../routes/index.ts';
-import { goesApart } from '../wire/index.ts';
+import { goesApart, namedDirect } from '../wire/index.ts';
 
 /** A command goes the way of the values that it is seen to use, unless it has its own of them. */
-function weightOfCommand(file: string, line: number, sites: readonly Site[]): Weight {
+function weightOfCommand(file: string, line: number, sites: readonly Site[], suffix: string): Weight {
   const isHere = ({ place }: Process) => place.file === file && place.line === line;
   const used = sites.filter(({ uses }) => uses.some(isHere));
   if (used.length === 0) return 'unknown';
-  const isPooled = ({ action, resolution, apart }: Site) =>
-    (action === 'pooled' || resolution.kind === 'pooler') && !apart.some(({ process }) => isHere(process));
+  const isPooled = ({ action, resolution, apart, uses, key }: Site) =>
+    (action === 'pooled' || resolution.kind === 'pooler') &&
+    !apart.some(({ process }) => isHere(process)) &&
+    !uses.filter(isHere).every(process => namedDirect(key ?? '', process, suffix) !== null);
   return used.some(isPooled) ? 'pooled' : 'direct';
 }
 
@@ -29,7 +31,7 @@ export function weightOf(
       variables.set(site.key, [...(variables.get(site.key) ?? []), site]);
   const isThrough = ({ action, resolution }: Site) => action === 'pooled' || resolution.kind === 'pooler';
   return ({ file, line, need, isCommand }) => {
-    if (isCommand) return weightOfCommand(file, line, sites);
+    if (isCommand) return weightOfCommand(file, line, sites, config.direct.suffix);
     const own = environmentReads(texts.get(file) ?? '').filter(name => variables.has(name));
     const apart = own.filter(name => name.endsWith(config.direct.suffix));
     if (apart.length > 0 && (need !== null || apart.length === own.length)) return 'own-variable';

@@ -3,7 +3,6 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import { isAsidePath } from '../../codemods/paths.ts';
 import { onlyByName } from '../extract/index.ts';
 import type { ImageLookup } from '../images/known.ts';
-import { imageName, isServerImage } from '../images/names.ts';
 import type { Need, Process } from '../model/index.ts';
 import { baseOf, isInside } from '../text/paths.ts';
 import type { Shelf } from './shelf.ts';
@@ -56,8 +55,10 @@ export function claimTheRest(
   needsOf: (path: string) => readonly Need[],
   shelf: Shelf,
   images: ImageLookup,
+  isServer: (file: ComposeFile, service: ComposeService) => boolean,
 ): void {
-  for (const { service, id, context, workspaces, starts } of started) {
+  for (const { file, service, id, context, workspaces, starts } of started) {
+    if (isServer(file, service)) continue;
     if (loaded.get(id) || (starts.length > 0 && starts.every(({ words }) => isOtherServer(words)))) continue;
     const isWorkspace = workspaces.length > 0;
     const image = context ?? (isOwnImage(service, images) ? '' : null);
@@ -103,4 +104,4 @@ const isSameProgram = (a: ComposeService, b: ComposeService): boolean =>
 
 /** An image of somebody's own: from a registry, and none that is known. */
 const isOwnImage = ({ image }: ComposeService, images: ImageLookup): boolean =>
-  image !== null && !isServerImage(imageName(image)) && image.includes('/') && images(image) === null;
+  (image?.includes('/') ?? false) && images(image) === null;

@@ -94,7 +94,10 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     });
     services.set(one.id, addNeeds(withImage(own, effective, one.file, images), flags(effective, one.file)));
   }
-  claimTheRest(started, services, loaded, telling, needsOf, shelf, images);
+  const servers = [...topology.servers, ...topology.poolers, ...topology.others];
+  const isServer = (file: ComposeFile, { name }: ComposeService) =>
+    servers.some(({ service, stack }) => service === name && stack === topology.stacks.get(file.path));
+  claimTheRest(started, services, loaded, telling, needsOf, shelf, images, isServer);
   // A file that only adds to a service says nothing of what is in its image.
   const layoutOf = (target: string) =>
     layouts.get(findTarget(target, all)?.id ?? '') ??

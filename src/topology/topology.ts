@@ -144,7 +144,7 @@ function recognise(
       evidence: `image ${service.image}`,
     };
   }
-  if (isServerImage(image) && !runsSomethingElse(service) && !listensElsewhere(image, service)) {
+  if (isServerImage(image) && !runsSomethingElse(service) && !isCalledAfter(image, service)) {
     return { kind: 'postgres', port: serverPort(service), evidence: `image ${service.image}` };
   }
   const base = readBuild(service, file, input.readFile);
@@ -171,9 +171,11 @@ function recognise(
   return null;
 }
 
-/** An application that is called after Postgres: `postgresql-event-sourcing` with a port of its own. */
-const listensElsewhere = (image: string, { ports }: ComposeService): boolean =>
-  /^postgres(?:ql)?-/.test(image) && ports.length > 0 && !ports.some(({ target }) => /^5\d{3}$|\$/.test(target));
+/** An application that is called after Postgres: `postgresql-event-sourcing` with a port of its own, or the URL of a server. */
+const isCalledAfter = (image: string, { ports, environment }: ComposeService): boolean =>
+  /^postgres(?:ql)?-/.test(image) &&
+  ((ports.length > 0 && !ports.some(({ target }) => /^5\d{3}$|\$/.test(target))) ||
+    environment.some(({ value }) => /^(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?:\/\//.test(value ?? '')));
 
 /** A service with a Postgres image that runs a program of its own, such as a backup job. */
 const runsSomethingElse = ({ command }: ComposeService, own = ''): boolean =>

@@ -6,4 +6,4 @@ export { dropOverlaps, splice } from './splice.ts';
 export { type EditResult, goesApart, serverOf } from './state.ts';
 export { poolFor } from './target.ts';
 export type { WayInput } from './way-targets.ts';
-export { wayOf } from './ways.ts';
+export { namedDirect, wayOf } from './ways.ts';

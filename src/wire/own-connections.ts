@@ -37,8 +37,7 @@ export function settingWay(site: Site, process: Process, input: WayInput): Way |
     ({ what, trigger }) =>
       (trigger.test(entry.key) || (isUrl && trigger.test('SPRING_DATASOURCE_URL'))) &&
       process.needs.length > 0 &&
-      process.needs.every(need => need.what === what || need.kind !== 'migrate') &&
-      process.needs.some(need => need.what === what),
+      process.needs.every(need => need.kind === 'migrate' && need.what === what),
   );
   if (framework) {
     const { url, copies } = ownSetting(framework, entry.key, isUrl ? spring?.source : undefined);
@@ -84,14 +83,13 @@ export function springWay(site: Site, process: Process, input: WayInput): Extrac
   return edits && { kind: 'connection', file: found.file, edits };
 }
 
-/** Null where the process is none that migrates at its start by Flyway or Liquibase alone, or it is not sure which settings it has. */
+/** Null where the process needs more than to migrate by Flyway or Liquibase alone, or it is not sure which settings it has. */
 function springOf({ needs }: Process, { shelf }: WayInput) {
-  const migrations = needs.filter(({ kind }) => kind === 'migrate');
-  const tool = migrations[0]?.what.toLowerCase();
-  if ((tool !== 'flyway' && tool !== 'liquibase') || migrations.some(({ what }) => what.toLowerCase() !== tool))
-    return null;
+  const tool = needs[0]?.what.toLowerCase();
+  if (tool !== 'flyway' && tool !== 'liquibase') return null;
+  if (needs.some(({ kind, what }) => kind !== 'migrate' || what.toLowerCase() !== tool)) return null;
   // A settings file does not reach what another module brings.
-  const [folder, ...others] = new Set(migrations.map(({ place }) => dirOf(place.file)));
+  const [folder, ...others] = new Set(needs.map(({ place }) => dirOf(place.file)));
   if (folder === undefined || others.length > 0) return null;
   const all = shelf.paths.filter(
     path =>

