@@ -153,8 +153,14 @@ test('what the tool has written past the pooler is nothing to tell', () => {
     'package.json': '{ "scripts": { "migrate": "node-pg-migrate up" }, "dependencies": { "pg": "8.0.0" } }\n',
     'server.js': "new (require('pg').Pool)({ connectionString: process.env.DATABASE_URL });\n",
   });
-  expect(runCli(['--write'], { cwd: root }).code).toBe(0);
+  const written = runCli(['--write'], { cwd: root });
+  expect(written.code).toBe(0);
+  expect(written.stderr).toContain('app: node-pg-migrate up (package.json:1)');
   expect(readFileSync(join(root, 'package.json'), 'utf8')).toContain('DATABASE_URL_DIRECT');
+  // A shell in the container does not look into node_modules/.bin.
+  expect(readFileSync(join(root, 'docs/pgbouncer.md'), 'utf8')).toContain(
+    `docker compose run --rm app sh -c 'DATABASE_URL="$DATABASE_URL_DIRECT" npx node-pg-migrate up'`,
+  );
   const { code, stdout } = runCli(['audit'], { cwd: root });
   expect(code, stdout).toBe(0);
 });

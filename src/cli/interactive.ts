@@ -3,11 +3,10 @@ import { createInterface } from 'node:readline/promises';
 import pc from 'picocolors';
 import { applyPlan } from '../apply/index.ts';
 import { recordAnswer } from '../config/record-answer.ts';
-import { describeCommand } from '../config/rules.ts';
 import { UsageError } from '../model/errors.ts';
 import type { Mend, Question, Site, Span } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-import { maskSecrets, placeOf, startProgress, wantsColor } from '../render/index.ts';
+import { describeProcess, maskSecrets, placeOf, startProgress, wantsColor } from '../render/index.ts';
 import { planMigration } from '../run/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { lineAt, lineStartOf } from '../text/lines.ts';
@@ -165,7 +164,7 @@ function listUnits(plan: Plan): Unit[] {
     const unit = units.get(decision) ?? { id: decision, title: `${safety}: ${reason}`, evidence: [], lines: [] };
     units.set(decision, unit);
     for (const use of uses.filter(({ service, words }) => service !== null || words.length > 0)) {
-      const seen = `${[use.service, describeCommand(use.words)].filter(Boolean).join(': ')} (${use.place.file}:${use.place.line})`;
+      const seen = describeProcess(use);
       if (!unit.evidence.includes(seen)) unit.evidence.push(seen);
     }
     if (replacement !== null && replacement !== text)

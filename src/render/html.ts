@@ -8,6 +8,7 @@ import { groupBy } from '../text/group-by.ts';
 import { toHtml } from './escape-html.ts';
 import { renderFilter, renderPage } from './html-page.ts';
 import { groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
+import { describePastThePooler } from './past-the-pooler.ts';
 import { readStacks, renderStack } from './picture.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
@@ -32,7 +33,7 @@ export function renderHtml(plan: Plan, patches: readonly { change: Change; patch
       `Changes (${patches.length} files)`,
       patches.map(one => renderChange(one.change, one.patch, plan)).join(''),
     ],
-    ['direct', 'What stays direct, and why', renderReasons(plan, 'direct')],
+    ['direct', 'What stays direct, and why', renderDirect(plan)],
     ['hand', 'By hand', renderByHand(plan)],
     ['places', 'Every place', renderPlaces(plan)],
   ];
@@ -82,11 +83,12 @@ function renderQuestions(plan: Plan): string {
 const renderPlacesOf = (sites: readonly Site[], plan: Plan): string =>
   `<p class="dim">${[...new Set(sites.map(site => placeOf(site, plan)))].map(place => `<code>${toHtml(place)}</code>`).join(', ')}</p>`;
 
-/** Each reason once, with its places. */
-const renderReasons = (plan: Plan, action: Action): string =>
+/** What has a value of its own, then each reason once, with its places. */
+const renderDirect = (plan: Plan): string =>
+  paragraphs(describePastThePooler(plan).map(use => `By a value of its own: ${use}`)) +
   [
     ...groupBy(
-      plan.sites.filter(site => site.action === action),
+      plan.sites.filter(({ action }) => action === 'direct'),
       ({ reason }) => reason,
     ).values(),
   ]

@@ -3,6 +3,7 @@ export { wantsColor } from './color.ts';
 export { MASK, maskSecrets } from './mask.ts';
 export { FINISHES } from './outcome.ts';
 export { describeOutcomes, type Overview, type OverviewRow, readRow, sortRows } from './overview.ts';
+export { describeProcess } from './past-the-pooler.ts';
 export { placeOf } from './place.ts';
 export { startProgress } from './progress.ts';
 export { describeReadiness } from './readiness.ts';

@@ -4,6 +4,7 @@ import type { Plan } from '../plan/index.ts';
 import { groupBy } from '../text/group-by.ts';
 import { cell, code, plain } from './escape-markdown.ts';
 import { describeMends, groupQuestions, outcomeOf, whatIsByHand } from './outcome.ts';
+import { describePastThePooler } from './past-the-pooler.ts';
 import { readStacks, SAYS } from './picture.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
@@ -88,10 +89,11 @@ const renderChanges = (plan: Plan): string =>
 
 const renderDirect = (plan: Plan): string =>
   [
-    ...groupBy(
-      plan.sites.filter(({ action }) => action === 'direct'),
-      ({ reason }) => reason,
-    ).values(),
-  ]
-    .map(sites => `- ${plain(sites[0]?.reason ?? '')} (${placesOf(sites, plan)})\n`)
-    .join('');
+    ...describePastThePooler(plan).map(use => `- By a value of its own: ${plain(use)}\n`),
+    ...[
+      ...groupBy(
+        plan.sites.filter(({ action }) => action === 'direct'),
+        ({ reason }) => reason,
+      ).values(),
+    ].map(sites => `- ${plain(sites[0]?.reason ?? '')} (${placesOf(sites, plan)})\n`),
+  ].join('');

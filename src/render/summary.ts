@@ -6,6 +6,7 @@ import type { Site } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
 import { escapeControls } from '../text/controls.ts';
 import { describeMends } from './outcome.ts';
+import { describePastThePooler } from './past-the-pooler.ts';
 import { placeOf } from './place.ts';
 import { describeReadiness } from './readiness.ts';
 import { describeStacks } from './stacks.ts';
@@ -58,6 +59,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
       place,
     ),
   );
+  section('Goes direct by a value of its own, written beside the pooled one', describePastThePooler(plan));
   section(
     'Left for you to look at',
     group(

@@ -1,6 +1,7 @@
 /** How a command of this repository is run past the pooler: for the README, the runbook and comments. */
 import { describeCommand } from '../config/rules.ts';
 import type { Process, Site } from '../model/index.ts';
+import { baseOf } from '../text/paths.ts';
 import { type EditState, leadsTo } from './state.ts';
 import type { Pool } from './target.ts';
 
@@ -79,8 +80,13 @@ export function writtenCommand({ step, words }: Process, { sources }: EditState)
   const written = step ? (sources.get(step.file)?.text ?? '').slice(step.at, step.end) : '';
   const shown = /^[\w./:-]+(?: [\w./:-]+)*$/.test(written) ? written : describeCommand(words);
   // A word that is left out could not be run.
-  return shown.includes('…') ? '' : shown;
+  if (shown.includes('…')) return '';
+  // A package script finds what is in node_modules/.bin; a shell does not.
+  const isOfPackage = step !== null && baseOf(step.file) === 'package.json';
+  return isOfPackage && !FOUND_BY_SHELL.test(shown) ? `npx ${shown}` : shown;
 }
+
+const FOUND_BY_SHELL = /^(?:node|npm|npx|pnpm|yarn|bun|bunx|deno|sh|bash|cd|docker|make|python3?|[^ ]*\/[^ ]*)(?: |$)/;
 
 const belongsTo = (other: Site, site: Site): boolean =>
   other === site ||
