@@ -5,6 +5,7 @@ import { parse as parseNodePostgres } from 'pg-connection-string';
 import { describe, expect, test } from 'vitest';
 import type { Span } from '../src/model/index.ts';
 import { findUrlDsns, readKeywordDsn, type UrlDsn } from '../src/scan/dsn.ts';
+import { cpuTime } from './cpu-time.ts';
 
 /** A DSN as the text of its spans. */
 interface Read {
@@ -840,8 +841,9 @@ function sameRecord(a: Record<string, string>, b: Record<string, string>): boole
 
 test.each(['{', '${', '://', 'a://{', 'host={ '])('a text full of %j takes linear time', unit => {
   const text = `a://${unit.repeat(100_000 / unit.length)}`;
-  const started = performance.now();
-  findUrlDsns(text);
-  readKeywordDsn(`host=${text}`);
-  expect(performance.now() - started).toBeLessThan(3000);
+  const taken = cpuTime(() => {
+    findUrlDsns(text);
+    readKeywordDsn(`host=${text}`);
+  });
+  expect(taken).toBeLessThan(3000);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { matchGlob } from '../src/text/glob.ts';
+import { cpuTime } from './cpu-time.ts';
 
 describe('does not match', () => {
   test.each([
@@ -89,7 +90,5 @@ describe('matches', () => {
 
 test('many stars take no more than linear time', () => {
   const matches = matchGlob(`${'*a'.repeat(5)}b`);
-  const started = performance.now();
-  expect(matches('a'.repeat(120))).toBe(false);
-  expect(performance.now() - started).toBeLessThan(50);
+  expect(cpuTime(() => expect(matches('a'.repeat(120))).toBe(false))).toBeLessThan(50);
 });

@@ -1603,3 +1603,137 @@ test('a URL whose port alone is a variable is edited where the port stands', asy
   expect(written('compose.yml')).toContain('postgresql://u:p@pgbouncer:${DATABASE_PORT}/d');
   expect(pools.map(pool => String(pool.port))).toEqual([port]);
 });
+
+/** Host and port of an env file, which two services get. */
+const passedOn = (image: string, environment: string) => ({
+  'compose.yml': `${PG}  other:
+    image: ${image}
+    environment:
+${environment}
+  app:
+    build: .
+    environment:
+      DB_HOST: \${DB_HOST}
+      DB_PORT: \${DB_PORT}
+`,
+  '.env.example': 'DB_HOST=db\nDB_PORT=5432\n',
+  Dockerfile: 'FROM node:20\nCMD ["node", "server.js"]\n',
+  'server.js': "new (require('pg').Pool)({ host: process.env.DB_HOST, port: process.env.DB_PORT });\n",
+});
+
+test.each([
+  [
+    'prodrigestivill/postgres-backup-local',
+    '      POSTGRES_HOST: ${DB_HOST}\n      POSTGRES_PORT: ${DB_PORT}',
+    ['POSTGRES_HOST: ${DB_HOST_DIRECT:-${DB_HOST}}', 'POSTGRES_PORT: ${DB_PORT_DIRECT:-${DB_PORT}}'],
+  ],
+  [
+    'amacneil/dbmate',
+    '      DATABASE_URL: postgres://u:p@${DB_HOST}:${DB_PORT}/d',
+    ['DATABASE_URL: postgres://u:p@${DB_HOST_DIRECT:-${DB_HOST}}:${DB_PORT_DIRECT:-${DB_PORT}}/d'],
+  ],
+  ['adminer', '      ADMINER_DEFAULT_SERVER: ${DB_HOST}', ['ADMINER_DEFAULT_SERVER: ${DB_HOST_DIRECT:-${DB_HOST}}']],
+])('%s is direct, whatever it calls what the application gets too', async (image, environment, own) => {
+  const { written, sites } = await planned(passedOn(image, environment));
+  expect(written('.env.example')).toContain('DB_HOST=pgbouncer\n');
+  for (const line of own) expect(serviceIn(written('compose.yml'), 'other')).toContain(line);
+  expect(sites.filter(({ action }) => action === 'review')).toEqual([]);
+});
+
+test('an administration tool that does not read what it is given asks nothing', async () => {
+  const { written, sites } = await planned(passedOn('adminer', '      DB_HOST: ${DB_HOST}\n      DB_PORT: ${DB_PORT}'));
+  expect(written('.env.example')).toContain('DB_HOST=pgbouncer\n');
+  expect(sites.filter(({ action }) => action === 'review')).toEqual([]);
+});
+
+describe('what a program needs, however it comes to its connection', () => {
+  const app = (environment: string, more = '') => `${PG}  app:\n    build: .\n    environment:\n${environment}${more}`;
+
+  test('a command of one of several versions is that command', async () => {
+    const { written } = await planned({
+      'compose.yml': app(`      DATABASE_URL: ${URL}\n`),
+      Dockerfile: 'FROM fedora:41\nCOPY . .\nCMD ["sh", "run.sh"]\n',
+      'run.sh': 'alembic-3 upgrade head\nexec python3 app.py\n',
+      'app.py': 'import os, psycopg2\npsycopg2.connect(os.environ["DATABASE_URL"])\n',
+    });
+    expect(written('run.sh')).toContain(
+      'DATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" alembic-3 upgrade head\n',
+    );
+  });
+
+  test('a program that dumps leaves its settings on the connection: session mode', async () => {
+    const { pools } = await planned({
+      'compose.yml': app(`      DATABASE_URL: ${URL}\n`),
+      Dockerfile: 'FROM python:3.12\nCOPY . .\nCMD ["python", "app.py"]\n',
+      'app.py': 'import backup\nimport os, psycopg2\npsycopg2.connect(os.environ["DATABASE_URL"])\n',
+      'backup.py':
+        'from db import url\nimport subprocess\ndef dump():\n    cmd = ["pg_dump", url()]\n    subprocess.run(cmd)\n',
+    });
+    expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  });
+
+  test('dj-database-url reads DATABASE_URL without its name, whatever other variables of the file are read beside it', async () => {
+    const { written, pools } = await planned({
+      'compose.yml': `${PG}  app:\n    build: .\n    env_file: app.env\n`,
+      'app.env.template': `SECRET_KEY=x\nDATABASE_URL=${URL}\n`,
+      Dockerfile: 'FROM python:3.12\nCOPY . .\nCMD ["python", "manage.py", "runserver"]\n',
+      'manage.py': 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "site.settings")\n',
+      'site/__init__.py': '',
+      'site/settings.py':
+        'import os\nimport dj_database_url\nSECRET_KEY = os.environ["SECRET_KEY"]\nDATABASES = {"default": dj_database_url.config()}\n',
+    });
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+    expect(written('app.env.template')).toContain(POOLED);
+    expect(written('site/settings.py')).toContain('"DISABLE_SERVER_SIDE_CURSORS": True');
+  });
+
+  test('a settings file that no program is seen to read is read by the code of its module', async () => {
+    const { pools, written } = await planned({
+      'compose.yml': PG.replace('    environment', '    ports: ["5432:5432"]\n    environment'),
+      'api/src/main/resources/application-dev.yml':
+        'spring:\n  datasource:\n    url: jdbc:postgresql://localhost:5432/d\n    username: u\n    password: p\n',
+      'api/build.gradle.kts': 'dependencies { implementation("org.flywaydb:flyway-core:10") }\n',
+      'api/src/main/java/App.java': 'class App {}\n',
+    });
+    expect(pools.map(({ mode }) => mode)).toEqual(['transaction']);
+    // The build file brings Flyway, so its migrations get the connection of before.
+    expect(written('api/src/main/resources/application-dev.yml')).toContain(
+      '  flyway:\n    url: jdbc:postgresql://localhost:5432/d\n    user: u\n    password: p\n',
+    );
+  });
+
+  test('neither a tool that is told its connection nor what else is built with the file reads it', async () => {
+    const { pools } = await planned({
+      'compose.yml': `${PG}  app:
+    build: .
+    volumes: ["./:/go/src/app"]
+    command: ./wait.sh
+`,
+      Dockerfile: 'FROM golang:1.23\nCOPY . .\n',
+      'wait.sh': '#!/bin/sh\npsql -h $DB_HOST -c "SELECT 1"\n',
+      'conf/settings.json': '{ "database": { "hostname": "db", "name": "d", "port": 5432 } }\n',
+      'go.mod': 'module example.org/app\n',
+      'lock.go':
+        'package app\nimport "github.com/jackc/pgx/v5"\nfunc f(c *pgx.Conn) { c.Exec(ctx, "SELECT pg_advisory_lock(1)") }\n',
+    });
+    expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  });
+});
+
+test('a stack of tests alone gets no pooler, and nothing in it waits for one', async () => {
+  const { written } = await planned({
+    'docker-compose.yml': `${PG}  app:\n    build: .\n    environment:\n      DATABASE_URL: ${URL}\n`,
+    'docker-compose.test.yml': `${PG}  tests:
+    build: .
+    command: pytest
+    environment:
+      DATABASE_URL: ${URL}
+    volumes: [".:/app"]
+    depends_on: [db]
+`,
+    Dockerfile: 'FROM python:3.12\nCOPY . .\nCMD ["python", "app.py"]\n',
+    'app.py': 'import os, psycopg2\npsycopg2.connect(os.environ["DATABASE_URL"])\n',
+  });
+  expect(written('docker-compose.yml')).toContain(POOLED);
+  expect(written('docker-compose.test.yml')).toBe('');
+});

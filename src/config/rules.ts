@@ -2,6 +2,7 @@
 
 import type { Action, Need, NeedKind, Process, Safety, Site } from '../model/index.ts';
 import { matchGlob } from '../text/glob.ts';
+import { unversioned } from '../text/words.ts';
 
 export type Attribute =
   | 'format'
@@ -166,7 +167,7 @@ function normalise(words: readonly string[]): string {
   const parts = words
     .flatMap(word => word.split(/\s+/))
     .map(word => word.replace(/^["'`(]+|["'`);]+$/g, ''))
-    .map(word => (word.includes('://') ? word : word.slice(word.lastIndexOf('/') + 1)))
+    .map(word => (word.includes('://') ? word : unversioned(word.slice(word.lastIndexOf('/') + 1))))
     .flatMap(word => (/^--?[\w-]+=/.test(word) ? [word.slice(0, word.indexOf('=')), word] : [word]));
   const text = ` ${parts.join(' ').toLowerCase()} `;
   normalised.set(words, text);

@@ -95,9 +95,7 @@ function appliesTo({ reads: all, what }: Need, site: Site, { config, sites }: De
   if (isSetApart(what, entry?.siblings ?? [])) return false;
   if (key === null || site.role !== 'environment') return apart.length === 0;
   // Names of other things that the code takes from its environment tell nothing.
-  const known = names.filter(
-    name => name === key || entry?.siblings.includes(name) || sites.some(other => other.site.key === name),
-  );
+  const known = names.filter(name => name === key || sites.some(other => other.site.key === name));
   return known.length === 0 || known.includes(key);
 }
 

@@ -76,7 +76,8 @@ export function settleGroups(
     for (const site of group) keepOnMachine(site, group);
     for (const site of group) followOther(site, group);
     const pooled = group.filter(site => site.action === 'pooled');
-    if (pooled.length === 0) continue;
+    // What only passes a variable on changes nothing for who else reads it.
+    if (pooled.every(({ host, port }) => !host?.value && !port?.value)) continue;
     const split = new Set(
       pooled.flatMap(site =>
         site.apart.flatMap(({ process, way }) => (way.kind === 'service' ? [process.service] : [])),

@@ -52,7 +52,13 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
         ),
     )
     // Recipes of a Makefile are its uses because they expand it.
-    .filter(use => site.role !== 'environment' || site.key === null || format === 'makefile' || canRead(use, site.key));
+    .filter(
+      use =>
+        site.role !== 'environment' ||
+        site.key === null ||
+        format === 'makefile' ||
+        canRead(use, site.key, use.step === null ? calledIn(use.service, site.key, topology) : []),
+    );
   if (site.role === 'environment' && site.key !== null) {
     const others = [
       ...(uses.length === 0 ? byExpansion(site, input) : []),
@@ -63,7 +69,8 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
     // Beside these there is at least an application's default.
     if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
   }
-  if (uses.length === 0 && site.role === 'setting') uses.push(...readersOf(site, processes.mounted(file), input));
+  if (uses.length === 0 && site.role === 'setting')
+    uses.push(...readersOf(site, processes.mounted(file), input).filter(readsFiles));
   // A program of its own, which no service loads, connects for itself.
   const isAlone = site.facts.includes('main') && ![...processes.loaded.values()].some(files => files?.has(file));
   // A service that gets the file has nothing of the port that is published: what runs on the machine has.
@@ -172,11 +179,17 @@ const readsFiles = ({ words }: Process): boolean => !BY_ARGUMENT.test(baseOf(wor
 const BY_ARGUMENT =
   /^(?:psql|pg_\w+|createdb|dropdb|createuser|dropuser|vacuumdb|reindexdb|clusterdb|pgbench|pgloader|pgcli|docker|podman|kubectl|oc|ssh|scp|rsync)$/;
 
-function canRead({ words, assigns, kind, step, reads }: Process, key: string): boolean {
+/** Names under which compose gives the value of a variable to an image's own program: `POSTGRES_HOST: ${DB_HOST}`. */
+const calledIn = (service: string | null, variable: string, { composeFiles }: DecideInput['topology']): string[] =>
+  composeFiles
+    .flatMap(({ services }) => services.flatMap(({ name, environment }) => (name === service ? environment : [])))
+    .flatMap(({ key, value }) => (value !== null && expandsVariable(value, variable) ? [key] : []));
+
+/** `called`: other names that the value has there. */
+function canRead({ words, assigns, kind, step, reads }: Process, key: string, called: readonly string[] = []): boolean {
   const names = [...variablesFrom(assigns, key)];
   const isExpanded = words.some(word => names.some(name => expandsVariable(word, name)) || /^\$[@*\d]$/.test(word));
-  // What is put together from it, such as `DATABASE_URL=postgres://…@${DB_HOST}/app`, is a value of its own.
-  if (reads !== null && !isExpanded && !names.some(name => reads.includes(name))) return false;
+  if (reads !== null && !isExpanded && ![...names, ...called].some(name => reads.includes(name))) return false;
   // The entry point of an image may hand on what it likes.
   if (kind !== 'hand' && step === null) return true;
   const [name = '', ...rest] = words;

@@ -6,7 +6,7 @@ import { withoutBypass } from '../text/marked-sections.ts';
 import { dirOf } from '../text/paths.ts';
 
 interface Call {
-  need: 'migrate' | 'listen' | 'session-lock';
+  need: 'migrate' | 'listen' | 'session-lock' | 'session-state';
   what: string;
   /** One of them stands in every text that the call matches. */
   literals: readonly string[];
@@ -102,6 +102,13 @@ const CALLS: Call[] = [
     what: 'River',
     literals: ['riverqueue/river'],
     call: /"github\.com\/riverqueue\/river"(?![\s\S]*\bPollOnly:\s*true)/,
+  },
+  // A dump leaves its settings on the server connection. Source: github.com/pgbouncer/pgbouncer/issues/452
+  {
+    need: 'session-state',
+    what: 'pg_dump',
+    literals: ['pg_dump'],
+    call: /\[\s*["'`](?:\/[\w/]+\/)?pg_dump(?:all)?["'`]/,
   },
   // Locks of the session around every update. Source: github.com/quay/claircore, pkg/ctxlock
   {
@@ -286,10 +293,15 @@ const plainName = (text: string): string => text.toLowerCase().replace(/[^a-z0-9
 const READ =
   /(?:\benv\.|environ(?:\.get\(|\[)\s*["']|(?:[Gg]et[Ee]nv|env|ENV\.fetch|env::var|GetEnvironmentVariable|System\.get_env|fetch_env!|LookupEnv|config)\s*[([]\s*["'`])([A-Za-z_]\w*)/g;
 
+/** Calls that take DATABASE_URL without naming it: dj-database-url and django-environ. */
+const READS_DATABASE_URL = /\bdj_database_url\.config\((?![^)]*\benv\s*=)|\benv\.(?:db|db_url|dj_db_url)\(\s*\)/;
+
 /** Variables that a text takes from its environment. */
-export const environmentReads = (text: string): string[] => [
-  ...new Set([...withoutBypass(text).matchAll(READ)].map(([, name = '']) => name)),
-];
+export const environmentReads = (text: string): string[] => {
+  const own = withoutBypass(text);
+  const names = [...own.matchAll(READ)].map(([, name = '']) => name);
+  return [...new Set(READS_DATABASE_URL.test(own) ? [...names, 'DATABASE_URL'] : names)];
+};
 
 /** Variables read in the call's own arguments, or in the values of the names in them. */
 function argumentReads(text: string, open: number): string[] {

@@ -5,6 +5,16 @@ import { dirOf, isInside } from '../text/paths.ts';
 export const homeOf = (path: string): string =>
   dirOf(path).replace(/(?:^|\/)(?:config|conf|envs?|docker|deploy|compose|docs?|scripts?|bin)$/i, '');
 
+/** Read by code, and no code itself. */
+export const isSettingsFile = (path: string): boolean =>
+  /\.(?:ya?ml|json|toml|properties|ini|cfg|conf|xml)$/i.test(path);
+
+/** The folder of the code that reads a settings file. */
+export const moduleOf = (path: string): string =>
+  /^(?:(.*)\/)?src\/(?:main|test)\/resources\//.test(path)
+    ? path.replace(/(?:^|\/)src\/(?:main|test)\/resources\/.*$/, '')
+    : homeOf(path);
+
 /** Folders that hold programs of their own side by side. */
 const SHELF = /^(?:apps?|services?|packages?|projects?|samples?|examples?|modules?|microservices|workshops?)$/i;
 

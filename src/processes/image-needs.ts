@@ -40,9 +40,14 @@ export function withImage(own: Process[], service: ComposeService, file: Compose
       ...(process === main ? imageNeeds(known, process, service, place) : askedOf(known, process)),
     ],
     reads: settingsGiven(known, service),
-    imageRoute:
-      !isServerImage(image ?? '') && (known.route === 'direct' || known.route === 'leave') ? known.route : null,
+    imageRoute: isServerImage(image ?? '') ? null : wayPast(known, service),
   }));
+}
+
+/** An administration tool looks at the server itself, where its environment tells it which. */
+function wayPast(known: KnownImage, service: ComposeService): Process['imageRoute'] {
+  if (known.route !== 'leave') return known.route === 'direct' ? 'direct' : null;
+  return known.needs.includes('admin') && settingsGiven(known, service) ? 'direct' : 'leave';
 }
 
 /** What the image takes its connection from, where the service gives it one of these. */

@@ -1,5 +1,6 @@
 /** Migration tools that have files of their own. */
 import { baseOf, dirOf } from '../text/paths.ts';
+import { unversioned } from '../text/words.ts';
 import { ASIDE } from './areas.ts';
 import { type Processes, processOf } from './process.ts';
 import type { Shelf } from './shelf.ts';
@@ -41,7 +42,7 @@ export const isToolFile = (path: string): boolean =>
 
 /** The file from which the tool that the command runs takes its connection; null: it has none. */
 export function setupFile(words: readonly string[], shelf: Shelf): string | null {
-  const names = words.slice(0, 4).map(baseOf);
+  const names = words.slice(0, 4).map(word => unversioned(baseOf(word)));
   const tool = TOOLS.find(({ program }) => names.includes(program));
   return tool ? (shelf.paths.find(path => tool.setup.test(path) && !path.includes('node_modules/')) ?? null) : null;
 }

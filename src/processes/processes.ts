@@ -6,7 +6,7 @@ import type { Process } from '../model/index.ts';
 import { tellProgress } from '../model/progress.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, type Topology, withBase } from '../topology/index.ts';
-import { ASIDE, homeOf } from './areas.ts';
+import { ASIDE, homeOf, isSettingsFile, moduleOf } from './areas.ts';
 import { claimTheRest, isCalled, isLoaded, isOnlyAside, isOtherServer } from './claims.ts';
 import { listConfigs, readers } from './code-readers.ts';
 import { readDevContainer } from './dev-container.ts';
@@ -184,9 +184,19 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     const project = shelf.inFolder(dirOf(path)).find(other => /\.(?:cs|fs|vb)proj$/.test(other));
     const parts = project ? projectFiles([project], shelf) : null;
     const needs = (
-      parts ? telling.filter(other => parts.has(other)) : definesVariables(path) ? unclaimed(path) : [path]
+      parts
+        ? telling.filter(other => parts.has(other))
+        : definesVariables(path)
+          ? unclaimed(path)
+          : isSettingsFile(path)
+            ? telling.filter(
+                other => isInside(moduleOf(path), other) && isLoaded(other, [], shelf) && !isOnlyAside(other),
+              )
+            : [path]
     ).flatMap(needsOf);
-    return own.length > 0 ? own : needs.length > 0 ? [processOf(NOBODY, path, 'start', needs)] : [];
+    const rest = needs.length > 0 ? [processOf(NOBODY, path, 'start', needs)] : [];
+    // Of what is built with a settings file, nobody knows which part reads it.
+    return own.length === 0 || (isSettingsFile(path) && loaders.length === 0) ? [...own, ...rest] : own;
   };
   const mounted = (path: string): Process[] =>
     all

@@ -2,6 +2,9 @@
 export const hasWord = (text: string, name: string): boolean =>
   text.includes(name) && new RegExp(`\\b${name.replace(/\W/g, '')}\\b`).test(text);
 
+/** A program under the name that distributions give to one of several versions: `alembic-3` → `alembic`. */
+export const unversioned = (word: string): string => word.replace(/^([A-Za-z][\w-]*?)-\d+(?:\.\d+)*$/, '$1');
+
 const named = new WeakMap<ReadonlyMap<string, string>, Map<string, string[]>>();
 
 /** Paths of the texts that have the word. It is asked for every site, so what was found is kept as long as the texts are. */

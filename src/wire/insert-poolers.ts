@@ -42,8 +42,18 @@ export function insertPoolers(state: EditState): void {
   }
 }
 
-const definingFiles = ({ servers }: Pool, { topology }: EditState): ComposeFile[] =>
-  topology.composeFiles.filter(file => servers[0]?.definitions.some(definition => definition.file === file.path));
+/** Those that define the server, but for stacks of tests alone. */
+function definingFiles(pool: Pool, state: EditState): ComposeFile[] {
+  const { definitions } = pool.servers[0] as Server;
+  const all = state.topology.composeFiles.filter(file => definitions.some(one => one.file === file.path));
+  const used = all.filter(file => consumersOf(pool, file, state).size > 0 || !isOfTests(file, state));
+  return used.length > 0 ? used : all;
+}
+
+const isOfTests = (file: ComposeFile, { sites }: EditState): boolean => {
+  const own = sites.filter(site => site.file === file.path && site.resolution.kind === 'server');
+  return own.length > 0 && own.every(({ rule }) => rule === 'unit-test' || rule.startsWith('test-'));
+};
 
 /** Names the edits that come with a pooler. */
 export const unitOf = ({ servers: [server] }: Pool): string => `pooler:${server?.stack}:${server?.service}`;
@@ -171,6 +181,8 @@ export function consumersOf(pool: Pool, file: ComposeFile, state: EditState): Se
       if (receiver.file === file.path && site.format === 'env') names.add(receiver.service);
     }
     if (/^(?:docs|prose|comment)$/.test(site.role) || site.resolution.kind !== 'server') continue;
+    // A mount of the whole folder holds other stacks' compose files too, and what they say is for them.
+    if (site.format === 'compose') continue;
     for (const service of file.services) {
       const waits = pool.servers.some(server => service.dependsOn.includes(server.service));
       if (waits && !isDirect(service.name) && holds(service, file, site.file)) names.add(service.name);

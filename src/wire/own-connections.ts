@@ -78,7 +78,7 @@ function ownSetting(
 /** The settings file of a Spring application, beside the build file that brings the tool, connects its migrations past the pooler. */
 export function springWay(site: Site, process: Process, input: WayInput): Extract<Way, { kind: 'connection' }> | null {
   const found = process.isPublished ? null : springOf(process, input);
-  if (!found || !addressVariables(found.source).includes(site.key ?? '')) return null;
+  if (!found || !(site.file === found.file || addressVariables(found.source).includes(site.key ?? ''))) return null;
   const edits = connectSpringTool(found.file, found.text, found.tool, input.config.direct.suffix);
   return edits && { kind: 'connection', file: found.file, edits };
 }

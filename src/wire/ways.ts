@@ -21,7 +21,10 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
   if (key !== null && isAssigned(site))
     return process.step && process.step.file === site.file ? stepWay(site, process, input) : null;
   if (key === null || site.role !== 'environment') {
-    const way = bypassWay(site, process, input) ?? (process.program ? fileWay(site, process.program, input) : null);
+    const way =
+      springWay(site, process, input) ??
+      bypassWay(site, process, input) ??
+      (process.program ? fileWay(site, process.program, input) : null);
     return way && isRefused(way, input) ? null : way;
   }
   const own = ownVariable(site, process, input);
