@@ -1,9 +1,10 @@
 /** What a decision has to know of a place beside what its own lines say. */
 
 import { isCiPath } from '../../codemods/paths.ts';
+import { startsServer } from '../../codemods/programs.ts';
 import { configFor } from '../config/config.ts';
 import type { Server, Site } from '../model/index.ts';
-import { definesVariables } from '../processes/index.ts';
+import { definesVariables, type Processes } from '../processes/index.ts';
 import { matchGlob } from '../text/glob.ts';
 import { baseOf } from '../text/paths.ts';
 import { filesWithWord, hasWord } from '../text/words.ts';
@@ -48,11 +49,30 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
   )
     facts.push(isNowhereRead(site, input) ? 'unread-port' : 'lone-port');
   if (isForTests(site)) facts.push('test-stack');
+  if (/^(?:shell|markdown)$/.test(site.format) && startedByHand(processes).has(site.host?.value ?? ''))
+    facts.push('starts-server');
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
   if (site.format === 'python' && /\b(?:CREATE|DROP)\s+DATABASE\b/i.test(texts.get(site.file) ?? ''))
     facts.push('creates-databases');
   if (site.portVariable === null && lacksPort(site, endpoint, input, portOf)) facts.push('host-without-port');
   return facts;
+}
+
+const started = new WeakMap<Processes, ReadonlySet<string>>();
+
+/** Names of the Postgres containers that people start by `docker run --name`, where there is no compose. */
+function startedByHand(processes: Processes): ReadonlySet<string> {
+  const known = started.get(processes);
+  if (known) return known;
+  const names = processes.hand.flatMap(({ process: { words } }) => {
+    if (!startsServer([[...words]])) return [];
+    const at = words.indexOf('--name');
+    const name = at === -1 ? words.find(word => word.startsWith('--name='))?.slice('--name='.length) : words[at + 1];
+    return name === undefined ? [] : [name];
+  });
+  const found = new Set(names);
+  started.set(processes, found);
+  return found;
 }
 
 /** Only compose files for tests or for a migration define the server. */

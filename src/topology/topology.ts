@@ -233,7 +233,10 @@ function mergeServer(
     definitions: [definition],
     names: [],
     published: [],
-    user: value(/^POSTGRES(?:QL)?_USER(?:NAME)?$/),
+    // The images make `postgres` where nothing says otherwise.
+    user:
+      value(/^POSTGRES(?:QL)?_USER(?:NAME)?$/) ||
+      (service.envFiles.length === 0 && service.build === null ? 'postgres' : ''),
     database: value(/^POSTGRES(?:QL)?_(?:DB|DATABASE)$/),
     major: Number(/:(\d{1,2})\b/.exec(service.image ?? '')?.[1]) || null,
     profiles: service.profiles,
