@@ -1737,3 +1737,36 @@ test('a stack of tests alone gets no pooler, and nothing in it waits for one', a
   expect(written('docker-compose.yml')).toContain(POOLED);
   expect(written('docker-compose.test.yml')).toBe('');
 });
+
+test.each([
+  [
+    'a script that starts a server of its own',
+    {
+      'install.sh': `docker run -d --name db -e POSTGRES_PASSWORD=p postgres:16
+docker run -d --name app -e DATABASE_URL=${URL} acme/app
+`,
+    },
+  ],
+  [
+    'a manifest',
+    { 'k8s/app.yaml': 'kind: ConfigMap\nmetadata: { name: app }\ndata:\n  DATABASE_URL: postgres://u:p@rds/d\n' },
+  ],
+  [
+    'another stack',
+    {
+      'docker-compose.prod.yml':
+        'services:\n  app:\n    image: acme/app\n    environment:\n      DATABASE_URL: postgres://u:p@10.0.0.1/d\n',
+    },
+  ],
+])('Prisma needs its directUrl everywhere, and %s does not give it', async (_, files) => {
+  const { written, pools } = await planned({
+    'compose.yml': `${PG}  app:\n    build: .\n    environment:\n      DATABASE_URL: ${URL}\n`,
+    Dockerfile:
+      'FROM node:22\nCOPY . .\nRUN printf "npx prisma migrate deploy\\nnode server.js\\n" > start.sh\nCMD ["./start.sh"]\n',
+    'prisma/schema.prisma': 'datasource db {\n  provider = "postgresql"\n  url = env("DATABASE_URL")\n}\n',
+    ...files,
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  expect(written('prisma/schema.prisma')).toBe('');
+  for (const file of Object.keys(files)) expect(written(file)).toBe('');
+});

@@ -5,7 +5,7 @@ import { readDirectFirst } from '../../codemods/direct-first.ts';
 import { isCiPath } from '../../codemods/paths.ts';
 import { keepForBypass } from '../../codemods/python-bypass.ts';
 import type { Process, Site, Span, Step, Way } from '../model/index.ts';
-import { isToolFile, type Processes, type Shelf, setupFile } from '../processes/index.ts';
+import { isToolFile, type Processes, setupFile } from '../processes/index.ts';
 import { readExpansions, variablesFrom } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { settingWay, springWay } from './own-connections.ts';
@@ -202,11 +202,8 @@ function toolWay(site: Site, { words, isPublished }: Process, input: WayInput): 
 }
 
 /** A file that nothing but this process reads. */
-function fileWay(
-  site: Site,
-  path: string,
-  { shelf, config, processes, topology }: WayInput,
-): Extract<Way, { kind: 'file' }> | null {
+function fileWay(site: Site, path: string, input: WayInput): Extract<Way, { kind: 'file' }> | null {
+  const { shelf, config, processes, topology } = input;
   const { key } = site;
   const text = shelf.text(path);
   if (key === null || text === null) return null;
@@ -217,7 +214,7 @@ function fileWay(
     topology.composeFiles.some(file => file.services.some(one => isUnknownOf(file, one, path, processes)))
   )
     return null;
-  if (path.endsWith('.prisma') && !isEverywhere(key, shelf)) return null;
+  if (path.endsWith('.prisma') && !isEverywhere(site, key, input)) return null;
   const edits = readDirectFirst(path, text, key, `${key}${config.direct.suffix}`);
   return edits === null ? null : { kind: 'file', file: path, edits };
 }
@@ -230,6 +227,22 @@ const isUnknownOf = (
 ): boolean =>
   build !== null && !loaded.get(`${file.path}\0${name}`) && isInside(joinPath(dirOf(file.path), build), path);
 
-/** Prisma refuses a variable that is not there: no job may run it with the shared one alone. */
-const isEverywhere = (key: string, shelf: Shelf): boolean =>
-  !shelf.paths.some(path => isCiPath(path) && (shelf.text(path) ?? '').includes(key));
+/** Prisma refuses a variable that is not there: no job, manifest, command or stack may give it the shared one alone. */
+function isEverywhere({ host }: Site, key: string, { shelf, processes, topology }: WayInput): boolean {
+  const named = new RegExp(`\\b${key}\\b`);
+  const isCompose = (path: string) => topology.composeFiles.some(file => file.path === path);
+  const isManifest = (path: string) => /\.ya?ml$/.test(path) && !isCompose(path);
+  const isGivenByText = (path: string) => (isCiPath(path) || isManifest(path)) && named.test(shelf.text(path) ?? '');
+  const isGivenByHand = ({ process: { words } }: Processes['hand'][number]) =>
+    words.includes('run') && words.some(word => word.startsWith(`${key}=`));
+  // Of another server, or of one that nothing of this repository starts.
+  const own = host?.value ?? '$';
+  const isOther = (value: string | null) =>
+    value?.includes('://') === true && !value.includes(own) && !value.includes('$');
+  const services = topology.composeFiles.flatMap(file => file.services);
+  return !(
+    shelf.paths.some(isGivenByText) ||
+    processes.hand.some(isGivenByHand) ||
+    services.some(({ environment }) => environment.some(entry => entry.key === key && isOther(entry.value)))
+  );
+}
