@@ -60,6 +60,8 @@ test('without filters, every file is read and parsed, and the answer is the same
   expect(all.trees).toBeGreaterThan(10 * filtered.trees);
 });
 
+let expected: string | undefined;
+
 /** A program beside this one, so that it finds the same packages. */
 function programWith(worker: string | null): string {
   const folder = join(PROJECT, `.cache/work-test-${process.pid}`);
@@ -87,5 +89,6 @@ parentPort.on('message', ({ control }) => { Atomics.add(control, 0, 64); for (;;
   const { stdout, status } = ask(program);
   rmSync(join(program, '../..'), { recursive: true, force: true });
   expect(status).toBe(0);
-  expect(stdout).toBe(ask(CLI).stdout);
+  expected ??= ask(CLI).stdout;
+  expect(stdout).toBe(expected);
 });

@@ -140,8 +140,11 @@ export function render(env: Environment): Promise<Result> {
 export async function startPooler(postgres: Pick<Postgres, 'port'>, options: PoolerOptions = {}): Promise<Pooler> {
   const env = await prepare(options, postgres.port);
   const pooler = start(findAsset(ENTRYPOINT, env), [], inImage(env), env.PWD);
-  await waitUntil('PgBouncer is up', () => {
-    if (pooler.child.exitCode !== null) throw new Error(`PgBouncer ended:\n${pooler.log()}`);
+  await waitUntil('PgBouncer is up', async () => {
+    if (pooler.child.exitCode !== null) {
+      await pooler.exit; // its last words may still be on their way
+      throw new Error(`PgBouncer ended:\n${pooler.log()}`);
+    }
     const started = pooler.log().match(/process up: PgBouncer/g)?.length ?? 0;
     return started >= Number(env.PGBOUNCER_PROCESSES ?? 1);
   });
