@@ -1,6 +1,18 @@
 /** Compiles the rules (validated), then TypeScript, then copies the asset templates beside the compiled code. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -8,6 +20,27 @@ import { parse } from 'yaml';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
+
+// What was built of the very same files is there.
+const STAMP = '.cache/built-from';
+const inputs = digestOf([
+  'src',
+  'codemods',
+  'pgbouncer',
+  'rules',
+  'scripts/build.mjs',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'docs/guides/agents.md',
+]);
+if (
+  existsSync('dist/bin/cli.js') &&
+  existsSync('rules/rules.generated.ts') &&
+  existsSync(STAMP) &&
+  readFileSync(STAMP, 'utf8') === inputs
+)
+  process.exit(0);
 
 const rules = readRules('rules');
 const hazards = readRules('rules/hazards');
@@ -109,6 +142,19 @@ for (const [schema, list] of [
 }
 rmSync('dist', { recursive: true, force: true });
 renameSync(next, 'dist');
+mkdirSync('.cache', { recursive: true });
+writeFileSync(STAMP, inputs);
+
+/** Of all files below the paths, but for those that are made here. */
+function digestOf(paths) {
+  const hash = createHash('sha256');
+  const add = path => {
+    if (statSync(path).isDirectory()) for (const name of readdirSync(path).sort()) add(join(path, name));
+    else if (!path.endsWith('.generated.ts')) hash.update(`${path}\0`).update(readFileSync(path)).update('\0');
+  };
+  for (const path of paths) add(path);
+  return hash.digest('hex');
+}
 
 /** Rules of a folder, its files in the order of their names. */
 function readRules(folder) {

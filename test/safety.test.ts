@@ -172,7 +172,7 @@ describe('writing fails at any of its steps', () => {
     }
     console.log(JSON.stringify({ points: stop, out }));
   `;
-  test('ENOSPC or EIO: every file is as it was, or undo makes it so', { timeout: 120_000 }, () => {
+  test('ENOSPC or EIO: every file is as it was, or undo makes it so', () => {
     const folder = makeDirectory();
     const template = makeRepository(FILES);
     const helpers = join(folder, 'helpers.mjs');
@@ -198,7 +198,7 @@ export const stray = root => list(root).filter(name => /\\.tmp/.test(name));
     expect(points).toBeGreaterThanOrEqual(100);
   });
 
-  test('killed at a moment that nobody chose, and undone', { timeout: 120_000 }, async () => {
+  test('killed at a moment that nobody chose, and undone', async () => {
     const root = makeRepository(FILES);
     const before = snapshotTree(root);
     for (let i = 0; i < 8; i++) {

@@ -1770,3 +1770,12 @@ docker run -d --name app -e DATABASE_URL=${URL} acme/app
   expect(written('prisma/schema.prisma')).toBe('');
   for (const file of Object.keys(files)) expect(written(file)).toBe('');
 });
+
+test('an own image without a Dockerfile to read starts with its entry point: what that migrates is done by it', async () => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}  app:\n    image: acme/shop:latest\n    environment:\n      DATABASE_URL: ${URL}\n`,
+    'README.md': '# Shop\n\nThe image is acme/shop.\n',
+    'bin/docker-entrypoint.sh': '#!/bin/sh\nbundle exec rails db:prepare:with_data\nexec "$@"\n',
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+});

@@ -81,7 +81,7 @@ test.each([
     `import { parentPort } from 'node:worker_threads';
 parentPort.on('message', ({ control }) => { Atomics.add(control, 0, 64); for (;;); });`,
   ],
-])('the second thread of a search: %s, and every file is searched all the same', { timeout: 60_000 }, (_, worker) => {
+])('the second thread of a search: %s, and every file is searched all the same', (_, worker) => {
   const root = trees.get(6000) as string;
   const ask = (program: string) =>
     spawnSync(process.execPath, [program, '-C', root, '-q', '--json', '--no-cache'], { encoding: 'utf8' });

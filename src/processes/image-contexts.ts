@@ -10,6 +10,7 @@ import type { Source } from '../model/index.ts';
 import { readExpansions } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import type { Topology } from '../topology/index.ts';
+import { ASIDE } from './areas.ts';
 import type { Shelf } from './shelf.ts';
 import { type Build, workflowBuilds } from './workflow-builds.ts';
 
@@ -18,6 +19,8 @@ export interface ImageContext {
   dockerfile: string;
   /** The stack builds it. Else it runs what was published before: an edit of its files is not in it yet. */
   isRebuilt: boolean;
+  /** Where there is no Dockerfile to read: the script that by its name is its entry point. */
+  entry?: string;
 }
 
 /**
@@ -81,11 +84,16 @@ export function imageContexts(
       .replace(/^[\w.-]+\.[\w.-]+\//, '')
       .replace(/[:@].*$/, '')
       .toLowerCase();
-    return shelf.has('Dockerfile') && readme.toLowerCase().includes(repository)
-      ? { folder: '', dockerfile: 'Dockerfile', isRebuilt: false }
+    if (!readme.toLowerCase().includes(repository)) return null;
+    if (shelf.has('Dockerfile')) return { folder: '', dockerfile: 'Dockerfile', isRebuilt: false };
+    const [entry, ...others] = shelf.paths.filter(path => ENTRY.test(path) && !ASIDE.test(path));
+    return entry !== undefined && others.length === 0
+      ? { folder: '', dockerfile: 'Dockerfile', isRebuilt: false, entry }
       : null;
   };
 }
+
+const ENTRY = /(?:^|\/)(?:docker-)?entrypoint(?:\.sh)?$/;
 
 const VALUED =
   /^(?:-t|--tag|-f|--file|--build-arg|--build-context|--target|--platform|--cache-from|--cache-to|-o|--output|--builder|--label|--secret|--network|--progress)$/;

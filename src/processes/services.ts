@@ -6,6 +6,7 @@ import { type PlacedCommand, placeArgv, placeShell, type Script } from '../../co
 import { isScriptFlag, isShell } from '../../codemods/shell-words.ts';
 import { getNode, isScalar, isSeq, mapScalar, type Node, resolveNode } from '../../codemods/yaml-nodes.ts';
 import type { Place } from '../model/index.ts';
+import { mapSlice } from '../text/mapped-text.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { findBase, withBase } from '../topology/index.ts';
 import { followCommands } from './follow.ts';
@@ -69,7 +70,12 @@ export function startsOf(
   const arguments_ = isShellEntry ? null : (command ?? (entrypoint === null ? asPlaced(imageCommand) : null));
   const place: Place = { file: file.path, line: own.line };
   const shellArguments = command === null && imageCommand?.form === 'shell' && entry !== null;
-  const commands = joinEntry(entry, arguments_, shellArguments);
+  const known = joinEntry(entry, arguments_, shellArguments);
+  const named = found?.entry === undefined ? null : shelf.text(found.entry);
+  const commands =
+    known.length === 0 && found?.entry !== undefined && named !== null
+      ? placeShell(mapSlice(named, 0, named.length), { file: found.entry, text: named, syntax: 'shell' })
+      : known;
   const starts = followCommands(commands, {
     shelf,
     layout,

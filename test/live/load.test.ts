@@ -71,9 +71,7 @@ describe.skipIf(!hasServers).each(versions)('PgBouncer %s', version => {
     });
   });
 
-  test(`${CLIENTS} clients over ${LIMIT} connections: direct fails, through the pool all succeed`, {
-    timeout: 60_000,
-  }, async () => {
+  test(`${CLIENTS} clients over ${LIMIT} connections: direct fails, through the pool all succeed`, async () => {
     const direct = await runClients(postgres.port);
     expect(direct.code).not.toBe(0);
     expect(direct.stderr).toMatch(/too many clients|remaining connection slots/);

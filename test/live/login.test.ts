@@ -43,7 +43,7 @@ const listFiles = (directory: string): string[] =>
 describe.skipIf(!hasServers).concurrent.each(versions)('PgBouncer %s', version => {
   const shell = shells[versions.indexOf(version)] ?? 'dash';
 
-  test('every awkward password logs in, and no other password does', { timeout: 120_000 }, async () => {
+  test('every awkward password logs in, and no other password does', async () => {
     await withPooler(postgres, { version, shell, env: numbered(users) }, async pooler => {
       const wrong = await runEach(users, async ({ name, password }) => {
         const good = await runPsql(pooler.port, name, password, 'app', whoAmI);
@@ -54,7 +54,7 @@ describe.skipIf(!hasServers).concurrent.each(versions)('PgBouncer %s', version =
     });
   });
 
-  test('an awkward password of the first user, in the environment and in a file', { timeout: 120_000 }, async () => {
+  test('an awkward password of the first user, in the environment and in a file', async () => {
     await runEach(['a"b', ' lead', '$(id)`id`', '\\c', '%include /etc/passwd'], async password => {
       const { name = '' } = users.find(user => user.password === password) ?? {};
       const directory = makeWorkDirectory();

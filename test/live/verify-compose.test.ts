@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 const compose = hasServers ? findCompose() : null;
 
-describe.skipIf(compose === null)('with the compose files of a migrated repository', { timeout: 90_000 }, () => {
+describe.skipIf(compose === null)('with the compose files of a migrated repository', () => {
   const migrate = (): string => {
     const root = copyFixture('crawler');
     expect(runCli(['-C', root, '--write']).code).toBe(0);

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await postgres.query('CREATE DATABASE other OWNER app');
 });
 
-describe.skipIf(!hasServers).concurrent('what is wrong fails in its own row', { timeout: 90_000 }, () => {
+describe.skipIf(!hasServers).concurrent('what is wrong fails in its own row', () => {
   test('both ways swapped', () =>
     withPooler(postgres, {}, async pooler => {
       const result = await verify(['--pooled-url', url(postgres.port), '--direct-url', url(pooler.port)]);

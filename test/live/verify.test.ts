@@ -18,7 +18,7 @@ beforeAll(async () => {
   await postgres.query(`CREATE ROLE reader LOGIN PASSWORD '${PASSWORD}'`);
 });
 
-describe.skipIf(!hasServers).concurrent('what holds passes', { timeout: 90_000 }, () => {
+describe.skipIf(!hasServers).concurrent('what holds passes', () => {
   test.each(versions)('PgBouncer %s', async version => {
     const command =
       'psql "$DATABASE_URL" -Atc "SELECT 40 + 2" && test "${PGBOUNCER_BYPASS:-0}$DATABASE_URL_DIRECT" != ""';
@@ -117,7 +117,7 @@ describe.skipIf(!hasServers).concurrent('what holds passes', { timeout: 90_000 }
     }));
 });
 
-describe.skipIf(!hasServers)('Ctrl-C', { timeout: 60_000 }, () => {
+describe.skipIf(!hasServers)('Ctrl-C', () => {
   test.each([
     ['during the load', [], isLoaded],
     ['during the command', ['--run', 'sleep 98765'], () => runs('sleep 98765')],

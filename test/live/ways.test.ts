@@ -92,48 +92,44 @@ describe.skipIf(!hasServers)('the routes that were written', () => {
       'CMD ["make","serve"]',
       'make serve',
     ],
-  ])(
-    'a step is direct while the application is pooled: %s',
-    { timeout: 60_000 },
-    async (_, file, text, command, start) => {
-      const { written } = await planned({
-        'docker-compose.yml': WEB,
-        Dockerfile: `FROM python:3.12\nWORKDIR /app\nCOPY . .\n${command}\n`,
-        [file]: text,
-      });
-      const compose = written('docker-compose.yml');
-      await withPooler(
-        postgres,
-        { env: { PGBOUNCER_POOL_MODE: settingOf(compose, 'PGBOUNCER_POOL_MODE') } },
-        async pooler => {
-          const root = layOut(
-            { [file]: written(file) },
-            {
-              alembic: HOLD,
-              migrate: `export PGAPPNAME=alembic\nDATABASE_URL=$4\n${HOLD}`,
-              gunicorn: 'exec psql "$DATABASE_URL" -XAtq -c "SELECT pg_sleep(2)"',
-            },
+  ])('a step is direct while the application is pooled: %s', async (_, file, text, command, start) => {
+    const { written } = await planned({
+      'docker-compose.yml': WEB,
+      Dockerfile: `FROM python:3.12\nWORKDIR /app\nCOPY . .\n${command}\n`,
+      [file]: text,
+    });
+    const compose = written('docker-compose.yml');
+    await withPooler(
+      postgres,
+      { env: { PGBOUNCER_POOL_MODE: settingOf(compose, 'PGBOUNCER_POOL_MODE') } },
+      async pooler => {
+        const root = layOut(
+          { [file]: written(file) },
+          {
+            alembic: HOLD,
+            migrate: `export PGAPPNAME=alembic\nDATABASE_URL=$4\n${HOLD}`,
+            gunicorn: 'exec psql "$DATABASE_URL" -XAtq -c "SELECT pg_sleep(2)"',
+          },
+        );
+        const finished = run('/bin/sh', ['-c', `cd ${root} && ${start}`], {
+          PATH: `${root}/bin:${POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin`,
+          DATABASE_URL: urlAt('127.0.0.1', pooler.port),
+          DATABASE_URL_DIRECT: urlAt('127.0.0.1', postgres.port),
+        });
+        const holders = async () =>
+          await postgres.query(
+            "SELECT a.application_name AS name, a.client_port AS port FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory'",
           );
-          const finished = run('/bin/sh', ['-c', `cd ${root} && ${start}`], {
-            PATH: `${root}/bin:${POSTGRES_BIN}:/usr/local/bin:/usr/bin:/bin`,
-            DATABASE_URL: urlAt('127.0.0.1', pooler.port),
-            DATABASE_URL_DIRECT: urlAt('127.0.0.1', postgres.port),
-          });
-          const holders = async () =>
-            await postgres.query(
-              "SELECT a.application_name AS name, a.client_port AS port FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory'",
-            );
-          await waitUntil('the step has its lock', async () => (await holders()).length > 0);
-          const clients = await clientsWith('gunicorn', pooler);
-          expect(await holders()).toMatchObject([{ name: 'alembic' }]);
-          expect(clients).not.toContain('alembic');
-          expect((await finished).code).toBe(0);
-        },
-      );
-    },
-  );
+        await waitUntil('the step has its lock', async () => (await holders()).length > 0);
+        const clients = await clientsWith('gunicorn', pooler);
+        expect(await holders()).toMatchObject([{ name: 'alembic' }]);
+        expect(clients).not.toContain('alembic');
+        expect((await finished).code).toBe(0);
+      },
+    );
+  });
 
-  test('constants of the code: the migration takes what they keep for the bypass', { timeout: 60_000 }, async () => {
+  test('constants of the code: the migration takes what they keep for the bypass', async () => {
     const settings =
       'DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "HOST": "db", "PORT": "5432"}}\n';
     const entry = '#!/bin/sh\npython manage.py migrate &\ngunicorn proj.wsgi\nwait\n';
@@ -176,9 +172,7 @@ exec psql -XAtq -c "${query}"`;
     });
   });
 
-  test('a stack with a migrator in its process: the pool is in session mode, and the lock stays with its client', {
-    timeout: 60_000,
-  }, async () => {
+  test('a stack with a migrator in its process: the pool is in session mode, and the lock stays with its client', async () => {
     const { written } = await planned({
       'docker-compose.yml': WEB,
       Dockerfile: 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["python","main.py"]\n',
@@ -211,7 +205,7 @@ exec psql -XAtq -c "${query}"`;
     });
   });
 
-  test('a host that takes no port finds the pooler on 5432', { timeout: 60_000 }, async () => {
+  test('a host that takes no port finds the pooler on 5432', async () => {
     const { written, decided } = await planned({
       'docker-compose.yml': `${PG}    ports: ["\${DB_PORT}:5432"]\n  web:\n    image: acme/web\n    environment:\n      DB_HOST: db\n      DB_PORT: \${DB_PORT}\n`,
       '.env.example': 'DB_PORT=5432\n',
