@@ -49,6 +49,8 @@ for (const root of roots.sort()) {
         `    ${places.slice(0, 3).join(', ')}${places.length > 3 ? ` and ${places.length - 3} more` : ''}: ${reason}`,
       );
     for (const { file, reason } of plan.refused) console.log(`    ${file}: ${reason}`);
+    for (const [rule, places] of contradictions(plan))
+      console.log(`    read: ${rule} is an error beside a pool in transaction mode: ${places.slice(0, 3).join(', ')}`);
     kept.push({
       name,
       state,
@@ -68,6 +70,15 @@ for (const root of roots.sort()) {
     rows.push('failed');
     console.log(`failed         ${name}: ${error.message}`);
   }
+}
+
+/** Where the plan says that what is pooled bears transaction mode, and the audit that it breaks: it goes another way, or one is wrong. */
+function contradictions({ pools, hazards, changes }) {
+  const found = new Map();
+  if (changes.length === 0 || !pools.some(({ mode }) => mode === 'transaction')) return found;
+  for (const { rule, severity, isMended, file, line } of hazards)
+    if (severity === 'error' && !isMended) found.set(rule, [...(found.get(rule) ?? []), `${file}:${line}`]);
+  return found;
 }
 
 function lineOf(plan, file, offset) {

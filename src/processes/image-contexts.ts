@@ -6,7 +6,6 @@ import type { PlacedCommand } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { ImageLookup } from '../images/known.ts';
 import { imageName } from '../images/names.ts';
-import type { Source } from '../model/index.ts';
 import { readExpansions } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import type { Topology } from '../topology/index.ts';
@@ -30,7 +29,6 @@ export interface ImageContext {
 export function imageContexts(
   { composeFiles, stacks }: Topology,
   texts: ReadonlyMap<string, string>,
-  sources: ReadonlyMap<string, Source>,
   shelf: Shelf,
   images: ImageLookup,
 ): (file: ComposeFile, service: ComposeService) => ImageContext | null {
@@ -62,7 +60,7 @@ export function imageContexts(
       });
     }
   }
-  const readme = [...sources.values()].find(source => /^readme/i.test(source.path))?.text.slice(0, 1500) ?? '';
+  const readme = shelf.text(shelf.paths.find(path => /^readme/i.test(path)) ?? '')?.slice(0, 1500) ?? '';
   return (file, { name: service, image }) => {
     if (image === null) return null;
     const name = imageName(image);

@@ -44,7 +44,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   );
   const needsOf = (path: string) => calledNeeds.get(path) ?? [];
   const telling = [...calledNeeds.keys()];
-  const contextOf = imageContexts(topology, input.texts, sources, shelf, images);
+  const contextOf = imageContexts(topology, input.texts, shelf, images);
   const all = topology.composeFiles.flatMap(file =>
     file.services.map(service => ({ file, service, id: idOf(file, service) })),
   );

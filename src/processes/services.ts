@@ -82,6 +82,9 @@ export function startsOf(
     cwd: service.workingDir ?? layout.workdir ?? layout.home,
     chain: [place],
   });
+  const [first] = starts;
+  // What such an entry point hands over to is not known, but there is something.
+  if (first && known.length === 0) starts.push({ ...first, words: [], step: null, assigns: [] });
   const isIdle = starts.length === 0 && (commands.length > 0 || /(?:^|\/)\.devcontainer\//.test(file.path));
   return {
     starts,
