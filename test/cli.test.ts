@@ -94,7 +94,7 @@ describe('files that can not be analysed are named, and the others go on', () =>
     const before = snapshotTree(root);
     const started = Date.now();
     const result = runCli(['-C', root, '--write']);
-    expect(Date.now() - started).toBeLessThan(5000);
+    expect(Date.now() - started).toBeLessThan(30_000);
     expect(result.code).toBe(code);
     if (message.source !== '^$') expect(result.stderr).toMatch(message);
     expect(snapshotTree(root)[path]).toBe(before[path]);
@@ -286,7 +286,7 @@ describe('hostile input ends in words', () => {
     const result = runCli(['-C', write(files as Record<string, string>), '--json']);
     expect(result.code).toBe(0);
     expect(JSON.parse(result.stdout).summary.sites.pooled).toBe(1);
-    expect(Date.now() - started).toBeLessThan(8000);
+    expect(Date.now() - started).toBeLessThan(30_000);
   });
 
   test('a configuration that is a device', () => {

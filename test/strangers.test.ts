@@ -1779,3 +1779,13 @@ test('an own image without a Dockerfile to read starts with its entry point: wha
   });
   expect(pools.map(({ mode }) => mode)).toEqual(['session']);
 });
+
+test('`postgres` is the user of a container that is told none, with the database that it is told', async () => {
+  const { written } = await planned({
+    'compose.yml':
+      'services:\n  db:\n    image: postgres:16\n    environment: { POSTGRES_PASSWORD: postgres, POSTGRES_DB: shop }\n    ports: ["5432:5432"]\n',
+    '.env.example': 'DATABASE_URL=postgres://postgres:postgres@localhost:5432/shop\n',
+    'server.js': "new (require('pg').Pool)({ connectionString: process.env.DATABASE_URL });\n",
+  });
+  expect(written('.env.example')).toContain('DATABASE_URL=postgres://postgres:postgres@localhost:6432/shop\n');
+});

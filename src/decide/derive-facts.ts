@@ -165,6 +165,8 @@ function isForeign({ user, database, resolution }: Site, { composeFiles }: Topol
   if (resolution.kind !== 'published' || user === null) return false;
   const { server } = resolution;
   if (!isName(user) || server.user === null || user === server.user) return false;
+  // Without a user of its own the image makes this one, and the database is the one that it is told.
+  if (user === 'postgres' && server.user === '' && database !== null && database === server.database) return false;
   // The image makes the one role that it is told, and no `postgres` beside it.
   const isOther =
     user === 'postgres' ||

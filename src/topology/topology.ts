@@ -226,9 +226,6 @@ function mergeServer(
     ...service.envFiles.flatMap(name => [...(environments.get(dirOf(joinPath(dirOf(file.path), name))) ?? [])]),
   ];
   const value = (pattern: RegExp) => resolveText(given.find(([key]) => pattern.test(key))?.[1] ?? '', environment);
-  // The images make `postgres`, and a database of the user's name, where nothing says otherwise.
-  const isTold = service.envFiles.length > 0 || service.build !== null;
-  const user = value(/^POSTGRES(?:QL)?_USER(?:NAME)?$/) || (isTold ? '' : 'postgres');
   const created: Server = {
     ...recognised,
     stack,
@@ -236,8 +233,8 @@ function mergeServer(
     definitions: [definition],
     names: [],
     published: [],
-    user,
-    database: value(/^POSTGRES(?:QL)?_(?:DB|DATABASE)$/) || (isTold ? '' : user),
+    user: value(/^POSTGRES(?:QL)?_USER(?:NAME)?$/),
+    database: value(/^POSTGRES(?:QL)?_(?:DB|DATABASE)$/),
     major: Number(/:(\d{1,2})\b/.exec(service.image ?? '')?.[1]) || null,
     profiles: service.profiles,
   };
