@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** What measures how fast something is comes last and alone. */
 const TIMED = ['test/live/load.test.ts', 'test/live/lifecycle.test.ts'];
+
 export default defineConfig({
   test: {
     // Much more than any takes, also on a machine that is busy.

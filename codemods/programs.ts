@@ -2,7 +2,7 @@
 
 import { imageName, isServerImage } from '../src/images/names.ts';
 /** A script that runs a Postgres of its own: `docker run -p 5432:5432 postgres`. */
-export const startsServer = (commands: readonly string[][]): boolean =>
+export const startsServer = (commands: readonly (readonly string[])[]): boolean =>
   commands.some(words => {
     const at = words.findIndex((word, i) => word === 'run' && /^(?:docker|podman)$/.test(words[i - 1] ?? ''));
     return at !== -1 && words.slice(at).some(word => isServerImage(imageName(word)));

@@ -22,8 +22,8 @@ import { isScriptFlag, isShell } from '../../codemods/shell-words.ts';
 import type { Assigned, Place } from '../model/index.ts';
 import { mapSlice } from '../text/mapped-text.ts';
 import { baseOf, dirOf, isInside, joinPath } from '../text/paths.ts';
-import { folderOf, type Layout, locate, shownAt } from './layout.ts';
-import { projectNamed } from './python-projects.ts';
+import { folderOf, type Layout, locate } from './layout.ts';
+import { goTo, readPackagerFlags, uvFolder, VALUED_FLAG, workspaceAt } from './runner-folders.ts';
 import { nearestWith, type Shelf } from './shelf.ts';
 import { assignedByWrapper, placeOf, type Start, stepOf, takeApart } from './start.ts';
 import { afterDashes, isFlag, skipFlags, WRAPPERS } from './wrappers.ts';
@@ -264,70 +264,6 @@ function followPackager(name: string, command: PlacedCommand, context: Context):
   return isRun
     ? null
     : follow(command, dropWords(command, at), { ...inFolder, seen: [...context.seen, `${name} ${script}`] });
-}
-
-const VALUED_FLAG = /^(?:--prefix|--cwd|-C|--dir|--filter|-F|-w|--workspace)$/;
-
-/** `npm --prefix app run x`, `yarn --cwd app x`, `pnpm --filter api x`: flags from a word on, and where they lead. `at`: the word after them. */
-function readPackagerFlags(
-  name: string,
-  texts: readonly string[],
-  from: number,
-  context: Context,
-): { at: number; cwd: string | null; isEverywhere: boolean } {
-  let at = from;
-  let cwd: string | null = null;
-  let isEverywhere = false;
-  while (isFlag(texts[at]) && texts[at] !== '--') {
-    const [, flag = '', inline] = /^([^=]+)(?:=(.*))?$/s.exec(texts[at] ?? '') ?? [];
-    // pnpm's own -w is the root of the workspace.
-    const takesValue = VALUED_FLAG.test(flag) && !(flag === '-w' && name !== 'npm');
-    const value = takesValue ? (inline ?? texts[++at] ?? '') : '';
-    if (/^(?:--filter|-F|-w|--workspace)$/.test(flag) && takesValue) cwd = workspaceAt(value, context) ?? cwd;
-    else if (takesValue) cwd = goTo(value, context);
-    else if (/^(?:-r|--recursive|-ws|--workspaces)$/.test(flag)) isEverywhere = true;
-    at++;
-  }
-  return { at, cwd, isEverywhere };
-}
-
-/** `cd`, in the container or on the machine. */
-const goTo = (folder: string, { cwd, layout }: Context): string =>
-  layout.workdir === null ? joinPath(cwd, folder) : posix.resolve(cwd, folder);
-
-/**
- * `uv run --directory api`: there. `uv run --package api`, `--project api`: here, with the modules of that project, so it counts as there
- * where no file is named.
- */
-function uvFolder(flags: readonly string[], words: readonly string[], context: Context): string {
-  const given = (flag: string) =>
-    flags.find(word => word.startsWith(`${flag}=`))?.slice(flag.length + 1) ??
-    (flags.includes(flag) ? (flags[flags.indexOf(flag) + 1] ?? null) : null);
-  const directory = given('--directory');
-  const cwd = directory === null ? context.cwd : goTo(directory, context);
-  if (words.some(word => /\.py$/.test(word))) return cwd;
-  const folder = given('--project');
-  if (folder !== null) return goTo(folder, { ...context, cwd });
-  const member = projectNamed(given('--package') ?? '', context.shelf);
-  return member === null ? cwd : shownAt(member.folder, context.layout);
-}
-
-/** Where the folder of a package lies for whoever runs the command. */
-function workspaceAt(name: string, context: Context): string | null {
-  const folder = workspaceOf(name, context);
-  return folder === null ? null : shownAt(folder, context.layout);
-}
-
-/** The folder of a package by its name or its path. */
-function workspaceOf(name: string, { shelf }: Context): string | null {
-  const plain = name.replace(/^\.\//, '').replace(/\.{3}$/, '');
-  if (shelf.has(joinPath(plain, 'package.json'))) return plain;
-  const found = shelf
-    .named('package.json', '')
-    .find(path =>
-      new RegExp(`"name"\\s*:\\s*"${plain.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}"`).test(shelf.text(path) ?? ''),
-    );
-  return found === undefined ? null : dirOf(found);
 }
 
 /** The script in every package of the repository that has it. */

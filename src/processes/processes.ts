@@ -172,6 +172,20 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
           ({ id, context }) => loaded.get(id)?.has(other) || (context !== null && isInside(context, other)),
         ),
     );
+  /** The code that reads the file by itself, as far as it tells something; of code the file. */
+  const codeBehind = (path: string): string[] => {
+    // A project of .NET that people run themselves does all that its parts do.
+    const project = shelf.inFolder(dirOf(path)).find(other => /\.(?:cs|fs|vb)proj$/.test(other));
+    if (project) {
+      const parts = projectFiles([project], shelf);
+      return telling.filter(other => parts.has(other));
+    }
+    if (definesVariables(path)) return unclaimed(path);
+    if (!isSettingsFile(path)) return [path];
+    return telling.filter(
+      other => isInside(moduleOf(path), other) && isLoaded(other, [], shelf) && !isOnlyAside(other),
+    );
+  };
   const codeUses = (path: string, isShared: boolean, isAlone: boolean): Process[] => {
     const loaders = started.filter(({ id }) => loaded.get(id)?.has(path));
     const built = started.filter(({ id, context }) => !loaded.get(id) && context !== null && isInside(context, path));
@@ -180,20 +194,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       // The last of what starts is the program itself.
       return isShared ? all : (all.findLast(({ kind }) => kind === 'start') ?? []);
     });
-    // A project of .NET that people run themselves does all that its parts do.
-    const project = shelf.inFolder(dirOf(path)).find(other => /\.(?:cs|fs|vb)proj$/.test(other));
-    const parts = project ? projectFiles([project], shelf) : null;
-    const needs = (
-      parts
-        ? telling.filter(other => parts.has(other))
-        : definesVariables(path)
-          ? unclaimed(path)
-          : isSettingsFile(path)
-            ? telling.filter(
-                other => isInside(moduleOf(path), other) && isLoaded(other, [], shelf) && !isOnlyAside(other),
-              )
-            : [path]
-    ).flatMap(needsOf);
+    const needs = codeBehind(path).flatMap(needsOf);
     const rest = needs.length > 0 ? [processOf(NOBODY, path, 'start', needs)] : [];
     // Of what is built with a settings file, nobody knows which part reads it.
     return own.length === 0 || (isSettingsFile(path) && loaders.length === 0) ? [...own, ...rest] : own;

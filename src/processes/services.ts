@@ -71,11 +71,8 @@ export function startsOf(
   const place: Place = { file: file.path, line: own.line };
   const shellArguments = command === null && imageCommand?.form === 'shell' && entry !== null;
   const known = joinEntry(entry, arguments_, shellArguments);
-  const named = found?.entry === undefined ? null : shelf.text(found.entry);
-  const commands =
-    known.length === 0 && found?.entry !== undefined && named !== null
-      ? placeShell(mapSlice(named, 0, named.length), { file: found.entry, text: named, syntax: 'shell' })
-      : known;
+  const named = known.length === 0 ? namedEntry(found, shelf) : [];
+  const commands = [...known, ...named];
   const starts = followCommands(commands, {
     shelf,
     layout,
@@ -84,7 +81,7 @@ export function startsOf(
   });
   const [first] = starts;
   // What such an entry point hands over to is not known, but there is something.
-  if (first && known.length === 0) starts.push({ ...first, words: [], step: null, assigns: [] });
+  if (first && named.length > 0) starts.push({ ...first, words: [], step: null, assigns: [] });
   const isIdle = starts.length === 0 && (commands.length > 0 || /(?:^|\/)\.devcontainer\//.test(file.path));
   return {
     starts,
@@ -95,6 +92,14 @@ export function startsOf(
     isRebuilt: found?.isRebuilt ?? (service.build !== null || layout.places.length > 0),
     image: stages.at(-1)?.from ?? service.image,
   };
+}
+
+/** The script that is the entry point by its name, where no Dockerfile says. */
+function namedEntry(found: ImageContext | null, shelf: Shelf): PlacedCommand[] {
+  const text = found?.entry === undefined ? null : shelf.text(found.entry);
+  return found?.entry === undefined || text === null
+    ? []
+    : placeShell(mapSlice(text, 0, text.length), { file: found.entry, text, syntax: 'shell' });
 }
 
 /** An entry point of one command takes the command's words as its arguments. */

@@ -1,11 +1,6 @@
 /** Commands and services that keep the server by a value of their own, beside what is pooled. */
-import { describeCommand } from '../config/rules.ts';
-import type { Process } from '../model/index.ts';
 import type { Plan } from '../plan/index.ts';
-
-/** `web: npm run migrate (compose.yml:12)` */
-export const describeProcess = ({ service, words, place }: Process): string =>
-  `${[service, describeCommand(words)].filter(Boolean).join(': ')} (${place.file}:${place.line})`;
+import { describeProcess } from './place.ts';
 
 /** Of what this run writes. */
 export function describePastThePooler({ sites, unsafe }: Plan): string[] {

@@ -32,6 +32,7 @@ import { hasBypass, hasReadme } from './insert-documents.ts';
 import { hasOtherRoles } from './roles.ts';
 import { type EditState, generatedPools, leadsTo, settingText } from './state.ts';
 import { HOST_PORT_VARIABLE, type Pool } from './target.ts';
+
 export function insertPoolers(state: EditState): void {
   for (const pool of generatedPools(state)) {
     for (const file of definingFiles(pool, state)) {
@@ -249,10 +250,10 @@ function waitForPooler(pool: Pool, state: EditState): void {
   }
 }
 
-/** Image, status script and runbook: last, because the runbook tells of the edits. */
 /** What only reads variables is as it was. */
 const namesServer = ({ host, port }: Site): boolean => Boolean(host?.value || port?.value);
 
+/** Image, status script and runbook: last, because the runbook tells of the edits. */
 export function createAssets(state: EditState): void {
   const pool = generatedPools(state)[0];
   if (!pool) return;
