@@ -49,6 +49,8 @@ export interface ComposeService {
   networks: string[];
   dependsOn: string[];
   networkMode: string | null;
+  /** Names that `extra_hosts` gives an address of its own. */
+  mappedHosts: string[];
   healthcheck: string | null;
   /** The service that this one is based on; file null: of the same file. */
   extends: { file: string | null; service: string } | null;
@@ -172,6 +174,7 @@ function readService(text: string, pair: Pair, document: Document): ComposeServi
     networks: textsOf(networks, document),
     dependsOn: textsOf(get('depends_on'), document),
     networkMode: textOf(get('network_mode')),
+    mappedHosts: textsOf(get('extra_hosts'), document).map(text => text.replace(/[:=].*$/s, '')),
     healthcheck: textsOf(getNode(get('healthcheck'), 'test', document), document).join(' ') || null,
     extends:
       baseService === null

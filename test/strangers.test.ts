@@ -1789,3 +1789,34 @@ test('`postgres` is the user of a container that is told none, with the database
   });
   expect(written('.env.example')).toContain('DATABASE_URL=postgres://postgres:postgres@localhost:6432/shop\n');
 });
+
+test('what an env file hands on under another name is given to no process alone: session mode', async () => {
+  const { written, pools } = await planned({
+    'compose.yml': `${PG}  app:\n    build: .\n    env_file: .env\n`,
+    '.env.example': `DB_URL=${URL}\nConnectionStrings__Default=\${DB_URL}\n`,
+    Dockerfile: 'FROM python:3.12\nCOPY . .\nCMD ["sh", "run.sh"]\n',
+    'run.sh': 'alembic upgrade head\nexec python app.py\n',
+    'app.py': 'import os, psycopg2\npsycopg2.connect(os.environ["ConnectionStrings__Default"])\n',
+  });
+  expect(pools.map(({ mode }) => mode)).toEqual(['session']);
+  expect(written('.env.example')).toContain(`DB_URL=${POOLED}\n`);
+  expect(written('run.sh')).toBe('');
+});
+
+test('in the network of another service that maps the server to an address, the pooler has no name', async () => {
+  const { written, decided } = await planned({
+    'compose.yml': `${PG}    networks: { n: { ipv4_address: 10.5.0.11 } }
+  vpn:
+    image: qmcgaw/gluetun
+    extra_hosts: ["db:10.5.0.11"]
+    networks: { n: { ipv4_address: 10.5.0.10 } }
+  app:
+    image: acme/app
+    network_mode: service:vpn
+    environment: { DATABASE_URL: "${URL}" }
+networks: { n: { ipam: { config: [{ subnet: 10.5.0.0/24 }] } } }
+`,
+  });
+  expect(decided('DATABASE_URL')).toEqual(['review safe']);
+  expect(written('compose.yml')).toBe('');
+});

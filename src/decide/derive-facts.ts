@@ -10,6 +10,7 @@ import { baseOf } from '../text/paths.ts';
 import { filesWithWord, hasWord } from '../text/words.ts';
 import { type Endpoint, initMounts, type Topology } from '../topology/index.ts';
 import type { DecideInput } from './input.ts';
+
 /** The port on which the pooler of a server will listen, inside. */
 export type PortOf = (server: Server) => number;
 
@@ -49,6 +50,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
   )
     facts.push(isNowhereRead(site, input) ? 'unread-port' : 'lone-port');
   if (isForTests(site)) facts.push('test-stack');
+  if (isMapped(site, topology)) facts.push('mapped-host');
   if (/^(?:shell|markdown)$/.test(site.format) && startedByHand(processes).has(site.host?.value ?? ''))
     facts.push('starts-server');
   if (isDeployedTwice(site, topology)) facts.push('deployed-twice');
@@ -58,6 +60,15 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
   return facts;
 }
 
+/** The service, or the one whose network it shares, has the server's name from `extra_hosts`: the pooler's it would not find. */
+function isMapped({ file, service, uses, host }: Site, { composeFiles }: Topology): boolean {
+  const name = host?.value ?? '';
+  const services = composeFiles.find(({ path }) => path === file)?.services ?? [];
+  const own = services.filter(one => one.name === (service ?? uses[0]?.service));
+  const shared = own.map(({ networkMode }) => /^service:(.+)/.exec(networkMode ?? '')?.[1]);
+  return services.some(one => one.mappedHosts.includes(name) && (own.includes(one) || shared.includes(one.name)));
+}
+
 const started = new WeakMap<Processes, ReadonlySet<string>>();
 
 /** Names of the Postgres containers that people start by `docker run --name`, where there is no compose. */
@@ -65,7 +76,7 @@ function startedByHand(processes: Processes): ReadonlySet<string> {
   const known = started.get(processes);
   if (known) return known;
   const names = processes.hand.flatMap(({ process: { words } }) => {
-    if (!startsServer([[...words]])) return [];
+    if (!startsServer([words])) return [];
     const at = words.indexOf('--name');
     const name = at === -1 ? words.find(word => word.startsWith('--name='))?.slice('--name='.length) : words[at + 1];
     return name === undefined ? [] : [name];

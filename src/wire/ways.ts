@@ -2,11 +2,12 @@
 import { directNames } from '../../codemods/companion.ts';
 import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts';
 import { readDirectFirst } from '../../codemods/direct-first.ts';
+import { readEnvLines } from '../../codemods/dotenv-lines.ts';
 import { isCiPath } from '../../codemods/paths.ts';
 import { keepForBypass } from '../../codemods/python-bypass.ts';
 import type { Process, Site, Span, Step, Way } from '../model/index.ts';
 import { isToolFile, type Processes, setupFile } from '../processes/index.ts';
-import { readExpansions, variablesFrom } from '../text/expansion.ts';
+import { expandsVariable, readExpansions, variablesFrom } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { settingWay, springWay } from './own-connections.ts';
 import { inlined, readsInStep } from './step-reads.ts';
@@ -31,6 +32,7 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
   // The companion comes with the pooled value.
   if (own === `${key}${input.config.direct.suffix}` || (own !== null && isGiven(own, site, process, input)))
     return { kind: 'apart' };
+  if (isPassedOn(site, input)) return null;
   const way =
     (own === null ? null : givenWay(own, site, process, input)) ??
     settingWay(site, process, input) ??
@@ -42,6 +44,15 @@ export function wayOf(site: Site, process: Process, whole: boolean, input: WayIn
       ? fileWay(site, process.program, input)
       : null);
   return way && isRefused(way, input) ? null : way;
+}
+
+/** The env file hands the value on under another name, which is expanded before anything can be given to one process alone: `URL=${DB_URL}`. */
+function isPassedOn({ file, format, key }: Site, { shelf, extractions }: WayInput): boolean {
+  if (format !== 'env' || key === null) return false;
+  const known = new Set(extractions.get(file)?.sites.map(one => one.key));
+  return readEnvLines(shelf.text(file) ?? '').some(
+    line => !line.commented && line.key !== key && !known.has(line.key) && expandsVariable(line.value.text, key),
+  );
 }
 
 /** `NAME=value` in a script, of which the commands after it read the name. */
@@ -79,12 +90,10 @@ function ownVariable(site: Site, process: Process, input: WayInput): string | nu
   const { config, shelf } = input;
   const named = namedDirect(site.key ?? '', process, config.direct.suffix);
   if (named !== null) return named;
-  const namedIn = (text: string) =>
-    directNames(site.key ?? '', config.direct.suffix).find(name => text.includes(name)) ?? null;
   const tool = setupFile(words, shelf);
   const text = tool === null ? '' : (shelf.text(tool) ?? '');
   if (tool?.endsWith('.prisma')) return /\bdirectUrl\s*=\s*env\("(\w+)"\)/.exec(text)?.[1] ?? null;
-  const set = namedIn(text);
+  const set = directNames(site.key ?? '', config.direct.suffix).find(name => text.includes(name)) ?? null;
   return set !== null && isGiven(set, site, process, input) ? set : null;
 }
 
