@@ -61,7 +61,9 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
 }
 
 /** The service, or the one whose network it shares, has the server's name from `extra_hosts`: the pooler's it would not find. */
-function isMapped({ file, service, uses, host }: Site, { composeFiles }: Topology): boolean {
+function isMapped({ file, service, uses, host, resolution }: Site, { composeFiles }: Topology): boolean {
+  // `host.docker.internal` is the machine itself.
+  if (resolution.kind !== 'server') return false;
   const name = host?.value ?? '';
   const services = composeFiles.find(({ path }) => path === file)?.services ?? [];
   const own = services.filter(one => one.name === (service ?? uses[0]?.service));
