@@ -1,14 +1,14 @@
 /** Sites of env files and templates. */
 
 import { type Extraction, noFacts } from '../src/model/index.ts';
-import { type Setting, scanBlock } from '../src/scan/scan-block.ts';
+import { hostVariables, type Setting, scanBlock } from '../src/scan/scan-block.ts';
 import { lineStartOf } from '../src/text/lines.ts';
 import type { ExtractContext } from './codemod.ts';
 import { readEnvLines } from './dotenv-lines.ts';
 
 export function extract(text: string, scan: ExtractContext): Extraction {
   const lines = readEnvLines(text);
-  const hostKeys = new Set([...(scan.hostKeys ?? []), ...lines.flatMap(({ value }) => hostVariables(value.text))]);
+  const hostKeys = new Map([...(scan.hostKeys ?? []), ...lines.flatMap(({ key, value }) => hostVariables(key, value.text))]);
   const context = { ...scan, hostKeys };
   const live = lines.filter(line => !line.commented);
   const siblings = live.map(line => line.key);
@@ -40,9 +40,5 @@ export function extract(text: string, scan: ExtractContext): Extraction {
   );
   return { sites, facts: { ...noFacts(), reads, defines: siblings } };
 }
-
-/** Names that stand for the host in a URL: `DB_URL` of `postgres://u:p@${DB_URL}:${DB_PORT}/d`. */
-const hostVariables = (value: string): string[] =>
-  [...value.matchAll(/:\/\/(?:[^@\s]*@)?\$\{?([A-Za-z_]\w*)\}?(?=[:/]|$)/g)].map(([, name = '']) => name);
 
 const isDuplicate = (keys: string[], key: string): boolean => keys.indexOf(key) !== keys.lastIndexOf(key);

@@ -1820,3 +1820,32 @@ networks: { n: { ipam: { config: [{ subnet: 10.5.0.0/24 }] } } }
   expect(decided('DATABASE_URL')).toEqual(['review safe']);
   expect(written('compose.yml')).toBe('');
 });
+
+test('a variable that a URL takes its host from is a host, whatever it is called', async () => {
+  const { written, decided } = await planned({
+    'compose.yml': `${PG}  app:
+    image: acme/app
+    environment: { DATABASE_URL: "postgresql://app:pw@\${data_domain}:\${data_port}/app" }
+`,
+    '.env': 'data_domain=db\ndata_port=5432\nmail_domain=mail\n',
+  });
+  expect(decided('data_domain')).toEqual(['pooled safe']);
+  expect(decided('data_port')).toEqual(['pooled safe']);
+  expect(written('.env')).toContain('data_domain=pgbouncer\n');
+  expect(written('.env')).toContain('data_port=6432\n');
+});
+
+test('the README names the stack of each server where several have a pooler', async () => {
+  const stack = `${PG}  app:
+    image: acme/app
+    environment: { DATABASE_URL: "${URL}" }
+`;
+  const { written } = await planned({ 'a/compose.yml': stack, 'compose.yml': stack, 'README.md': '# Acme\n' });
+  const rows = written('README.md').match(/^\| (?:pooled|direct) .*? \|/gm);
+  expect(rows).toEqual([
+    '| pooled (db in the root folder) |',
+    '| direct (db in the root folder) |',
+    '| pooled (db in a) |',
+    '| direct (db in a) |',
+  ]);
+});

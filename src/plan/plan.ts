@@ -25,6 +25,7 @@ import {
 import { tellProgress } from '../model/progress.ts';
 import { describeVariables, filesOfJobs, makeShelf, type Processes, readProcesses } from '../processes/index.ts';
 import { type AuditResult, auditCode, auditInput, type Finding, needsOf, settleHazards } from '../routes/index.ts';
+import { hostVariables } from '../scan/scan-block.ts';
 import type { ScanContext } from '../scan/scan-value.ts';
 import { listEnvironmentFiles, readTopology, type Topology } from '../topology/index.ts';
 import { dropOverlaps, type EditResult, followsOnly, planEdits, splice, wayOf } from '../wire/index.ts';
@@ -282,7 +283,12 @@ function scanContext(topology: Topology, config: Config): ScanContext {
       ...all.map(server => String(server.port)),
       ...poolPortsOf(config, DEFAULT_PORT).map(String),
     ]),
-    hostKeys: hostSettings(config.images),
+    hostKeys: new Map([
+      ...[...hostSettings(config.images)].map((name): [string, string] => [name, '']),
+      ...topology.composeFiles
+        .flatMap(({ services }) => services.flatMap(({ environment }) => environment))
+        .flatMap(({ key, value }) => hostVariables(key, value ?? '')),
+    ]),
     environmentFiles: [...new Set(listEnvironmentFiles(topology.composeFiles))],
   };
 }

@@ -1,8 +1,9 @@
 /** Finds the endpoints of a block of settings: URLs and DSNs in values, and hosts with their ports in two values. */
 
-import type { Part, RawSite } from '../model/index.ts';
-import type { MappedText } from '../text/mapped-text.ts';
+import type { Part, RawSite, Span } from '../model/index.ts';
+import { type MappedText, mapSlice } from '../text/mapped-text.ts';
 import { classifyPart } from '../text/part.ts';
+import { findUrlDsns } from './dsn.ts';
 import { emptySite, isLocalName, type ScanContext, type Scope, scanValue } from './scan-value.ts';
 
 export interface Setting {
@@ -20,10 +21,12 @@ export function scanBlock(
 ): RawSite[] {
   const found: RawSite[] = [];
   const split: { setting: Setting; part: Part; isHost: boolean }[] = [];
+  const { hostKeys = new Map<string, string>() } = context;
+  const portKeys = new Set([...hostKeys.values()].filter(name => name !== ''));
   for (const setting of settings) {
     const scope = { ...setting.scope, key: setting.key };
-    const isHost = isHostKey(setting.key) || (context.hostKeys?.has(setting.key) ?? false);
-    if (isHost || isPortKey(setting.key)) {
+    const isHost = isHostKey(setting.key) || hostKeys.has(setting.key);
+    if (isHost || isPortKey(setting.key) || portKeys.has(setting.key)) {
       const part = classifyPart(setting.value, { start: 0, end: setting.value.text.length });
       if (part.kind !== 'hole' && setting.value.text !== '') {
         split.push({ setting, part, isHost });
@@ -34,7 +37,11 @@ export function scanBlock(
     for (const site of scanValue(setting.value, scope, context)) found.push({ ...site, user: site.user ?? user });
   }
   for (const { setting, part, isHost } of split) {
-    const partner = split.find(other => other.isHost !== isHost && samePair(other.setting.key, setting.key, isHost));
+    const partner = split.find(
+      other =>
+        other.isHost !== isHost &&
+        (isHost ? isPair(setting.key, other.setting.key, context) : isPair(other.setting.key, setting.key, context)),
+    );
     const host = isHost ? part : (partner?.part ?? null);
     const port = isHost ? (partner?.part ?? null) : part;
     if (!isRelevant(setting.key, host, port, context, options.isPostgres ?? false)) continue;
@@ -93,6 +100,24 @@ const PORT_KEY = /(?:^|[_.\-:]|(?<=[a-z])(?=P))PORT(?:_NUMBER)?$/i;
 export const isHostKey = (key: string): boolean => /^PGHOST(?:ADDR)?$/i.test(key) || HOST_KEY.test(key);
 export const isPortKey = (key: string): boolean => /^PGPORT$/i.test(key) || PORT_KEY.test(key);
 
+/**
+ * Variables that a value takes its host from, whatever they are called, each with that of the port, as in
+ * {@link ScanContext.hostKeys}: `postgres://u:p@${DB_DOMAIN}:${DB_PORT}/d`, and `DB_HOST` of `${DB_DOMAIN}`.
+ */
+export function hostVariables(key: string, value: string): [host: string, port: string][] {
+  const mapped = mapSlice(value, 0, value.length);
+  const variablesAt = (span: Span | null): string[] => {
+    const part = span && classifyPart(mapped, span);
+    return part === null || part.kind === 'hole' ? [] : part.variables;
+  };
+  const ends = findUrlDsns(value).flatMap(({ engine, hosts }) => (engine === 'postgres' ? hosts : []));
+  if (isHostKey(key) && isDatabaseKey(key)) ends.push({ host: { start: 0, end: value.length }, port: null });
+  return ends.flatMap(({ host, port }) => {
+    const ports = variablesAt(port);
+    return variablesAt(host).map((name, i): [string, string] => [name, ports[i] ?? ports.at(-1) ?? '']);
+  });
+}
+
 /** E.g.: `DB_HOST` → `db`, `PGHOST` → `pg`, `HOST` → ''. */
 const hostBase = (key: string, isHost: boolean): string =>
   key
@@ -103,10 +128,8 @@ const hostBase = (key: string, isHost: boolean): string =>
     .replace(/[_.\-:]+$/, '')
     .toLowerCase();
 
-function samePair(a: string, b: string, aIsPort: boolean): boolean {
-  const [host, port] = aIsPort ? [b, a] : [a, b];
-  return hostBase(host, true) === hostBase(port, false);
-}
+const isPair = (host: string, port: string, { hostKeys }: ScanContext): boolean =>
+  (hostKeys?.get(host) || null) === port || hostBase(host, true) === hostBase(port, false);
 
 /** Keys that speak of a database that can be Postgres. */
 export const isDatabaseKey = (key: string): boolean =>

@@ -11,8 +11,11 @@ export interface ScanContext {
   names: ReadonlySet<string>;
   /** Ports that lead to a server or a pooler, on the host or inside. */
   ports: ReadonlySet<string>;
-  /** Variables that hold a host though their names do not say so (`POSTGRES_SEEDS`): settings of known images. */
-  hostKeys?: ReadonlySet<string>;
+  /**
+   * Variables that hold a host though their names need not say so, each with that of its port, '' where none is known:
+   * settings of known images (`POSTGRES_SEEDS`), and what a URL or a host is put together from.
+   */
+  hostKeys?: ReadonlyMap<string, string>;
   /** Paths of files that compose gives to services as env files; they or their templates are there. */
   environmentFiles?: readonly string[];
 }

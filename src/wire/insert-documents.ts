@@ -87,22 +87,31 @@ function describeDirectRun(pool: Pool, server: Server, state: EditState): string
   return run ? `\`docker compose run --rm ${run.service} sh -c '${run.command}'\`` : `give them \`${endpoint}\``;
 }
 
-function renderSection(pools: Pool[], state: EditState): { markdown: string[]; rst: string[] } {
+function renderSection(all: Pool[], state: EditState): { markdown: string[]; rst: string[] } {
   const { config } = state;
+  const stackOf = ({ servers }: Pool) => servers[0]?.stack ?? '';
+  // The stack of the repository's root first.
+  const pools = all.toSorted((a, b) => stackOf(a).length - stackOf(b).length);
   const [pool] = pools as [Pool];
   const server = pool.servers[0] as Server;
   const runbook = config.assets.runbook;
   const status = config.assets.statusScript;
   const example = describeDirectRun(pool, server, state);
   const isAlone = pools.length === 1 && pool.servers.length === 1;
-  const rows = pools.flatMap(({ host, port, published, servers }) => [
+  const stacks = new Set(pools.map(stackOf));
+  const nameOf = ({ service, stack }: Server) =>
+    stacks.size > 1 ? `${service} in ${stack || 'the root folder'}` : service;
+  const modes = new Set(pools.map(({ mode }) => mode));
+  const rows = pools.flatMap(({ host, port, mode, published, servers }) => [
     [
-      pools.length > 1 ? `pooled (${servers.map(({ service }) => service).join(', ')})` : 'pooled (PgBouncer)',
+      pools.length > 1
+        ? `pooled (${servers.map(nameOf).join(', ')}${modes.size > 1 ? `; ${mode} mode` : ''})`
+        : 'pooled (PgBouncer)',
       `${host}:${port}`,
       published ? `localhost:${published.text}` : 'not published',
     ],
     ...servers.map(one => [
-      isAlone ? 'direct (Postgres)' : `direct (${one.service})`,
+      isAlone ? 'direct (Postgres)' : `direct (${nameOf(one)})`,
       `${one.service}:${one.port}`,
       one.published[0] ? `localhost:${one.published[0].raw}` : 'not published',
     ]),
@@ -114,7 +123,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
     : 'Sizing, failures and rollback';
   return {
     markdown: [
-      `Applications reach Postgres through PgBouncer (${pool.mode} pooling). Ports:`,
+      `Applications reach Postgres through PgBouncer${modes.size > 1 ? '' : ` (${pool.mode} pooling)`}. Ports:`,
       '',
       '| | compose network | host |',
       '|---|---|---|',
@@ -129,7 +138,7 @@ function renderSection(pools: Pool[], state: EditState): { markdown: string[]; r
       '',
     ],
     rst: [
-      `Applications reach Postgres through PgBouncer (${pool.mode} pooling).`,
+      `Applications reach Postgres through PgBouncer${modes.size > 1 ? '' : ` (${pool.mode} pooling)`}.`,
       '',
       ...rows.map(
         ([name, inside, host]) => `- ${name}: \`\`${inside}\`\` in the compose network, \`\`${host}\`\` on the host`,
