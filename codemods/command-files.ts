@@ -16,17 +16,24 @@ export interface NamedCommand {
 }
 
 /** `"scripts": { "start": "…" }` of package.json and composer.json. */
-export function readPackageScripts(file: string, text: string): NamedCommand[] {
+export const readPackageScripts = (file: string, text: string): NamedCommand[] => readScripts(file, text, 'scripts');
+
+/** `"betterScripts": { "start": "…", "test": { "command": "…" } }` of better-npm-run. */
+export const readBetterScripts = (file: string, text: string): NamedCommand[] =>
+  readScripts(file, text, 'betterScripts');
+
+function readScripts(file: string, text: string, field: string): NamedCommand[] {
   const script: Script = { file, text, syntax: 'json', isInner: true };
   const shift = text.charCodeAt(0) === 0xfeff ? 1 : 0;
   const wrapped = `(${text.slice(shift)})`;
   const outer: MappedText = { text: wrapped, runs: [{ at: 1, from: shift, length: text.length - shift }] };
   const root = parser.parse(wrapped).topNode.getChild('ExpressionStatement')?.getChild('ParenthesizedExpression');
-  const scripts = propertyOf(root?.getChild('ObjectExpression') ?? null, 'scripts', wrapped);
+  const scripts = propertyOf(root?.getChild('ObjectExpression') ?? null, field, wrapped);
   if (scripts?.name !== 'ObjectExpression') return [];
   return scripts.getChildren('Property').flatMap(property => {
     const name = nameOf(property, wrapped);
-    const value = property.lastChild;
+    const { lastChild } = property;
+    const value = lastChild?.name === 'ObjectExpression' ? propertyOf(lastChild, 'command', wrapped) : lastChild;
     const values = value?.name === 'ArrayExpression' ? value.getChildren('String') : value ? [value] : [];
     return values.flatMap(one => {
       const read = readValue(one, wrapped);

@@ -8,7 +8,10 @@ import { readEnvLines } from './dotenv-lines.ts';
 
 export function extract(text: string, scan: ExtractContext): Extraction {
   const lines = readEnvLines(text);
-  const hostKeys = new Map([...(scan.hostKeys ?? []), ...lines.flatMap(({ key, value }) => hostVariables(key, value.text))]);
+  const hostKeys = new Map([
+    ...(scan.hostKeys ?? []),
+    ...lines.flatMap(({ key, value }) => hostVariables(key, value.text)),
+  ]);
   const context = { ...scan, hostKeys };
   const live = lines.filter(line => !line.commented);
   const siblings = live.map(line => line.key);

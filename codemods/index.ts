@@ -2,10 +2,8 @@
 import { noFacts } from '../src/model/index.ts';
 import { baseOf } from '../src/text/paths.ts';
 import type { Codemod, Extract } from './codemod.ts';
-import { isComposeFile } from './paths.ts';
+import { isComposeFile, isEnvironmentFile } from './paths.ts';
 
-const ENV_FILE =
-  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[._-]?(?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
 const PROSE = /\.(?:mdx?|mdc|markdown)$/i;
 const SHELL = /\.(?:sh|bash|zsh|ksh|bats)$|^(?:entrypoint|docker-entrypoint)$/i;
 
@@ -16,7 +14,7 @@ export const codemods: Codemod[] = [
   { id: 'compose', matches: isComposeFile, load: async () => (await import('./compose.ts')).extract },
   {
     id: 'env',
-    matches: path => ENV_FILE.test(baseOf(path)) && !/\.(?:ts|js|py|go|rb|ya?ml|json|sh)$/i.test(path),
+    matches: isEnvironmentFile,
     load: async () => (await import('./dotenv.ts')).extract,
   },
   { id: 'python', matches: path => /\.pyi?$/i.test(path), load: async () => (await import('./python.ts')).extract },

@@ -32,10 +32,10 @@ export const isTestPath = (path: string): boolean =>
 
 /** Env files and their templates, whatever their format is read as. */
 const ENVIRONMENT =
-  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.env(?:[._-][\w.-]+)?|[\w.-]*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local))?|env[._-]?(?:example|sample|template|dist)[\w.-]*|(?:example|sample)[._-]env|\.envrc[\w.-]*)$/i;
+  /^(?:env(?:\.list)?|[\w-]+_env\.list|\.[\w-]+_env|\.env(?:rc)?(?:[._-].*)?|.*\.env(?:[._-](?:example|sample|template|dist|defaults?|tpl|local|test|dev|development|prod|production|docker|ci|staging))?|env[._-]?(?:example|sample|template|dist)[\w.-]*|(?:example|sample|default)[._-]env|.*\.envrc)$/i;
 
 export const isEnvironmentFile = (path: string): boolean =>
-  ENVIRONMENT.test(path.slice(path.lastIndexOf('/') + 1)) && !/\.(?:ts|js|py|go|rb|json|sh|d\.ts)$/i.test(path);
+  ENVIRONMENT.test(path.slice(path.lastIndexOf('/') + 1)) && !/\.(?:ts|js|py|go|rb|ya?ml|json|sh)$/i.test(path);
 
 /** Tests, migrations, benchmarks, documents and scripts that a new server runs: only a program that names them runs them, and what they do to a session stays theirs. */
 export const isAsidePath = (path: string): boolean =>

@@ -22,6 +22,7 @@ export function placeWrittenCommands(file: string, text: string): PlacedCommand[
   if (/^\.?justfile$/i.test(name)) return placeNamed(readJustfile(file, text));
   if (/^taskfile\.ya?ml$/i.test(name)) return placeNamed(readTaskfile(file, text));
   if (isCiPath(file) && /\.ya?ml$/i.test(name)) return placeWorkflow(text, script);
+  if (/\.(?:bat|cmd)$/i.test(name)) return placeBatch(text, { ...script, syntax: 'other' });
   if (/\.(?:sh|bash|zsh|ksh)$/i.test(name) || /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text))
     return placeShell(mapSlice(text, 0, text.length), script);
   return [];
@@ -48,6 +49,13 @@ function placeLines(mapped: MappedText, script: Script): PlacedCommand[] {
     return placeShell(mapSlice(script.text, from, from + line.trimEnd().length - lead), script);
   });
 }
+
+/** Lines of a batch file that are commands of docker: `CALL docker compose up -d db`. */
+const placeBatch = (text: string, script: Script): PlacedCommand[] =>
+  [...text.matchAll(/^[ \t]*@?(?:call[ \t]+)?(docker(?:-compose)?[ \t][^\r\n&|<>^"]*)/gim)].flatMap(match => {
+    const at = match.index + match[0].length - (match[1]?.length ?? 0);
+    return placeShell(mapSlice(text, at, match.index + match[0].length), script);
+  });
 
 /** No program's name begins as a sentence, a list or a drawn tree does: `Run alembic first`, `- [x] done`, `├── app`; `DB_URL=…` is an assignment. */
 const isProse = (line: string): boolean =>

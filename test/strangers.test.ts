@@ -1849,3 +1849,194 @@ test('the README names the stack of each server where several have a pooler', as
     '| direct (db in a) |',
   ]);
 });
+
+describe('one value in several files', () => {
+  test('a port that compose sets over that of the env file with the host: the pooler listens there', async () => {
+    const { written, pools } = await planned({
+      'compose.yml': `${PG}  app:
+    image: acme/app
+    volumes: ["./:/app"]
+    working_dir: /app
+    command: php artisan serve
+    environment: ["DB_PORT=5432"]
+`,
+      '.env.example': 'DB_CONNECTION=pgsql\nDB_HOST=db\nDB_PORT=5432\nDB_USERNAME=u\n',
+      artisan: '#!/usr/bin/env php\n',
+    });
+    expect(pools).toMatchObject([{ port: 5432, portReason: "DB_PORT (compose.yml) is the server's" }]);
+    expect(written('.env.example')).toContain('DB_HOST=pgbouncer\n');
+    expect(written('.env.example')).toContain('DB_PORT=5432\n');
+    expect(written('compose.yml')).toContain('DB_PORT=5432');
+  });
+
+  test('a port in the URL of another program says nothing of who else reads the host; a file further down that adds to a service is of its stack', async () => {
+    const { written, pools } = await planned({
+      'compose.yml': `${PG}  app:
+    build: .
+    environment: [DB_HOST]
+`,
+      '.env': 'DB_HOST=db\n',
+      'docker/monitor.yml': `services:
+  app:
+    depends_on: [exporter]
+  exporter:
+    image: prometheuscommunity/postgres-exporter
+    environment:
+      - DATA_SOURCE_NAME=postgresql://u:p@\${DB_HOST}:5432/d?sslmode=disable
+`,
+      Dockerfile: `${PYTHON}CMD ["python", "app.py"]\n`,
+      'app.py':
+        'import psycopg2, settings\npsycopg2.connect(host=settings.DB_HOST, port=5432, user="u", password="p", dbname="d")\n',
+      'settings.py': 'import os\nDB_HOST = os.environ["DB_HOST"]\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'transaction', port: 5432 }]);
+    expect(written('.env')).toContain('DB_HOST=pgbouncer\n');
+    expect(written('docker/monitor.yml')).toContain('@${DB_HOST_DIRECT:-${DB_HOST}}:5432/d');
+  });
+
+  test('COMPOSE_FILE puts files of several folders into one stack', async () => {
+    const { written } = await planned({
+      '.env': 'COMPOSE_FILE=compose.yml:docker/dev.yml\n',
+      'compose.yml': PG,
+      'docker/dev.yml': `services:\n  app:\n    image: acme/app\n    environment: { DATABASE_URL: "${URL}" }\n`,
+    });
+    expect(written('docker/dev.yml')).toContain(POOLED);
+    expect(written('compose.yml')).toContain('pgbouncer');
+  });
+
+  test('an env file that a script writes, whatever its name', async () => {
+    const { written } = await planned({
+      'compose.yml': `${PG}  app:\n    image: acme/app\n    env_file: .backend_env\n`,
+      'setup.sh': '#!/bin/sh\ncat > .backend_env <<EOF\nDB_HOST=db\nDB_PORT=5432\nEOF\n',
+    });
+    expect(written('setup.sh')).toContain('DB_HOST=pgbouncer\n');
+    expect(written('setup.sh')).toContain('DB_PORT=6432\n');
+  });
+});
+
+describe('what runs behind other words', () => {
+  test('Symfony: migrations by their short name go direct, and so does a worker that waits with LISTEN', async () => {
+    const files = (transport: string) => ({
+      'compose.yml': `${PG}  app:
+    image: acme/app
+    command: sh -c 'bin/console d:m:m -n && php-fpm'
+    env_file: .env.docker
+  worker:
+    image: acme/app
+    command: [bin/console, messenger:consume, async]
+    env_file: .env.docker
+`,
+      '.env.docker': `DATABASE_URL=${URL}\n`,
+      'config/packages/messenger.yaml': `framework:\n  messenger:\n    transports:\n      async: '${transport}'\n`,
+    });
+    const { written, pools } = await planned(files('doctrine://default'));
+    expect(pools).toMatchObject([{ mode: 'transaction', ready: ['app'], others: [{ service: 'worker' }] }]);
+    expect(written('compose.yml')).toContain('DATABASE_URL=$${DATABASE_URL_DIRECT:-$$DATABASE_URL} bin/console d:m:m');
+    expect(serviceIn(written('compose.yml'), 'worker')).toContain(`DATABASE_URL: ${URL}`);
+    const other = await planned(files('redis://redis:6379/messages'));
+    expect(other.pools).toMatchObject([{ ready: ['app', 'worker'], others: [] }]);
+    expect((await planned(files('doctrine://default?use_notify=false'))).pools).toMatchObject([{ others: [] }]);
+  });
+
+  test('better-npm-run', async () => {
+    const { written } = await planned({
+      'compose.yml': `${PG}  app:
+    build: .
+    command: yarn run start
+    env_file: .env
+`,
+      '.env': 'DB_HOST=db\nDB_PORT=5432\n',
+      Dockerfile: 'FROM node:20\nWORKDIR /app\nCOPY . .\n',
+      'package.json':
+        '{"scripts":{"start":"bnr start"},"betterScripts":{"start":{"command":"knex migrate:latest && node ."}}}\n',
+    });
+    expect(written('package.json')).toContain('DB_PORT=${DB_PORT_DIRECT:-$DB_PORT} knex migrate:latest && node .');
+  });
+
+  test('a script that hands its arguments on is the same for every caller: the value stands before the call', async () => {
+    const { written, pools } = await planned({
+      'compose.yml': `${PG}  app:
+    image: acme/app
+    volumes: [".:/app"]
+    working_dir: /app
+    command: ./wrap.sh bundle exec puma
+    env_file: .env
+`,
+      '.env': `DATABASE_URL=${URL}\n`,
+      'wrap.sh': '#!/bin/bash\nrbenv exec "$@"\n',
+      'migrate.sh': '#!/bin/bash\ndocker compose run app ./wrap.sh bundle exec rake db:migrate\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'transaction', ready: ['app'] }]);
+    expect(written('wrap.sh')).toBe('');
+    expect(written('migrate.sh')).toMatch(/DATABASE_URL.*_DIRECT.*rake db:migrate/);
+  });
+
+  test('settings of Rails with a default: what is run in the service by hand reads them too', async () => {
+    const { pools } = await planned({
+      'compose.yml': `${PG}  app:
+    image: acme/app
+    volumes: [".:/app"]
+    working_dir: /app
+    command: bundle exec puma
+`,
+      'config/database.example.yml':
+        "development:\n  adapter: postgresql\n  host: <%= ENV['PG_ADDR'] || 'db' %>\n  port: <%= ENV['PG_PORT'] || 5432 %>\n  username: u\n",
+      'config.ru': 'run App\n',
+      'migrate.sh': '#!/bin/bash\ndocker compose run app bundle exec rake db:migrate\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+  });
+
+  test('settings that are loaded by their name are read by all that the service starts', async () => {
+    const { pools } = await planned({
+      'compose.yml': `${PG}  app:
+    build: .
+    command: sh -c "acme db upgrade && flask run"
+    environment: { FLASK_APP: acme/wsgi.py }
+`,
+      Dockerfile: PYTHON,
+      'acme/__init__.py': '',
+      'acme/wsgi.py': 'from flask import Flask\napp = Flask("acme")\napp.config.from_object("acme.config.Dev")\n',
+      'acme/config.py': `class Dev:\n    SQLALCHEMY_DATABASE_URI = "${URL}"\n`,
+    });
+    expect(pools).toMatchObject([{ mode: 'session', unwired: [{ words: ['acme', 'db', 'upgrade'] }] }]);
+  });
+});
+
+test('a variable that stands commented out is none that the code takes its connection from', async () => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}  app:\n    build: .\n    env_file: .env\n`,
+    '.env': '# DATABASE_URL=postgres://user:password@host:port/dbname\nPGHOST=db\nPGPORT=5432\n',
+    Dockerfile: 'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nRUN go build -o /app/app .\nCMD ["/app/app"]\n',
+    'go.mod': 'module acme\n',
+    'main.go': `package main
+import ("os"; "github.com/golang-migrate/migrate/v4")
+func main() { url := os.Getenv("DATABASE_URL"); m, _ := migrate.New("file://m", url); m.Up() }
+`,
+  });
+  expect(pools).toMatchObject([{ mode: 'session', others: [{ service: 'app' }] }]);
+});
+
+test('parameters that the settings themselves send are sent by whoever loads them', async () => {
+  const { decided, pools } = await planned({
+    'compose.yml': `${PG}  web:
+    build: .
+    command: sh -c "python manage.py migrate && python manage.py runserver"
+  worker:
+    build: .
+    command: ./worker.sh
+`,
+    Dockerfile: PYTHON,
+    'worker.sh': '#!/bin/sh\nexec celery -A acme worker\n',
+    'manage.py': 'import os\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "acme.settings")\n',
+    'acme/__init__.py': '',
+    'acme/settings.py': `DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql", "USER": "u", "NAME": "d",
+    "HOST": "db", "PORT": "5432",
+    "OPTIONS": {"options": "-c acme.tenant=none"},
+}}
+`,
+  });
+  expect(decided('HOST')).toEqual(['direct safe']);
+  expect(pools).toMatchObject([{ ready: [] }]);
+});

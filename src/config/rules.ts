@@ -82,15 +82,23 @@ export function compileRule(rule: Rule): CompiledRule {
 type Test = (site: Site, use: Process | null) => boolean;
 
 function compileCondition(condition: Condition, mode: 'every' | 'some'): Test {
-  const tests: Test[] = [];
+  const quick: Test[] = [];
+  const slow: Test[] = [];
   for (const attribute of ATTRIBUTES) {
     const patterns = condition[attribute];
     if (!patterns) continue;
-    const globs = patterns.map(matchGlob);
-    tests.push((site, use) => valuesOf(site, use, attribute).some(value => globs.some(test => test(value))));
+    const isGlob = (pattern: string) => /[*?{]/.test(pattern);
+    const words = new Set(patterns.filter(pattern => !isGlob(pattern)).map(word => word.toLowerCase()));
+    const globs = patterns.filter(isGlob).map(matchGlob);
+    (globs.length > 0 ? slow : quick).push((site, use) =>
+      valuesOf(site, use, attribute).some(
+        value => words.has(value.toLowerCase()) || globs.some(matches => matches(value)),
+      ),
+    );
   }
   const { command } = condition;
-  if (command) tests.push((_, use) => use !== null && matchesCommand(command, use.words));
+  if (command) slow.push((_, use) => use !== null && matchesCommand(command, use.words));
+  const tests = [...quick, ...slow];
   return mode === 'every'
     ? (site, use) => tests.every(test => test(site, use))
     : (site, use) => tests.some(test => test(site, use));

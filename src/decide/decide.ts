@@ -8,7 +8,7 @@ import { tellProgress } from '../model/progress.ts';
 import type { Receiver } from '../processes/index.ts';
 import { findSuppression, readSuppressions } from '../routes/index.ts';
 import { lineAt } from '../text/lines.ts';
-import { isInside } from '../text/paths.ts';
+import { dirOf, isInside } from '../text/paths.ts';
 import { type Endpoint, resolveEndpoint, type Topology } from '../topology/index.ts';
 import { deriveFacts, imageOf, isComposeOnly, missingPort } from './derive-facts.ts';
 import { endpointsOf } from './endpoints.ts';
@@ -116,12 +116,23 @@ function isUnproven({ resolution, format, user, database }: Site, { port, portVa
   );
 }
 
-/** The file in whose stack the names of a site mean something: for an env file, the first of those that get it and know the host. */
-function homeOf(site: Site, { host }: Endpoint, { processes, topology }: DecideInput): string {
-  const files = receiversOf(site, processes).map(({ file }) => file);
+/**
+ * The file in whose stack the names of a site mean something: for an env file, the first of those that get it and know the host; for a
+ * stack that does not know it, the env file that the host comes from.
+ */
+function homeOf(site: Site, { host }: Endpoint, { processes, topology, sites }: DecideInput): string {
+  const definitions = sites.filter(
+    ({ format, site: one }) =>
+      format === 'env' && one.host?.value === host && (site.host?.variables.includes(one.key ?? '') ?? false),
+  );
+  const files = [
+    ...receiversOf(site, processes).map(({ file }) => file),
+    ...(site.host?.value || definitions.length === 0 ? [] : [site.file, ...definitions.map(({ file }) => file)]),
+  ];
   const knows = (file: string) =>
     topology.servers.some(
-      ({ stack, names }) => stack === topology.stacks.get(file) && names.includes(host?.toLowerCase() ?? ''),
+      ({ stack, names }) =>
+        stack === (topology.stacks.get(file) ?? dirOf(file)) && names.includes(host?.toLowerCase() ?? ''),
     );
   return files.find(knows) ?? site.file;
 }

@@ -35,19 +35,7 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
   )
     facts.push('smoke-test');
   if (ciFiles.get(site.file)?.has(site.key ?? '') === false) facts.push('ci-reads');
-  const port = site.port?.value ?? null;
-  if (
-    site.form === 'port' &&
-    site.role !== 'prose' &&
-    endpoint.host === null &&
-    site.host === null &&
-    port !== null &&
-    topology.servers.some(
-      server =>
-        (String(server.port) === port && portOf(server) !== server.port) ||
-        server.published.some(({ value }) => String(value) === port && value !== server.port),
-    )
-  )
+  if (site.form === 'port' && site.role !== 'prose' && endpoint.host === null && leadsSomewhere(site, topology, portOf))
     facts.push(isNowhereRead(site, input) ? 'unread-port' : 'lone-port');
   if (isForTests(site)) facts.push('test-stack');
   if (isMapped(site, topology)) facts.push('mapped-host');
@@ -58,6 +46,19 @@ export function deriveFacts(site: Site, endpoint: Endpoint, input: DecideInput, 
     facts.push('creates-databases');
   if (site.portVariable === null && lacksPort(site, endpoint, input, portOf)) facts.push('host-without-port');
   return facts;
+}
+
+/** A port of a server whose pooler listens on another one; in a compose file, where no pooler beside it keeps the port. */
+function leadsSomewhere({ host, port, file }: Site, { servers, stacks }: Topology, portOf: PortOf): boolean {
+  if (host !== null || port?.value == null) return false;
+  const stack = stacks.get(file);
+  const beside = servers.filter(one => one.stack === stack);
+  const own = (beside.length > 0 ? beside : servers).filter(server => String(server.port) === port.value);
+  const moved = own.filter(server => portOf(server) !== server.port);
+  return (
+    (moved.length > 0 && (stack === undefined || moved.length === own.length)) ||
+    servers.some(server => server.published.some(({ value }) => String(value) === port.value && value !== server.port))
+  );
 }
 
 /** The service, or the one whose network it shares, has the server's name from `extra_hosts`: the pooler's it would not find. */

@@ -1,5 +1,6 @@
 /** Host and port of each site, wherever they stand. */
 import { directNames } from '../../codemods/companion.ts';
+import type { RawSite } from '../model/index.ts';
 import { type Endpoint, OTHER_ENGINES } from '../topology/index.ts';
 import { type FileSite, indexDefinitions, indexLocals } from './group-sites.ts';
 
@@ -10,6 +11,8 @@ const nearFirst = (at: readonly number[], file: string, sites: readonly FileSite
 /** `${DB_HOST_DIRECT:-$DB_HOST}` is where the first leads, whatever that is. */
 const withoutTwins = (names: readonly string[], suffix: string): string[] =>
   names.filter((name, i) => !names.slice(0, i).some(first => directNames(name, suffix).includes(first)));
+
+const isWhole = (site: RawSite | undefined): boolean => site?.form === 'url' || site?.form === 'keyword';
 
 /** Host and port of each site: its own, else its partner's in the block, else those of the variables that it reads. */
 export function endpointsOf(sites: readonly FileSite[], groups: readonly number[], suffix: string): Endpoint[] {
@@ -32,8 +35,10 @@ export function endpointsOf(sites: readonly FileSite[], groups: readonly number[
       const candidates = [
         ...partner,
         ...named.flatMap(name => locals.get(`${file}\0${name}`) ?? nearFirst(definitions.get(name) ?? [], file, sites)),
-        // A connection string has a port of its own or none, whatever others of its group have.
-        ...(own || site.form === 'url' || site.form === 'keyword' ? [] : group),
+        // A connection string has a port of its own or none, whatever others of its group have; who else reads the host has none from it.
+        ...(own || isWhole(site)
+          ? []
+          : group.filter(at => part === 'host' || !isWhole(sites[at]?.site) || sites[at]?.file === file)),
       ];
       // A script that knows the port of each driver means ours.
       let other: string | null = null;

@@ -17,9 +17,17 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
   const { rules } = input;
   const uses: (Process | null)[] = site.uses.length > 0 ? site.uses : [null];
   const kinds = serviceNames(input.topology, site.file);
+  // What the code around the value itself sends when it connects, it sends for whoever runs it.
+  const sent = isInCode(site)
+    ? site.uses
+        .flatMap(use => use.needs)
+        .filter(({ kind, place }) => kind === 'startup-parameter' && place.file === site.file)
+    : [];
   return uses.map((use): RoutedUse => {
     const process = use ?? reader(site.file);
-    const needs = process.needs.filter(need => appliesTo(need, site, input) && !bears(input.config.pool, need.kind));
+    const needs = [...new Set([...process.needs, ...sent])].filter(
+      need => appliesTo(need, site, input) && !bears(input.config.pool, need.kind),
+    );
     const asked = use === null ? null : { ...process, needs };
     const verdict = applyRules(site, asked, rules, input);
     const own: Need[] = verdict.needs
@@ -77,6 +85,9 @@ export function judgeUses(site: Site, input: DecideInput): RoutedUse[] {
   });
 }
 
+const isInCode = ({ role, format }: Site): boolean =>
+  /^(?:setting|fallback|argument)$/.test(role) && /^(?:python|javascript|strings)$/.test(format);
+
 /** A connection of its own that the program can be given for just these needs. */
 function settingOf(site: Site, process: Process, { wayOf }: DecideInput): Way | null {
   const way = wayOf(site, process, false);
@@ -94,8 +105,10 @@ function appliesTo({ reads: all, what }: Need, site: Site, { config, sites }: De
   const names = apart.length > 0 ? apart : all;
   if (isSetApart(what, entry?.siblings ?? [])) return false;
   if (key === null || site.role !== 'environment') return apart.length === 0;
-  // Names of other things that the code takes from its environment tell nothing.
-  const known = names.filter(name => name === key || sites.some(other => other.site.key === name));
+  // Names of other things that the code takes from its environment tell nothing, nor does what is commented out.
+  const known = names.filter(
+    name => name === key || sites.some(({ site: other }) => other.key === name && other.role !== 'comment'),
+  );
   return known.length === 0 || known.includes(key);
 }
 

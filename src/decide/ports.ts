@@ -1,5 +1,7 @@
 /** Where a pooler listens. */
 import type { Server, Site } from '../model/index.ts';
+import { portKeyOf } from '../processes/index.ts';
+import { dirOf, isInside } from '../text/paths.ts';
 import { isGate, isOtherDefault } from './settle-groups.ts';
 
 export const DEFAULT_PORT = 6432;
@@ -17,6 +19,10 @@ export function portsWanted(sites: readonly Site[]): Map<Server, string> {
   for (const site of sites) {
     const place = `${site.key ?? site.text} (${site.file})`;
     if (site.rule === 'host-without-port') add(site, `${place} takes no port`);
+    // The service's own port comes before that of the env file with the host, and may be beside other hosts as well.
+    if (site.rule === 'lone-port' && site.format === 'compose')
+      for (const host of sites.filter(other => other.format === 'env' && isHostOf(other, site)))
+        add(host, `${place} is the server's`);
     if (site.rule !== 'group-disagrees' && site.rule !== 'published-port-variable') continue;
     const own = sites.find(
       other => other.decision === site.decision && (isOtherDefault(other) || (isGate(other) && other.port === null)),
@@ -32,3 +38,11 @@ export function portsWanted(sites: readonly Site[]): Map<Server, string> {
   }
   return wanted;
 }
+
+/** A host by its name, of an env file beside the compose file that has the port. */
+const isHostOf = ({ form, role, key, file }: Site, port: Site): boolean =>
+  form === 'host' &&
+  role === 'environment' &&
+  key !== null &&
+  portKeyOf(key) === port.key &&
+  isInside(dirOf(port.file), file);

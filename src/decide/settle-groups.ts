@@ -83,8 +83,8 @@ export function settleGroups(
         site.apart.flatMap(({ process, way }) => (way.kind === 'service' ? [process.service] : [])),
       ),
     );
-    // A service that gets a value of its own only reads the variable here.
-    const isSplit = (site: Site) => !site.host?.value && !site.port?.value && split.has(site.service ?? '');
+    // A service that gets a host of its own only reads the variable here; a port beside it is the server's.
+    const isSplit = (site: Site) => !site.host?.value && split.has(site.service ?? '');
     // The pooler listens where the server does, so that a port says the same of both.
     const isKept = ({ rule }: Site) =>
       rule === 'published-port-variable' &&

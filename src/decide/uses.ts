@@ -76,7 +76,7 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   // A service that gets the file has nothing of the port that is published: what runs on the machine has.
   const isMachines = format === 'env' && site.resolution.kind === 'published';
   if ((uses.length === 0 || isMachines) && isSetting(site.role))
-    uses.push(...processes.codeUses(file, site.role !== 'fallback' || format === 'python', isAlone));
+    uses.push(...processes.codeUses(file, site.role !== 'fallback' || /^(?:python|yaml)$/.test(format), isAlone));
   if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
   return {
     isPoolers: all.length > 0 && all.every(({ service }) => servers.get(service ?? '') === 'pooler'),

@@ -174,8 +174,8 @@ export async function planOnce(
       wayOf: (site, process, whole) => wayOf(site, process, whole, ways),
     });
   const { sites, pools } = decideAll(extracted, texts);
-  // What only a way edits is read as a source of the plan too.
-  for (const file of editedByWays(sites)) {
+  // What only a way edits, or the start of the pooler, is read as a source of the plan too.
+  for (const file of [...editedByWays(sites), ...processes.named.map(one => one.file)]) {
     const source = all.get(file) ?? world.written.get(file) ?? world.read(file);
     if (source) all.set(file, source);
   }

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import {
   type NamedCommand,
+  readBetterScripts,
   readJustfile,
   readMakeTargets,
   readPackageScripts,
@@ -104,8 +105,13 @@ function follow(whole: PlacedCommand, command: PlacedCommand, context: Context):
   if (texts.length === 0 || context.seen.length > 12) return [];
   // It asks where the program is.
   if (name === 'command' && /^-[a-z]*[vV]/.test(texts[1] ?? '')) return [];
-  if (isArguments(texts[0] ?? '', context.assigns))
-    return context.args ? follow(whole, context.args, { ...context, args: null }) : [];
+  const passed = texts.findIndex(text => isArguments(text, context.assigns));
+  if (passed === 0 && !context.args) return [];
+  if (passed !== -1 && context.args) {
+    // What the script does with its arguments is for every caller: an assignment for this one stands before the call.
+    const words = [...command.words.slice(0, passed), ...context.args.words, ...command.words.slice(passed + 1)];
+    return follow(context.args, { ...context.args, words }, { ...context, args: null });
+  }
   // A gate that is the entry point of the base image: `db:5432 -- ./start.sh`.
   const wrapper = WRAPPERS[name]?.(texts) ?? (/^[\w.-]+:\d+$/.test(texts[0] ?? '') ? afterDashes(texts) : 0);
   if (wrapper > 0 && wrapper < texts.length)
@@ -162,6 +168,8 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
       return at > 0 && command.words[at + 1] ? followText(command.words[at + 1] as PlacedWord, context) : null;
     return command.words.slice(1).flatMap(word => (/\s/.test(word.text) ? followText(word, context) : []));
   }
+  if (name === 'bnr' || name === 'better-npm-run')
+    return followNamed(['package.json'], readBetterScripts, flagless(texts), command, context);
   if (name === 'make')
     return followNamed(['Makefile', 'makefile', 'GNUmakefile'], readMakeTargets, flagless(texts), command, context);
   if (name === 'just')

@@ -6,6 +6,7 @@ import type { Topology } from '../topology/index.ts';
 import type { Receiver } from './receivers.ts';
 import type { Shelf } from './shelf.ts';
 import type { Start } from './start.ts';
+import type { NamedStart } from './written-runs.ts';
 
 export interface Processes {
   /** By `file\0key` of an env file: the services that get the variable. */
@@ -18,6 +19,8 @@ export interface Processes {
   services: Map<string, Process[]>;
   /** What people run on the machine itself, with the folder of the file that says so. */
   hand: readonly { folder: string; process: Process }[];
+  /** Commands for people and jobs that start some services by their names. */
+  named: readonly NamedStart[];
   /** Migration tools that are set up, with the folder of their project: somebody runs them. */
   tools: readonly { folder: string; process: Process }[];
   /** Files that each service loads, by `file\0service`; null: that can't be told. */

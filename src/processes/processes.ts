@@ -29,6 +29,7 @@ import { idOf, NOBODY, type Processes, type ProcessInput, processOf, toProcess }
 import { findProgram } from './programs.ts';
 import { environmentTexts, readReceivers } from './receivers.ts';
 import { startsOf } from './services.ts';
+import { messengerNeeds } from './symfony-messenger.ts';
 import { writtenRuns } from './written-runs.ts';
 
 export async function readProcesses(input: ProcessInput): Promise<Processes> {
@@ -44,6 +45,8 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   );
   const needsOf = (path: string) => calledNeeds.get(path) ?? [];
   const telling = [...calledNeeds.keys()];
+  /** Code that needs something of its connection, or says where that leads. */
+  const isTelling = (path: string) => calledNeeds.has(path) || (extractions.get(path)?.sites.length ?? 0) > 0;
   const contextOf = imageContexts(topology, input.texts, shelf, images);
   const all = topology.composeFiles.flatMap(file =>
     file.services.map(service => ({ file, service, id: idOf(file, service) })),
@@ -57,7 +60,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     const sets = await Promise.all(
       one.starts.map(async start => {
         const program = findProgram(start, shelf);
-        return program && { program, files: await loadedFiles(program, shelf, path => telling.includes(path)) };
+        return program && { program, files: await loadedFiles(program, shelf, isTelling) };
       }),
     );
     const known = sets.filter(set => set !== null);
@@ -87,7 +90,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       return {
         ...process,
         step: isReached ? process.step : null,
-        needs: [...needs, ...sentAtStart(start)],
+        needs: [...needs, ...sentAtStart(start), ...messengerNeeds(start, shelf)],
         program: entry,
         isPublished,
       };
@@ -108,7 +111,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
       )?.id ?? '',
     ) ??
     null;
-  const runs = writtenRuns(shelf, input.texts, layoutOf);
+  const { runs, named } = writtenRuns(shelf, input.texts, layoutOf);
   const hand: { folder: string; process: Process }[] = [];
   for (const { file, target, start } of runs) {
     const found = target === null ? null : findTarget(target, all);
@@ -202,11 +205,11 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
   const mounted = (path: string): Process[] =>
     all
       .filter(({ file, service }) => service.volumes.some(volume => isMountOf(volume, file, path)))
-      .flatMap(({ id }) => (services.get(id) ?? []).filter(({ kind }) => kind === 'start'));
+      .flatMap(({ id }) => services.get(id) ?? []);
   const builtInto = (path: string): Process[] =>
     started
       .filter(({ context }) => context !== null && isInside(context, path))
-      .flatMap(({ id }) => (services.get(id) ?? []).filter(({ kind }) => kind === 'start'));
+      .flatMap(({ id }) => services.get(id) ?? []);
   return {
     receivers,
     overridden,
@@ -214,6 +217,7 @@ export async function readProcesses(input: ProcessInput): Promise<Processes> {
     services,
     hand,
     tools: configuredTools(shelf),
+    named,
     loaded,
     mounted,
     builtInto,

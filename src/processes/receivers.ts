@@ -66,7 +66,7 @@ export function readReceivers(
         const isGiven = (service.envFiles.some(standsFor) || isBuiltIn) && !isOtherProgram(service);
         // One beside it that no service is given comes in by `--env-file`; `.env.dev` is as well for what runs on the machine.
         const isProject =
-          standsFor('.env') ||
+          isStandIn(path, joinPath(topology.stacks.get(file.path) ?? dirOf(file.path), '.env'), paths) ||
           (source === path && !baseOf(path).startsWith('.env') && dirOf(path) === dirOf(file.path) && !named.has(path));
         for (const key of keys) {
           const isRead = isProject && read.has(key);

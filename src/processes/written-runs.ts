@@ -1,9 +1,10 @@
 /** Commands that people and jobs run: inside a service (`docker compose exec web …`), or on the machine itself. */
 
 import { isCiPath } from '../../codemods/paths.ts';
-import { dropWords, type PlacedCommand } from '../../codemods/placed-shell.ts';
+import { dropWords, type PlacedCommand, type PlacedWord } from '../../codemods/placed-shell.ts';
 import { placeWrittenCommands } from '../../codemods/written-commands.ts';
 import type { Assigned, Step } from '../model/index.ts';
+import { toSource } from '../text/mapped-text.ts';
 import { markedSections } from '../text/marked-sections.ts';
 import { dirOf } from '../text/paths.ts';
 import { followCommands } from './follow.ts';
@@ -18,20 +19,31 @@ export interface WrittenRun {
   start: Start;
 }
 
+/** Services that a command starts by their names: `docker compose up -d db redis`. */
+export interface NamedStart {
+  file: string;
+  services: readonly string[];
+  /** The end of each name in the file, in the same order; null: it does not stand there as it is. */
+  ends: readonly (number | null)[];
+  /** The compose file that the command names; null: whichever is found. */
+  composeFile: string | null;
+}
+
 /** Options of `docker compose run` and `exec`, of `docker exec` and `kubectl exec` that take a value. */
 const VALUED =
   /^(?:-e|--env|-u|--user|-w|--workdir|-v|--volume|-p|--publish|--name|--entrypoint|--env-file|-f|--file|--project-name|--profile|--index|--env-from-file)$/;
 
 const MENTIONS =
-  /\b(?:compose|docker|podman)\b[^\n]*\b(?:run|exec)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
+  /(?:compose|docker|podman)\b[^\n]*\b(?:run|exec|up|start)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
 
 /** `layoutOf`: that of the service that a name means; its files decide what `npm run x` is there. */
 export function writtenRuns(
   shelf: Shelf,
   texts: ReadonlyMap<string, string>,
   layoutOf: (target: string) => Layout | null,
-): WrittenRun[] {
+): { runs: WrittenRun[]; named: NamedStart[] } {
   const found: WrittenRun[] = [];
+  const named: NamedStart[] = [];
   for (const [file, text] of texts) {
     if (!MENTIONS.test(text)) continue;
     const isCi = isCiPath(file);
@@ -45,7 +57,11 @@ export function writtenRuns(
       const at = command.words[0]?.mapped.runs[0]?.from ?? 0;
       if (marked.some(([from, to]) => at > from && at < to)) continue;
       const inside = insideService(command);
-      if (inside === OWN_COMMAND) continue;
+      if (inside === OWN_COMMAND) {
+        const start = namedStart(file, command);
+        if (start) named.push(start);
+        continue;
+      }
       if (inside) {
         const layout = layoutOf(inside.target) ?? hostLayout('');
         const starts = followCommands([inside.command], {
@@ -75,7 +91,28 @@ export function writtenRuns(
       }
     }
   }
-  return found;
+  return { runs: found, named };
+}
+
+/** Options of `docker compose up` and `start` that take a value. */
+const UP_VALUED = /^(?:--(?:wait-timeout|timeout|scale|attach|no-attach|pull|exit-code-from|menu)|-t)$/;
+
+function namedStart(file: string, { words }: PlacedCommand): NamedStart | null {
+  const texts = words.map(word => word.text);
+  const verb = texts.findIndex((word, i) => /^(?:up|start)$/.test(word) && !VALUED.test(texts[i - 1] ?? ''));
+  if (verb === -1) return null;
+  const names = words
+    .slice(verb + 1)
+    .filter(({ text }, i) => /^[\w-]+$/.test(text) && !text.startsWith('-') && !UP_VALUED.test(texts[verb + i] ?? ''));
+  const option = texts.slice(0, verb).findIndex(word => /^(?:-f|--file)(?:=|$)/.test(word));
+  const composeFile = option === -1 ? null : (texts[option]?.split('=')[1] ?? texts[option + 1] ?? null);
+  const endOf = ({ mapped }: PlacedWord): number | null => {
+    const last = toSource(mapped, mapped.text.length - 1, mapped.text.length);
+    return last.exact ? last.span.end : null;
+  };
+  return names.length === 0
+    ? null
+    : { file, services: names.map(({ text }) => text), ends: names.map(endOf), composeFile };
 }
 
 /** A step of its own where the program is followed into the repository's files; else the words behind the service. */
@@ -97,11 +134,14 @@ const OWN_COMMAND = 'own command';
 /** The command behind `docker compose exec SERVICE`, `docker compose run SERVICE`, `docker exec CONTAINER`. */
 function insideService(command: PlacedCommand): { target: string; command: PlacedCommand } | typeof OWN_COMMAND | null {
   const words = command.words.map(word => word.text);
-  const docker = words.findIndex(word =>
-    /^(?:docker|podman|docker-compose|podman-compose)$/.test(word.slice(word.lastIndexOf('/') + 1)),
+  // A Makefile may keep it in a variable: `$(DOCKER_COMPOSE) up -d db`.
+  const docker = words.findIndex(
+    word =>
+      /^(?:docker|podman|docker-compose|podman-compose)$/.test(word.slice(word.lastIndexOf('/') + 1)) ||
+      /^\$[({]?\w*compose\w*[)}]?$/i.test(word),
   );
   if (docker === -1 || docker > 3) return null;
-  const isCompose = /compose/.test(words[docker] ?? '') || words.slice(docker + 1, docker + 3).includes('compose');
+  const isCompose = /compose/i.test(words[docker] ?? '') || words.slice(docker + 1, docker + 3).includes('compose');
   const verb = words.findIndex(
     (word, i) => i > docker && /^(?:run|exec|up|start|restart)$/.test(word) && !VALUED.test(words[i - 1] ?? ''),
   );

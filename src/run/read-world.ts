@@ -103,10 +103,13 @@ function readNamed(paths: readonly string[], read: Read): void {
 
 /** Documents, scripts, Makefiles, packages, workflows: they may run something in a service, or migrate. */
 const COMMAND_FILE =
-  /\.(?:md|mdx|markdown|rst|sh|bash|mk)$|(?:^|\/)(?:Makefile|makefile|GNUmakefile|package\.json|composer\.json|Procfile[\w.]*|\.?[Jj]ustfile|[Tt]askfile\.ya?ml|[\w-]+\.txt)$|(?:^|\/)\.(?:github\/workflows|circleci)\/[^/]+\.ya?ml$|(?:^|\/)\.gitlab-ci\.ya?ml$/;
+  /\.(?:md|mdx|markdown|rst|sh|bash|mk|bat|cmd)$|(?:^|\/)(?:Makefile|makefile|GNUmakefile|package\.json|composer\.json|Procfile[\w.]*|\.?[Jj]ustfile|[Tt]askfile\.ya?ml|[\w-]+\.txt)$|(?:^|\/)\.(?:github\/workflows|circleci)\/[^/]+\.ya?ml$|(?:^|\/)\.gitlab-ci\.ya?ml$/;
 const COMMAND_LITERALS = [
   'compose exec',
   'compose run',
+  'compose up',
+  'compose start',
+  ' up -d',
   'docker exec',
   'migrat',
   'alembic',
@@ -127,7 +130,7 @@ const COMMAND_LITERALS = [
   '.env',
 ];
 const COMMAND_PATTERN =
-  /(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]*\.env\b/;
+  /(?:compose|COMPOSE)\w*[)}]?[^\n]*\s(?:up|start)\s[^\n]*[a-z]|(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]*\.env\b/;
 
 interface Scanned {
   paths: readonly string[];

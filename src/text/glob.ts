@@ -5,12 +5,14 @@
 type Token = { kind: 'literal'; char: string } | { kind: 'one' | 'star' | 'globstar' | 'directories' };
 
 export function matchGlob(glob: string): (text: string) => boolean {
-  const tests = expandBraces(glob.toLowerCase()).map(compile);
+  // Most rules end before their globs are asked.
+  let tests: ((text: string) => boolean)[] | undefined;
   // The same few paths and keys are asked for every site.
   const known = new Map<string, boolean>();
   return text => {
     const before = known.get(text);
     if (before !== undefined) return before;
+    tests ??= expandBraces(glob.toLowerCase()).map(compile);
     const result = tests.some(test => test(text.toLowerCase()));
     if (known.size < 10_000) known.set(text, result);
     return result;

@@ -3,7 +3,7 @@ import type { ComposeFile, ComposeService } from '../../codemods/compose-file.ts
 import { holdsData, imageName, isServerImage } from '../images/names.ts';
 import { type Pooler, poolerOfImage } from '../images/poolers.ts';
 import type { Published, Server } from '../model/index.ts';
-import { dirOf, joinPath } from '../text/paths.ts';
+import { dirOf, isInside, joinPath } from '../text/paths.ts';
 import { baseFileOf, withBase } from './extends.ts';
 import { readPoolerSettings, targetOf } from './pooler-settings.ts';
 import { readBuild } from './read-build.ts';
@@ -43,7 +43,7 @@ export interface TopologyInput {
 }
 
 export function buildTopology(input: TopologyInput): Topology {
-  const stacks = assignStacks(input.composeFiles);
+  const stacks = assignStacks(input.composeFiles, input.environments);
   const found = new Map<string, Server>();
   const takenPorts = new Set<number>();
   for (const file of input.composeFiles) {
@@ -87,9 +87,27 @@ export function buildTopology(input: TopologyInput): Topology {
   };
 }
 
-/** Files of one directory run together or instead of one another; an included or extended file belongs to the one that names it. */
-function assignStacks(files: ComposeFile[]): Map<string, string> {
+/**
+ * Files of one directory run together or instead of one another; an included or extended file belongs to the one that names it, those
+ * of `COMPOSE_FILE` to the folder of the env file that lists them, and one that only adds to a service to the file above that defines it.
+ */
+function assignStacks(files: ComposeFile[], environments: TopologyInput['environments']): Map<string, string> {
   const stacks = new Map(files.map(file => [file.path, dirOf(file.path)]));
+  for (const [folder, variables] of environments)
+    for (const name of variables.get('COMPOSE_FILE')?.split(/[:;]/) ?? []) {
+      const path = joinPath(folder, name);
+      if (stacks.has(path)) stacks.set(path, folder);
+    }
+  const isDefined = ({ image, build, extends: base }: ComposeService) => (image ?? build ?? base) !== null;
+  for (const { path, services } of files) {
+    const added = services.filter(one => !isDefined(one));
+    const defines = (other: ComposeFile) =>
+      dirOf(other.path) !== dirOf(path) &&
+      isInside(dirOf(other.path), path) &&
+      added.some(({ name }) => other.services.some(one => one.name === name && isDefined(one)));
+    const above = files.filter(defines).toSorted((a, b) => b.path.length - a.path.length)[0];
+    if (above && stacks.get(path) === dirOf(path)) stacks.set(path, dirOf(above.path));
+  }
   for (let round = 0; round < 5; round++) {
     for (const file of files) {
       const bases = file.services.flatMap(service => baseFileOf(file, service) ?? []);
@@ -108,13 +126,13 @@ interface Recognition {
   pooler?: NonNullable<Server['pooler']>;
 }
 
-/** Defined by Kubernetes manifests only. */
 /** Paths of the files that compose gives to services as env files, whatever they are called. */
 export const listEnvironmentFiles = (files: readonly ComposeFile[]): string[] =>
   files.flatMap(({ path, services }) =>
     services.flatMap(({ envFiles }) => envFiles.map(name => joinPath(dirOf(path), name))),
   );
 
+/** Defined by Kubernetes manifests only. */
 export const isManifestServer = (server: Server, { composeFiles }: Pick<Topology, 'composeFiles'>): boolean =>
   !server.definitions.some(({ file }) => composeFiles.some(compose => compose.path === file));
 

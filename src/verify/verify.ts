@@ -45,7 +45,6 @@ const isReplacedReader = ({ file, span, decision, service, host, port }: Site, s
   sites.some(
     site =>
       (!host?.value &&
-        !port?.value &&
         service !== null &&
         (site.decision === decision || [host, port].some(part => part?.variables.includes(site.key ?? ''))) &&
         goesApart(site, service)) ||

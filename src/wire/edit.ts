@@ -18,6 +18,7 @@ import { chooseManifestPool, insertManifests } from './insert-manifests.ts';
 import { insertMends, mendNeeds, settleRefused } from './insert-mends.ts';
 import { insertPassThroughs } from './insert-pass-throughs.ts';
 import { createAssets, insertPoolers } from './insert-poolers.ts';
+import { insertStarts } from './insert-starts.ts';
 import { insertWays } from './insert-ways.ts';
 import { type EditInput, type EditResult, type EditState, leadsTo, serverOf, toReview } from './state.ts';
 import { isOutside, type Pool, poolFor, replacedText, replacementsFor } from './target.ts';
@@ -49,6 +50,7 @@ export function planEdits(input: EditInput): EditResult {
   insertIntoEnvironments(state);
   insertIntoCode(state);
   insertDocuments(state);
+  insertStarts(state);
   createAssets(state);
   return state;
 }

@@ -55,14 +55,14 @@ function addOverride(
   const key = site.entry?.key ?? '';
   if (changesNothing(site)) return;
   for (const { file, service } of serviceTargets(site, name, state)) {
-    const reads = as === key ? (commandReads(site, file, service) ?? []) : [];
+    const reads = as === key ? (commandReads(site, { file, service }, state.topology) ?? []) : [];
     for (const span of reads) {
       const text = `\${${key}${state.config.direct.suffix}:-${file.text.slice(span.start, span.end)}}`;
       replaceOnce({ file: file.path, span, text, unit: site.decision, safety: site.safety }, state);
     }
     // Compose puts it into other entries of the service.
     const others =
-      as === key && site.format === 'env' && isInterpolated(site, file)
+      as === key && site.format === 'env' && isInterpolated(site, file, state.topology)
         ? service.environment.filter(entry => entry.key !== key && expandsVariable(entry.value ?? '', key))
         : [];
     const known = overrides.get(service) ?? { file, site, entries: [] };
@@ -82,7 +82,7 @@ function addOverride(
         : own
           ? direct(own, site, state)
           : `\${${key}${state.config.direct.suffix}:-\${${key}}}`;
-    add(as, isInterpolated(site, file) ? value : quoted(oldText(site, state)));
+    add(as, isInterpolated(site, file, state.topology) ? value : quoted(oldText(site, state)));
   }
 }
 

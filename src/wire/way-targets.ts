@@ -37,8 +37,8 @@ export const findService = (path: string, name: string, { composeFiles }: Topolo
 };
 
 /** Where compose puts the value into the service's command; null where it can't be replaced there. */
-export const commandReads = (site: Site, file: ComposeFile, service: ComposeService): Span[] | null =>
-  site.format === 'compose' || !isInterpolated(site, file)
+export const commandReads = (site: Site, { file, service }: Target, topology: Topology): Span[] | null =>
+  site.format === 'compose' || !isInterpolated(site, file, topology)
     ? []
     : interpolationsOf(file, service, site.entry?.key ?? '');
 
@@ -61,6 +61,8 @@ export function serviceTargets(
 }
 
 /** The value that compose itself can read: of the project's `.env`, not of an `env_file` beside it. */
-export const isInterpolated = (site: Site, file: ComposeFile): boolean =>
+export const isInterpolated = (site: Site, file: ComposeFile, { stacks }: Topology): boolean =>
   site.format === 'compose' ||
-  [site.file, ...(site.written?.paths ?? [])].some(path => isTemplateFor(path, joinPath(dirOf(file.path), '.env')));
+  [site.file, ...(site.written?.paths ?? [])].some(path =>
+    isTemplateFor(path, joinPath(stacks.get(file.path) ?? dirOf(file.path), '.env')),
+  );

@@ -9,6 +9,7 @@ import type { Process, Site, Span, Step, Way } from '../model/index.ts';
 import { isToolFile, type Processes, setupFile } from '../processes/index.ts';
 import { expandsVariable, readExpansions, variablesFrom } from '../text/expansion.ts';
 import { dirOf, isInside, joinPath } from '../text/paths.ts';
+import type { Topology } from '../topology/index.ts';
 import { settingWay, springWay } from './own-connections.ts';
 import { inlined, readsInStep } from './step-reads.ts';
 import { commandReads, isInterpolated, serviceTargets, type Target, takesEntry, type WayInput } from './way-targets.ts';
@@ -128,17 +129,17 @@ function serviceWay(site: Site, { service: name }: Process, input: WayInput): Wa
   if (name === null || !site.entry) return null;
   const targets = serviceTargets(site, name, input);
   const fits = (target: Target) =>
-    !isOfTemplate(site, target) &&
-    commandReads(site, target.file, target.service) !== null &&
+    !isOfTemplate(site, target, input.topology) &&
+    commandReads(site, target, input.topology) !== null &&
     takesEntry(target, site.entry?.key ?? '', input);
   return targets.length > 0 && targets.every(fits) ? { kind: 'service', service: name } : null;
 }
 
 /** A connection string of a template: the env file that the service gets has another password. */
-const isOfTemplate = (site: Site, { file, service }: Target): boolean =>
+const isOfTemplate = (site: Site, { file, service }: Target, topology: Topology): boolean =>
   site.format === 'env' &&
   site.extent !== null &&
-  !isInterpolated(site, file) &&
+  !isInterpolated(site, file, topology) &&
   !service.envFiles.some(name => joinPath(dirOf(file.path), name) === site.file);
 
 /** An assignment can stand before it. */

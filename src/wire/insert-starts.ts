@@ -1,0 +1,51 @@
+/** Commands that start Postgres by its name start the pooler too, where something on the machine itself goes through it. */
+import { isCiPath } from '../../codemods/paths.ts';
+import type { NamedStart } from '../processes/index.ts';
+import { baseOf, isInside } from '../text/paths.ts';
+import { unitOf } from './insert-poolers.ts';
+import { type EditState, generatedPools, leadsTo } from './state.ts';
+import type { Pool } from './target.ts';
+
+export function insertStarts(state: EditState): void {
+  for (const pool of generatedPools(state)) {
+    const isUsed = state.pooled.some(site => site.resolution.kind === 'published' && leadsTo(pool, site, state));
+    if (!isUsed) continue;
+    for (const start of state.processes.named) {
+      const end = startOf(pool, start, state);
+      if (end !== null)
+        state.edits.push({
+          file: start.file,
+          span: { start: end, end },
+          text: ` ${pool.host}`,
+          unit: unitOf(pool),
+          safety: 'safe',
+        });
+    }
+  }
+}
+
+/** Where the pooler's name goes; null: the command is for another stack, or starts it anyhow. */
+function startOf(pool: Pool, { file, services, ends, composeFile }: NamedStart, state: EditState): number | null {
+  const { topology, refused, sources } = state;
+  // A job has servers of its own, or is told by a question.
+  if (refused.has(file) || !sources.has(file) || isCiPath(file) || services.includes(pool.host)) return null;
+  const stack = pool.servers[0]?.stack;
+  const own = topology.composeFiles.filter(({ path }) => topology.stacks.get(path) === stack);
+  const stacks = [...new Set(topology.stacks.values())];
+  // The nearest stack above the file; a document that is below none speaks of the only one.
+  const [home] = stacks.filter(one => isInside(one, file)).toSorted((a, b) => b.length - a.length);
+  const isOther =
+    composeFile === null
+      ? home === undefined
+        ? stacks.length > 1
+        : home !== stack
+      : !own.some(({ path }) => baseOf(path) === baseOf(composeFile));
+  if (isOther) return null;
+  // What depends on the pooler brings it along.
+  const isBrought = own.some(({ services: all }) =>
+    all.some(one => services.includes(one.name) && one.dependsOn.includes(pool.host)),
+  );
+  const names = pool.servers.map(({ service }) => service);
+  const at = services.findIndex(name => names.includes(name));
+  return at === -1 || isBrought ? null : (ends[at] ?? null);
+}
