@@ -64,13 +64,11 @@ function readImports(node: SyntaxNode, text: string): Event[] {
     .slice(node.from, node.to)
     .replace(/[()\\]/g, ' ')
     .replace(/\s+/g, ' ');
-  const from = /^from ([\w.]+) import (.*)$/.exec(source);
-  const names = from
-    ? [from[1] ?? '', ...(from[2] ?? '').split(',').map(name => `${from[1]}.${name.trim().split(' ')[0]}`)]
-    : source
-        .replace(/^import /, '')
-        .split(',')
-        .map(name => name.trim().split(' ')[0] ?? '');
+  const [, module = '', list = source.replace(/^import /, '')] = /^from ([\w.]+) import (.*)$/.exec(source) ?? [];
+  const own = list.split(',').map(name => name.trim().split(' ')[0] ?? '');
+  // `from . import a` is `.a`.
+  const lead = module === '' || module.endsWith('.') ? module : `${module}.`;
+  const names = [module, ...own.filter(Boolean).map(name => `${lead}${name}`)];
   return names.filter(Boolean).map(name => ({ kind: 'import', name, at: node.from }));
 }
 

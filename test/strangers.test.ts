@@ -256,17 +256,19 @@ describe('what runs', () => {
   });
 
   test.each([
-    ['has no server', 'pnpm test', true],
-    ['starts the whole stack by a script', 'npm run up', true],
-    ['starts the server alone', 'docker compose up -d --wait db', false],
-  ])('a job that reads the template and %s', async (_, command, isPooled) => {
-    const { decided } = await planned({
+    ['has no server', 'pnpm test', ''],
+    ['starts the whole stack by a script', 'npm run up', ''],
+    ['starts the server by its name', 'docker compose up -d --wait db', 'docker compose up -d --wait db pgbouncer'],
+    ['starts another service', 'docker compose up -d redis', null],
+  ])('a job that reads the template and %s', async (_, command, expected) => {
+    const { decided, written } = await planned({
       'docker-compose.yml': PUBLISHED,
       'package.json': '{ "scripts": { "up": "docker compose up -d" } }\n',
       '.env.example': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
       '.github/workflows/ci.yml': `jobs:\n  test:\n    steps:\n      - run: |\n          cp .env.example .env\n          ${command}\n`,
     });
-    expect(decided('DATABASE_URL')).toEqual([isPooled ? 'pooled safe' : 'review safe']);
+    expect(decided('DATABASE_URL')).toEqual([expected === null ? 'review safe' : 'pooled safe']);
+    expect(written('.github/workflows/ci.yml')).toContain(expected ?? '');
   });
 
   test('commands that a program takes apart itself have no room for an assignment: session mode', async () => {
@@ -2039,4 +2041,74 @@ test('parameters that the settings themselves send are sent by whoever loads the
   });
   expect(decided('HOST')).toEqual(['direct safe']);
   expect(pools).toMatchObject([{ ready: [] }]);
+});
+
+test('what starts without a first line is read by the shell', async () => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}${app('command: bin/evaluate')}`,
+    Dockerfile: 'FROM ruby:3.3\nWORKDIR /app\nCOPY . .\n',
+    'bin/evaluate': '# Loads what is not there.\nbundle exec rake db:schema:load\nbundle exec rails server\n',
+    'config/database.yml':
+      'production:\n  adapter: postgresql\n  host: db\n  username: u\n  password: p\n  database: d\n',
+    'config.ru': 'run App\n',
+  });
+  expect(pools).toMatchObject([{ mode: 'session', unwired: [{ words: ['rake', 'db:schema:load'] }] }]);
+});
+
+test('modules beside one another, as Python imports them', async () => {
+  const { pools } = await planned({
+    'compose.yml': `${PG}${app('command: sh -c "alembic upgrade head && uvicorn app.main:app"')}`,
+    Dockerfile: PYTHON,
+    'app/__init__.py': '',
+    'app/main.py': 'from . import (\n    config,  # settings\n    other,\n)\n',
+    'app/other.py': '',
+    'app/config.py': `class Settings:\n    database_url: str = "${URL}"\n`,
+  });
+  expect(pools).toMatchObject([{ mode: 'session', unwired: [{ words: ['alembic', 'upgrade', 'head'] }] }]);
+});
+
+describe('what people run on the machine itself', () => {
+  const stack = (env: string, text: string) =>
+    planned({
+      'compose.yml': PUBLISHED,
+      '.env.example': env,
+      'web.py': 'import os\nurl = os.getenv("DATABASE_URL") or os.environ["DB_HOST"] + os.environ["DB_PORT"]\n',
+      'README.md': `\`\`\`sh\n${text}\`\`\`\n`,
+    });
+
+  test.each([
+    [
+      'a program that reads the env file by itself gets nothing empty',
+      'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+      'flask db upgrade\n',
+      'env ${DATABASE_URL_DIRECT:+DATABASE_URL="$DATABASE_URL_DIRECT"} flask db upgrade\n',
+    ],
+    [
+      'a shell that has read the file',
+      'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+      '. ./.env\nflask db upgrade\n',
+      'DATABASE_URL="${DATABASE_URL_DIRECT:-$DATABASE_URL}" flask db upgrade\n',
+    ],
+    [
+      'a host and a port as they are',
+      'DB_HOST=localhost\nDB_PORT=5432\n',
+      'flask db upgrade\n',
+      'DB_PORT=5432 flask db upgrade\n',
+    ],
+  ])('%s', async (_, env, text, expected) => {
+    const { written, pools } = await stack(env, text);
+    expect(pools).toMatchObject([{ mode: 'transaction' }]);
+    expect(written('README.md')).toContain(expected);
+  });
+
+  test('a pool in session mode bears it, so that it stays', async () => {
+    const { written, pools } = await planned({
+      'compose.yml': `${PUBLISHED}  app:\n    image: acme/app\n    command: sh -c "acme migrate && acme serve"\n    env_file: .env\n`,
+      '.env': 'DATABASE_URL=postgresql://u:p@localhost:5432/d\n',
+      'README.md': '```sh\nflask db upgrade\n```\n',
+      'web.py': 'import os, asyncpg\nurl = os.environ["DATABASE_URL"]\nawait conn.add_listener("c", f)\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'session' }]);
+    expect(written('README.md')).toContain('\nflask db upgrade\n');
+  });
 });

@@ -82,6 +82,6 @@ function unwiredUses(site: Site, uses: readonly RoutedUse[], { wayOf }: DecideIn
     if (use.action === 'direct')
       return wayOf(site, use.process, use.process.service !== null && !isBeside(pooled, use)) === null;
     const isSession = use.action === 'pooled' && use.route === 'session' && use.process.service !== null;
-    return isSession && ready.length > 0 && !isBeside(ready, use) && wayOf(site, use.process, true) === null;
+    return isSession && ready.length > 0 && wayOf(site, use.process, !isBeside(ready, use)) === null;
   });
 }

@@ -99,6 +99,8 @@ export function combineUses(
       .filter(name => name !== null && !pooled.some(({ process }) => process.service === name)),
   );
   for (const use of direct) {
+    // A session of the pool bears what people migrate by hand: their commands stay as they know them.
+    if (mode === 'session' && use.process.kind === 'hand' && isMigration(use)) continue;
     const whole = use.process.service !== null && servicesDirect.has(use.process.service);
     const way = wayOf(use.process, whole);
     if (way) apart.push({ process: use.process, way });
@@ -146,6 +148,9 @@ export function combineUses(
     reason: `${key} is pooled for the applications that share it; ${told.slice(0, 4).join(', ')} must stay direct (${reason?.way ? describeNeeds(reason.process.needs) : reason?.reason.replace(/\.$/, '')}) and gets a value of its own.`,
   };
 }
+
+const isMigration = ({ because }: RoutedUse): boolean =>
+  because.length > 0 && because.every(({ kind }) => kind === 'migrate');
 
 /** What waits for Postgres before a step that goes direct waits for the server too: the pooler answers before it does. */
 function gatesBefore(

@@ -75,8 +75,12 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
   const isAlone = site.facts.includes('main') && ![...processes.loaded.values()].some(files => files?.has(file));
   // A service that gets the file has nothing of the port that is published: what runs on the machine has.
   const isMachines = format === 'env' && site.resolution.kind === 'published';
-  if ((uses.length === 0 || isMachines) && isSetting(site.role))
-    uses.push(...processes.codeUses(file, site.role !== 'fallback' || /^(?:python|yaml)$/.test(format), isAlone));
+  if ((uses.length === 0 || isMachines) && isSetting(site.role)) {
+    const isShared = site.role !== 'fallback' || /^(?:python|yaml)$/.test(format);
+    uses.push(
+      ...processes.codeUses(file, isShared, isAlone).filter(use => !(format === 'env' && hasOwn(use, site, topology))),
+    );
+  }
   if (uses.length === 0 && site.role === 'setting') uses.push(...namersOf(site, processes.builtInto(file), input));
   return {
     isPoolers: all.length > 0 && all.every(({ service }) => servers.get(service ?? '') === 'pooler'),
@@ -86,6 +90,12 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
     isOverridden: received === undefined && processes.overridden.has(`${file}\0${site.key}`),
   };
 }
+
+/** Its service has a value of its own for the variable, which comes before any file. */
+const hasOwn = ({ service }: Process, { key }: Site, { composeFiles }: DecideInput['topology']): boolean =>
+  composeFiles
+    .flatMap(({ services }) => services.filter(({ name }) => name === service))
+    .some(({ environment }) => environment.some(entry => entry.key === key && entry.value !== null));
 
 /** psql, pg_isready and pg_dump inside the server's own container read libpq's variables: what they get there has to stay the server. */
 export const isServersTool = (

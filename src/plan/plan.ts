@@ -157,6 +157,7 @@ export async function planOnce(
     [...world.sources.values(), ...world.written.values()],
     new Map([...extractions].filter(([path]) => world.sources.has(path))),
     shelf,
+    topology.servers.map(({ service }) => service),
   );
   const decideAll = (found: ReadonlyMap<string, Extracted>, known: ReadonlyMap<string, string>) =>
     decide({

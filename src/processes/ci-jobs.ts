@@ -7,6 +7,7 @@ import type { Extraction, Source } from '../model/index.ts';
 import { followCommands } from './follow.ts';
 import { hostLayout } from './layout.ts';
 import type { Shelf } from './shelf.ts';
+import { namedServices } from './written-runs.ts';
 
 /** `services: postgres`, a container, an action or the machine's own server. */
 const OWN_SERVER =
@@ -14,19 +15,24 @@ const OWN_SERVER =
 
 /**
  * `cp .env.example .env` in a workflow, with the variables that all such workflows set for all of their jobs: those come before the file's.
- * A job that starts the whole stack has its pooler too.
+ * A job that starts the whole stack has its pooler too, and so has one that starts a server by its name (`servers`).
  */
 export function filesOfJobs(
   jobs: readonly Source[],
   extractions: ReadonlyMap<string, Extraction>,
   shelf: Shelf,
+  servers: readonly string[],
 ): Map<string, ReadonlySet<string>> {
   const found = new Map<string, ReadonlySet<string>>();
   for (const { path, text } of jobs) {
     if (!isCiPath(path)) continue;
     const commands = placeWrittenCommands(path, text);
-    const ups = startedBy(commands, shelf).flatMap(words => upOf(words) ?? []);
-    if (ups.includes('all') || !(OWN_SERVER.test(text) || ups.length > 0)) continue;
+    const ups = startedBy(commands, shelf).flatMap(words => {
+      const named = namedServices(words);
+      return named ? [named.map(i => words[i] ?? '')] : [];
+    });
+    const hasPooler = ups.some(names => names.length === 0 || names.some(name => servers.includes(name)));
+    if (hasPooler || !(OWN_SERVER.test(text) || ups.length > 0)) continue;
     const own = keysOf(text);
     for (const [file, { facts }] of extractions) {
       if (facts.defines.length === 0 || !commands.some(command => takesFile(command, file))) continue;
@@ -56,19 +62,6 @@ const startedBy = (commands: readonly PlacedCommand[], shelf: Shelf): string[][]
     { shelf, layout: hostLayout(''), cwd: '', chain: [] },
   ).map(({ words }) => words),
 ];
-
-/** What `docker compose up` starts: everything, or the services that it names. */
-function upOf(words: readonly string[]): 'all' | 'some' | null {
-  const at = words.indexOf('up');
-  if (at === -1 || !words.slice(0, at).some(word => /compose/.test(word))) return null;
-  const rest = words
-    .slice(at + 1)
-    .filter(
-      (word, i, all) =>
-        !word.startsWith('-') && !/^--(?:wait-timeout|timeout|scale|attach|pull)$|^-t$/.test(all[i - 1] ?? ''),
-    );
-  return rest.some(word => /^[\w-]+$/.test(word)) ? 'some' : 'all';
-}
 
 const takesFile = ({ words: [first, ...rest] }: PlacedCommand, file: string): boolean =>
   /^(?:cp|mv|source|\.|ln|cat|export|set|env|dotenv|docker)$/.test(first?.text ?? '') &&

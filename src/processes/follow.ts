@@ -226,6 +226,8 @@ function followScript(word: PlacedWord | undefined, command: PlacedCommand, cont
     text !== null &&
     (/\.(?:sh|bash)$/.test(path) ||
       /^#!.*\b(?:ba|da|z|k|a)?sh\b/.test(text) ||
+      // Without a first line that names another program, the shell is what runs it.
+      !(text.startsWith('#!') || baseOf(path).includes('.') || text.includes('\0')) ||
       /^#!.*(?:execlineb|with-contenv)/.test(text));
   if (!isShell) return null;
   const at = placeOf(command);

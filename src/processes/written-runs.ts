@@ -97,13 +97,20 @@ export function writtenRuns(
 /** Options of `docker compose up` and `start` that take a value. */
 const UP_VALUED = /^(?:--(?:wait-timeout|timeout|scale|attach|no-attach|pull|exit-code-from|menu)|-t)$/;
 
+/** Which words of `docker compose up` and `start` name services, none where all are started; null: another command. */
+export function namedServices(words: readonly string[]): number[] | null {
+  const verb = words.findIndex((word, i) => /^(?:up|start)$/.test(word) && !VALUED.test(words[i - 1] ?? ''));
+  if (verb === -1 || !words.slice(0, verb).some(word => /compose/i.test(word))) return null;
+  return words.flatMap((word, i) =>
+    i > verb && /^\w[\w-]*$/.test(word) && !UP_VALUED.test(words[i - 1] ?? '') ? [i] : [],
+  );
+}
+
 function namedStart(file: string, { words }: PlacedCommand): NamedStart | null {
   const texts = words.map(word => word.text);
-  const verb = texts.findIndex((word, i) => /^(?:up|start)$/.test(word) && !VALUED.test(texts[i - 1] ?? ''));
-  if (verb === -1) return null;
-  const names = words
-    .slice(verb + 1)
-    .filter(({ text }, i) => /^[\w-]+$/.test(text) && !text.startsWith('-') && !UP_VALUED.test(texts[verb + i] ?? ''));
+  const at = namedServices(texts) ?? [];
+  const [verb = 0] = at;
+  const names = at.flatMap(i => words[i] ?? []);
   const option = texts.slice(0, verb).findIndex(word => /^(?:-f|--file)(?:=|$)/.test(word));
   const composeFile = option === -1 ? null : (texts[option]?.split('=')[1] ?? texts[option + 1] ?? null);
   const endOf = ({ mapped }: PlacedWord): number | null => {

@@ -2,15 +2,18 @@
 import { isCiPath } from '../../codemods/paths.ts';
 import type { NamedStart } from '../processes/index.ts';
 import { baseOf, isInside } from '../text/paths.ts';
-import { unitOf } from './insert-poolers.ts';
+import { consumersOf, unitOf } from './insert-poolers.ts';
 import { type EditState, generatedPools, leadsTo } from './state.ts';
 import type { Pool } from './target.ts';
 
 export function insertStarts(state: EditState): void {
   for (const pool of generatedPools(state)) {
-    const isUsed = state.pooled.some(site => site.resolution.kind === 'published' && leadsTo(pool, site, state));
-    if (!isUsed) continue;
+    const used = state.pooled.filter(site => site.resolution.kind === 'published' && leadsTo(pool, site, state));
+    if (used.length === 0) continue;
     for (const start of state.processes.named) {
+      // A job has values of its own, but for the env file that it reads.
+      const text = isCiPath(start.file) ? (state.sources.get(start.file)?.text ?? '') : null;
+      if (text !== null && !used.some(({ format, file }) => format === 'env' && text.includes(baseOf(file)))) continue;
       const end = startOf(pool, start, state);
       if (end !== null)
         state.edits.push({
@@ -27,8 +30,7 @@ export function insertStarts(state: EditState): void {
 /** Where the pooler's name goes; null: the command is for another stack, or starts it anyhow. */
 function startOf(pool: Pool, { file, services, ends, composeFile }: NamedStart, state: EditState): number | null {
   const { topology, refused, sources } = state;
-  // A job has servers of its own, or is told by a question.
-  if (refused.has(file) || !sources.has(file) || isCiPath(file) || services.includes(pool.host)) return null;
+  if (refused.has(file) || !sources.has(file) || services.includes(pool.host)) return null;
   const stack = pool.servers[0]?.stack;
   const own = topology.composeFiles.filter(({ path }) => topology.stacks.get(path) === stack);
   const stacks = [...new Set(topology.stacks.values())];
@@ -41,10 +43,13 @@ function startOf(pool: Pool, { file, services, ends, composeFile }: NamedStart, 
         : home !== stack
       : !own.some(({ path }) => baseOf(path) === baseOf(composeFile));
   if (isOther) return null;
-  // What depends on the pooler brings it along.
-  const isBrought = own.some(({ services: all }) =>
-    all.some(one => services.includes(one.name) && one.dependsOn.includes(pool.host)),
-  );
+  // What depends on the pooler, or does from now on, brings it along.
+  const isBrought = own.some(one => {
+    const consumers = consumersOf(pool, one, state);
+    return one.services.some(
+      ({ name, dependsOn }) => services.includes(name) && (consumers.has(name) || dependsOn.includes(pool.host)),
+    );
+  });
   const names = pool.servers.map(({ service }) => service);
   const at = services.findIndex(name => names.includes(name));
   return at === -1 || isBrought ? null : (ends[at] ?? null);

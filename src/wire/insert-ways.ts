@@ -141,6 +141,7 @@ function rawValue(node: unknown, text: string, style: string): string | null {
  */
 function insertStep(step: Step, process: Process, sites: readonly Site[], state: EditState): void {
   const assignments = new Map<string, string>();
+  const guards: string[] = [];
   const expanded: { read: StepRead; text: string }[] = [];
   const source = state.sources.get(step.file)?.text ?? '';
   const readsOf = (name: string) => readsInStep(step, source, name) ?? [];
@@ -163,10 +164,16 @@ function insertStep(step: Step, process: Process, sites: readonly Site[], state:
     }
     const own = directNames(key, suffix).find(name => site.entry?.siblings.includes(name)) ?? `${key}${suffix}`;
     const isExpanded = replace(key, own);
-    if (!isExpanded) assignments.set(key, reference(own, key, step, site));
+    const isUnread = process.kind === 'hand' && !isExported(key, process, source);
+    const set = (name: string, from: string, old: string | null) => {
+      if (isUnread && old !== null) assignments.set(name, old);
+      else if (isUnread && step.syntax !== 'quoted') guards.push(guarded(from, name, step));
+      else assignments.set(name, reference(from, name, step, site));
+    };
+    if (!isExpanded) set(key, own, site.host?.kind === 'literal' || site.form === 'port' ? plainText(site) : null);
     const { portVariable } = site;
     if (portVariable && !replace(portVariable, `${portVariable}${suffix}`))
-      assignments.set(portVariable, reference(`${portVariable}${suffix}`, portVariable, step, site));
+      set(portVariable, `${portVariable}${suffix}`, portBehind(site));
     // Variables that are put together from it before.
     for (const { name, raw } of isExpanded ? [] : process.assigns) {
       const before = assignments.get(name) ?? raw;
@@ -186,10 +193,11 @@ function insertStep(step: Step, process: Process, sites: readonly Site[], state:
   const { decision: unit, safety } = sites[0] as Site;
   for (const { read, text } of expanded)
     replaceOnce({ file: step.file, span: { start: read.start, end: read.end }, text, unit, safety }, state);
-  if (assignments.size === 0) return;
+  if (assignments.size + guards.length === 0) return;
   const insert = (at: number, text: string) =>
     state.edits.push({ file: step.file, span: { start: at, end: at }, text, unit, safety });
-  const lead = [...assignments].map(([name, value]) => `${name}=${value} `).join('');
+  const guard = guards.length > 0 ? `env ${[...new Set(guards)].join(' ')} ` : '';
+  const lead = [...assignments].map(([name, value]) => `${name}=${value} `).join('') + guard;
   if (step.syntax !== 'exec') {
     insert(step.at, lead);
     return;
@@ -215,6 +223,32 @@ function replaceReads(value: string, key: string, text: string): string {
     at = end;
   }
   return out + value.slice(at);
+}
+
+/**
+ * On the machine itself a program may read the env file by itself: the shell knows nothing of it, unless the text around the command
+ * brings it in.
+ */
+const isExported = (key: string, { assigns }: Process, text: string): boolean =>
+  assigns.some(({ name }) => name === key) ||
+  new RegExp(`\\bexport\\s+${key}\\b`).test(text) ||
+  /(?:^|[\s;&(`])(?:source|\.)\s+\S*env\b|\bset -a\b|\ballexport\b|\bexport\s+\$\(|\bdirenv\b|--env-file|^-?include\s+\S*env\b/m.test(
+    text,
+  );
+
+/** A host or a port as it stands, which needs no variable; null: it is more than that. */
+const plainText = ({ form, text }: Site): string | null => (form === 'host' || form === 'port' ? text : null);
+
+/** The port on which the server itself answers there. */
+function portBehind({ resolution }: Site): string | null {
+  if (resolution.kind === 'server') return String(resolution.server.port);
+  return resolution.kind === 'published' ? String(resolution.server.published[0]?.value ?? '') || null : null;
+}
+
+/** Nothing, where the direct variable is not set: an empty one would come before what the env file says. */
+function guarded(own: string, key: string, { syntax, within }: Step): string {
+  const dollar = syntax === 'make' || (syntax === 'exec' && within === 'make') ? '$$' : '$';
+  return `${dollar}{${own}:+${key}="${dollar}${own}"}`;
 }
 
 /** Where the companion is sure to be there, it alone; else the shared value where there is none. */

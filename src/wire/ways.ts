@@ -144,7 +144,8 @@ const isOfTemplate = (site: Site, { file, service }: Target, topology: Topology)
 
 /** An assignment can stand before it. */
 function isPlaced({ step, kind }: Process): boolean {
-  if (!step || isCiPath(step.file)) return false;
+  // A job has servers of its own, unless it runs something in the stack's services.
+  if (!step || (isCiPath(step.file) && step.syntax !== 'exec')) return false;
   // A shell has to be there that reads the assignment: what `docker compose exec` runs gets one of its own.
   if (step.syntax === 'exec' && step.within === 'json') return false;
   // On the machine itself a package's script reads an env file that no shell has seen.
