@@ -1906,6 +1906,19 @@ describe('one value in several files', () => {
     expect(written('compose.yml')).toContain('pgbouncer');
   });
 
+  test('an env file that is built into an image is read by the code there that names its variables, whatever people run with it', async () => {
+    const { pools } = await planned({
+      'compose.yml': `${PG}${app('depends_on: [db]')}`,
+      '.env.example': 'DB_HOST=db\nDB_PORT=5432\n',
+      Makefile: 'up:\n\tgoose postgres postgresql://u:p@${DB_HOST}:${DB_PORT}/d up\n',
+      Dockerfile: 'FROM golang:1.22\nWORKDIR /app\nCOPY . .\nRUN go build -o bot .\nCMD ["./bot"]\n',
+      'go.mod': 'module acme\n',
+      'main.go':
+        'package main\nimport ("os"; "database/sql"; _ "github.com/lib/pq")\nfunc main() { sql.Open("postgres", "host="+os.Getenv("DB_HOST")+" port="+os.Getenv("DB_PORT")) }\n',
+    });
+    expect(pools).toMatchObject([{ mode: 'session', others: [{ service: 'app' }] }]);
+  });
+
   test('an env file that a script writes, whatever its name', async () => {
     const { written } = await planned({
       'compose.yml': `${PG}  app:\n    image: acme/app\n    env_file: .backend_env\n`,

@@ -121,13 +121,16 @@ function isUnproven({ resolution, format, user, database }: Site, { port, portVa
  * stack that does not know it, the env file that the host comes from.
  */
 function homeOf(site: Site, { host }: Endpoint, { processes, topology, sites }: DecideInput): string {
-  const definitions = sites.filter(
-    ({ format, site: one }) =>
-      format === 'env' && one.host?.value === host && (site.host?.variables.includes(one.key ?? '') ?? false),
-  );
+  const names = site.host?.value ? [] : (site.host?.variables ?? []);
+  const definitions =
+    names.length === 0
+      ? []
+      : sites.filter(
+          ({ format, site: one }) => format === 'env' && one.host?.value === host && names.includes(one.key ?? ''),
+        );
   const files = [
     ...receiversOf(site, processes).map(({ file }) => file),
-    ...(site.host?.value || definitions.length === 0 ? [] : [site.file, ...definitions.map(({ file }) => file)]),
+    ...(definitions.length === 0 ? [] : [site.file, ...definitions.map(({ file }) => file)]),
   ];
   const knows = (file: string) =>
     topology.servers.some(

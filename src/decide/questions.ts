@@ -4,7 +4,7 @@ import type { Topology } from '../topology/index.ts';
 
 /** Nothing that runs depends on these: tests, prompts, and servers of the machine itself stay as they are. */
 const ASIDE =
-  /^(?:unit-test|test-stack|test-command|test-section|test-variable|test-database|psql|psql-code|password-file|creates-databases|starts-server|tunnel|local-not-published|local-unproven|foreign-credentials|user-of-the-machine|documents-only|migration-heading|other-orchestrator|other-network|container-localhost)$/;
+  /^(?:unit-test|test-stack|test-command|test-section|test-variable|test-database|psql|psql-code|password-file|creates-databases|starts-server|tunnel|local-not-published|local-unproven|foreign-credentials|user-of-the-machine|documents-only|migration-heading|other-orchestrator|other-network|deployed-elsewhere|container-localhost)$/;
 
 /** Null where no answer is needed: a document follows by itself, and nothing that runs depends on the place. */
 export function questionFor(site: Site, { servers }: Topology): Question | null {

@@ -69,6 +69,9 @@ export function usesOf(site: Site, raw: RawSite, input: DecideInput): Uses {
     // Beside these there is at least an application's default.
     if (others.length > 0) uses.push(...(uses.length === 0 ? [reader(file)] : []), ...others);
   }
+  // What is built with the env file and names the variable reads it there, where compose does not give it.
+  if (format === 'env' && site.role === 'environment' && received === undefined)
+    uses.push(...namersOf(site, processes.builtInto(file), input).filter(use => !hasOwn(use, site, topology)));
   if (uses.length === 0 && site.role === 'setting')
     uses.push(...readersOf(site, processes.mounted(file), input).filter(readsFiles));
   // A program of its own, which no service loads, connects for itself.

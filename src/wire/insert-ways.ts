@@ -170,7 +170,7 @@ function insertStep(step: Step, process: Process, sites: readonly Site[], state:
       else if (isUnread && step.syntax !== 'quoted') guards.push(guarded(from, name, step));
       else assignments.set(name, reference(from, name, step, site));
     };
-    if (!isExpanded) set(key, own, site.host?.kind === 'literal' || site.form === 'port' ? plainText(site) : null);
+    if (!isExpanded) set(key, own, plainText(site));
     const { portVariable } = site;
     if (portVariable && !replace(portVariable, `${portVariable}${suffix}`))
       set(portVariable, `${portVariable}${suffix}`, portBehind(site));
@@ -237,7 +237,8 @@ const isExported = (key: string, { assigns }: Process, text: string): boolean =>
   );
 
 /** A host or a port as it stands, which needs no variable; null: it is more than that. */
-const plainText = ({ form, text }: Site): string | null => (form === 'host' || form === 'port' ? text : null);
+const plainText = ({ form, text, host, port }: Site): string | null =>
+  /^(?:host|port)$/.test(form) && (host ?? port)?.kind === 'literal' ? text : null;
 
 /** The port on which the server itself answers there. */
 function portBehind({ resolution }: Site): string | null {
