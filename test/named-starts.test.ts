@@ -8,7 +8,12 @@ const APP = { 'app.py': 'import os\nurl = os.environ["DATABASE_URL"]\n' };
 
 test.each([
   ['README.md', '```sh\ndocker compose up -d db redis\n```\n', 'docker compose up -d db pgbouncer redis'],
-  ['README.md', 'Then `docker-compose start db`.\n', '`docker-compose start db pgbouncer`'],
+  ['README.md', 'Then `docker-compose up db`.\n', '`docker-compose up db pgbouncer`'],
+  [
+    'Makefile',
+    'up:\n\tdocker compose create db redis\n\tdocker compose start db redis\n',
+    '\tdocker compose create db pgbouncer redis\n\tdocker compose start db pgbouncer redis\n',
+  ],
   ['run.sh', '#!/bin/sh\ndocker compose up --wait-timeout 60 db\n', 'docker compose up --wait-timeout 60 db pgbouncer'],
   ['run.bat', '@echo off\r\nCALL docker-compose up -d db\r\n', 'CALL docker-compose up -d db pgbouncer\r\n'],
   ['Makefile', 'up:\n\t$(DOCKER_COMPOSE) up -d db\n', '$(DOCKER_COMPOSE) up -d db pgbouncer'],
@@ -24,6 +29,7 @@ const COMMAND = '#!/bin/sh\ndocker compose up -d db\n';
 test.each([
   ['nothing on the machine goes through it', { '.env.example': '' }, COMMAND],
   ['everything is started', ENV, '#!/bin/sh\ndocker compose up -d --scale web=2\n'],
+  ['what was made before is started', ENV, '#!/bin/sh\ndocker compose start db\ndocker start db\n'],
   ['another compose file', ENV, '#!/bin/sh\ndocker compose -f other/dev.yml up -d db\n'],
   ['a service that depends on it', ENV, '#!/bin/sh\ndocker compose up -d web\n'],
 ])('%s: the command stays', async (_, env, text) => {

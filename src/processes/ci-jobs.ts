@@ -29,7 +29,7 @@ export function filesOfJobs(
     const commands = placeWrittenCommands(path, text);
     const ups = startedBy(commands, shelf).flatMap(words => {
       const named = namedServices(words);
-      return named ? [named.map(i => words[i] ?? '')] : [];
+      return named ? [named.names.map(i => words[i] ?? '')] : [];
     });
     const hasPooler = ups.some(names => names.length === 0 || names.some(name => servers.includes(name)));
     if (hasPooler || !(OWN_SERVER.test(text) || ups.length > 0)) continue;

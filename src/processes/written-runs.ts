@@ -22,6 +22,8 @@ export interface WrittenRun {
 /** Services that a command starts by their names: `docker compose up -d db redis`. */
 export interface NamedStart {
   file: string;
+  /** `start` finds only what was made before, by one of the others. */
+  verb: 'up' | 'create' | 'start';
   services: readonly string[];
   /** The end of each name in the file, in the same order; null: it does not stand there as it is. */
   ends: readonly (number | null)[];
@@ -34,7 +36,7 @@ const VALUED =
   /^(?:-e|--env|-u|--user|-w|--workdir|-v|--volume|-p|--publish|--name|--entrypoint|--env-file|-f|--file|--project-name|--profile|--index|--env-from-file)$/;
 
 const MENTIONS =
-  /(?:compose|docker|podman)\b[^\n]*\b(?:run|exec|up|start)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
+  /(?:compose|docker|podman)\b[^\n]*\b(?:run|exec|up|create|start)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
 
 /** `layoutOf`: that of the service that a name means; its files decide what `npm run x` is there. */
 export function writtenRuns(
@@ -94,32 +96,34 @@ export function writtenRuns(
   return { runs: found, named };
 }
 
+const VERB = /^(?:up|create|start)$/;
+
 /** Options of `docker compose up` and `start` that take a value. */
 const UP_VALUED = /^(?:--(?:wait-timeout|timeout|scale|attach|no-attach|pull|exit-code-from|menu)|-t)$/;
 
-/** Which words of `docker compose up` and `start` name services, none where all are started; null: another command. */
-export function namedServices(words: readonly string[]): number[] | null {
-  const verb = words.findIndex((word, i) => /^(?:up|start)$/.test(word) && !VALUED.test(words[i - 1] ?? ''));
-  if (verb === -1 || !words.slice(0, verb).some(word => /compose/i.test(word))) return null;
-  return words.flatMap((word, i) =>
-    i > verb && /^\w[\w-]*$/.test(word) && !UP_VALUED.test(words[i - 1] ?? '') ? [i] : [],
+/** What `docker compose up`, `create` or `start` starts: the words that name services, none where all are meant; null: another command. */
+export function namedServices(words: readonly string[]): { verb: NamedStart['verb']; names: number[] } | null {
+  const at = words.findIndex((word, i) => VERB.test(word) && !VALUED.test(words[i - 1] ?? ''));
+  if (at === -1 || !words.slice(0, at).some(word => /compose/i.test(word))) return null;
+  const names = words.flatMap((word, i) =>
+    i > at && /^\w[\w-]*$/.test(word) && !UP_VALUED.test(words[i - 1] ?? '') ? [i] : [],
   );
+  return { verb: words[at] as NamedStart['verb'], names };
 }
 
 function namedStart(file: string, { words }: PlacedCommand): NamedStart | null {
   const texts = words.map(word => word.text);
-  const at = namedServices(texts) ?? [];
-  const [verb = 0] = at;
-  const names = at.flatMap(i => words[i] ?? []);
-  const option = texts.slice(0, verb).findIndex(word => /^(?:-f|--file)(?:=|$)/.test(word));
+  const { verb = 'up', names = [] } = namedServices(texts) ?? {};
+  const [first] = names;
+  if (first === undefined) return null;
+  const option = texts.slice(0, first).findIndex(word => /^(?:-f|--file)(?:=|$)/.test(word));
   const composeFile = option === -1 ? null : (texts[option]?.split('=')[1] ?? texts[option + 1] ?? null);
   const endOf = ({ mapped }: PlacedWord): number | null => {
     const last = toSource(mapped, mapped.text.length - 1, mapped.text.length);
     return last.exact ? last.span.end : null;
   };
-  return names.length === 0
-    ? null
-    : { file, services: names.map(({ text }) => text), ends: names.map(endOf), composeFile };
+  const services = names.flatMap(i => words[i] ?? []);
+  return { file, verb, services: services.map(({ text }) => text), ends: services.map(endOf), composeFile };
 }
 
 /** A step of its own where the program is followed into the repository's files; else the words behind the service. */
@@ -150,10 +154,10 @@ function insideService(command: PlacedCommand): { target: string; command: Place
   if (docker === -1 || docker > 3) return null;
   const isCompose = /compose/i.test(words[docker] ?? '') || words.slice(docker + 1, docker + 3).includes('compose');
   const verb = words.findIndex(
-    (word, i) => i > docker && /^(?:run|exec|up|start|restart)$/.test(word) && !VALUED.test(words[i - 1] ?? ''),
+    (word, i) => i > docker && /^(?:run|exec|up|create|start|restart)$/.test(word) && !VALUED.test(words[i - 1] ?? ''),
   );
-  if (isCompose && /^(?:up|start|restart)$/.test(words[verb] ?? '')) return OWN_COMMAND;
-  if (verb === -1 || (!isCompose && words[verb] === 'run')) return null;
+  if (isCompose && /^(?:up|create|start|restart)$/.test(words[verb] ?? '')) return OWN_COMMAND;
+  if (verb === -1 || (!isCompose && words[verb] !== 'exec')) return null;
   let at = verb + 1;
   while (words[at]?.startsWith('-'))
     at += VALUED.test(words[at] ?? '') || (/^-[a-z]+e$/.test(words[at] ?? '') && words[at] !== '-e') ? 2 : 1;

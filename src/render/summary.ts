@@ -77,7 +77,7 @@ export function renderSummary(plan: Plan, options: SummaryOptions): string {
   );
   section('Transaction mode', describeReadiness(plan));
   section(
-    'Change by hand in git-ignored env files (they override the new defaults, so the application would go past the pool)',
+    'Change by hand in git-ignored env files, or with --include-ignored-env (they override the new defaults, so the application would go past the pool)',
     plan.localEnv.map(({ file, key, action }) => `${file}: ${key} (${action})`),
   );
   section(

@@ -109,6 +109,7 @@ const COMMAND_LITERALS = [
   'compose run',
   'compose up',
   'compose start',
+  'compose create',
   ' up -d',
   'docker exec',
   'migrat',
@@ -130,7 +131,7 @@ const COMMAND_LITERALS = [
   '.env',
 ];
 const COMMAND_PATTERN =
-  /(?:compose|COMPOSE)\w*[)}]?[^\n]*\s(?:up|start)\s[^\n]*[a-z]|(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]*\.env\b/;
+  /(?:compose|COMPOSE)\w*[)}]?[^\n]*\s(?:up|create|start)\s[^\n]*[a-z]|(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]*\.env\b/;
 
 interface Scanned {
   paths: readonly string[];

@@ -14,7 +14,11 @@ export function insertStarts(state: EditState): void {
       // A job has values of its own, but for the env file that it reads.
       const text = isCiPath(start.file) ? (state.sources.get(start.file)?.text ?? '') : null;
       if (text !== null && !used.some(({ format, file }) => format === 'env' && text.includes(baseOf(file)))) continue;
-      const end = startOf(pool, start, state);
+      // What is not made yet can't be started.
+      const isMade = state.processes.named.some(
+        other => other.file === start.file && other.verb !== 'start' && startOf(pool, other, state) !== null,
+      );
+      const end = start.verb !== 'start' || isMade ? startOf(pool, start, state) : null;
       if (end !== null)
         state.edits.push({
           file: start.file,
