@@ -153,7 +153,9 @@ const tellingCommands = (body: string): string[][] =>
   body
     .split('\n')
     .filter(line =>
-      /\bdocker[- ]compose\b.*\b(?:run|exec)\b|^\s*[$>]?\s*\w.*(?:migrat|alembic|prisma|ecto\.|db:)/.test(line),
+      /\bdocker[- ]compose\b.{0,300}\b(?:run|exec)\b|^\s*[$>]?\s*\w.{0,300}(?:migrat|alembic|prisma|ecto\.|db:)/.test(
+        line,
+      ),
     )
     .map(line =>
       line

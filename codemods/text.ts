@@ -42,7 +42,9 @@ export const isCandidate = (text: string, context: ExtractContext): boolean =>
   text.includes('://') || /\b(?:host|psql|pg_|port)|(?:HOST|PORT)=|-h\s*\w/i.test(text) || hasKnownPair(text, context);
 
 const hasKnownPair = (text: string, context: ExtractContext): boolean =>
-  [...text.matchAll(/([\w.-]+):\d{4,5}\b/g)].some(match => context.names.has((match[1] ?? '').toLowerCase()));
+  [...text.matchAll(/(?<![\w.-])([\w.-]+):\d{4,5}\b/g)].some(match =>
+    context.names.has((match[1] ?? '').toLowerCase()),
+  );
 
 const COMMENT = /^\s*(?:#|\/\/|--|;|\*|\/\*|<!--|REM\b|::)|\s(?:#|\/\/)\s/i;
 

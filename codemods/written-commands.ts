@@ -19,7 +19,7 @@ export function placeWrittenCommands(file: string, text: string): PlacedCommand[
   if (/^(?:GNU)?makefile$|\.(?:mk|mak)$/i.test(name)) return placeNamed(readMakeTargets(file, text));
   if (/^(?:package|composer)\.json$/.test(name)) return placeNamed(readPackageScripts(file, text));
   if (/^Procfile/.test(name)) return placeNamed(readProcfile(file, text));
-  if (/^\.?justfile$/i.test(name)) return placeNamed(readJustfile(file, text));
+  if (/^\.?justfile$|\.just$/i.test(name)) return placeNamed(readJustfile(file, text));
   if (/^taskfile\.ya?ml$/i.test(name)) return placeNamed(readTaskfile(file, text));
   if (isCiPath(file) && /\.ya?ml$/i.test(name)) return placeWorkflow(text, script);
   if (/\.(?:bat|cmd)$/i.test(name)) return placeBatch(text, { ...script, syntax: 'other' });

@@ -17,6 +17,7 @@ test.each([
   ['run.sh', '#!/bin/sh\ndocker compose up --wait-timeout 60 db\n', 'docker compose up --wait-timeout 60 db pgbouncer'],
   ['run.bat', '@echo off\r\nCALL docker-compose up -d db\r\n', 'CALL docker-compose up -d db pgbouncer\r\n'],
   ['Makefile', 'up:\n\t$(DOCKER_COMPOSE) up -d db\n', '$(DOCKER_COMPOSE) up -d db pgbouncer'],
+  ['recipes/dev.just', 'up:\n    docker compose up -d db --wait\n', 'docker compose up -d db pgbouncer --wait'],
   ['package.json', '{"scripts":{"db":"docker compose up -d db"}}\n', '"docker compose up -d db pgbouncer"'],
 ])('%s: the pooler is started too', async (file, text, expected) => {
   const { written } = await planned({ 'compose.yml': PUBLISHED, ...ENV, ...APP, [file]: text });
@@ -51,4 +52,14 @@ test('of two stacks each command starts its own', async () => {
   });
   expect(written('a/run.sh')).toContain('up -d db pgbouncer');
   expect(written('b/run.sh')).toBe('');
+});
+
+test('a service whose name has a dot', async () => {
+  const { written } = await planned({
+    'compose.yml': PUBLISHED.replace('  db:', '  acme.db:'),
+    ...ENV,
+    ...APP,
+    'run.sh': '#!/bin/sh\ndocker compose up -d acme.db\n',
+  });
+  expect(written('run.sh')).toMatch(/up -d acme\.db pgbouncer\n/);
 });

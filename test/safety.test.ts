@@ -319,6 +319,19 @@ describe('paths in the configuration stay inside', () => {
   });
 });
 
+test('words of commands and settings over and over take linear time', async () => {
+  const units = ['docker compose', 'docker build', 'kubectl', 'psql', 'migrate', 'psycopg', 'Database=x;', 'POSTGRES_'];
+  const files = units.map((unit, i) => [
+    `docs/${i}.md`,
+    `\`\`\`sh\n${`${unit} `.repeat(12_000)}\n\`\`\`\n${unit.repeat(12_000)}\n`,
+  ]);
+  const root = makeRepository({ ...FILES, ...Object.fromEntries(files) });
+  const before = process.cpuUsage();
+  const { sites } = await planMigration({ cwd: root });
+  expect(sites.length).toBeGreaterThan(0);
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(15_000);
+});
+
 test('nothing of the repository is run: no hook, filter, package, configuration or program of it', () => {
   const root = makeRepository({
     ...FILES,

@@ -2056,6 +2056,18 @@ test('parameters that the settings themselves send are sent by whoever loads the
   expect(pools).toMatchObject([{ ready: [] }]);
 });
 
+test('the file that a process manager is told', async () => {
+  const { written, pools } = await planned({
+    'compose.yml': `${PG}${app('command: foreman start -f Procfile.docker', WITH_URL)}`,
+    Dockerfile: 'FROM ruby:3.3\nWORKDIR /app\nCOPY . .\n',
+    Procfile: 'web: bundle exec puma\n',
+    'Procfile.docker': 'web: bundle exec puma\nsetup: bin/setup.sh\n',
+    'bin/setup.sh': '#!/bin/sh\nrails db:migrate\n',
+  });
+  expect(pools).toMatchObject([{ mode: 'transaction', unwired: [] }]);
+  expect(written('bin/setup.sh')).toMatch(/DATABASE_URL.*_DIRECT.* rails db:migrate/);
+});
+
 test('what starts without a first line is read by the shell', async () => {
   const { pools } = await planned({
     'compose.yml': `${PG}${app('command: bin/evaluate')}`,

@@ -89,7 +89,7 @@ async function extractEmbedded(embedded: Embedded, source: string, scan: ScanCon
 
 /** What opens a way to a server elsewhere: localhost is then not the port that compose publishes. */
 const TUNNEL =
-  /cloud[-_ ]?sql[-_ ](?:auth[-_ ])?proxy|kubectl[^\n]*port-forward|\bssh\s[^\n]*-L\s|fly(?:ctl)? proxy|session-manager-plugin/i;
+  /cloud[-_ ]?sql[-_ ](?:auth[-_ ])?proxy|kubectl[^\n]{0,300}port-forward|\bssh\s[^\n]{0,300}-L\s|fly(?:ctl)? proxy|session-manager-plugin/i;
 
 /** Headers of files that a program writes: an edit is lost with its next run. */
 const GENERATED =

@@ -11,7 +11,7 @@ import { namedServices } from './written-runs.ts';
 
 /** `services: postgres`, a container, an action or the machine's own server. */
 const OWN_SERVER =
-  /\bimage:\s*["']?[\w./-]*(?:postg|pgvector|timescale)|\buses:\s*\S*postgres|\bdocker run\b[^\n]*(?:postg|pgvector|timescale)|\b(?:systemctl|service)\b[^\n]*\bpostgresql\b|\b(?:pg_ctl|pg_ctlcluster|initdb)\b|-\s*postgres(?:ql)?\s*$/im;
+  /\bimage:\s*["']?[\w./-]*(?:postg|pgvector|timescale)|\buses:\s*\S*postgres|\bdocker run\b[^\n]{0,300}(?:postg|pgvector|timescale)|\b(?:systemctl|service)\b[^\n]{0,300}\bpostgresql\b|\b(?:pg_ctl|pg_ctlcluster|initdb)\b|-\s*postgres(?:ql)?\s*$/im;
 
 /**
  * `cp .env.example .env` in a workflow, with the variables that all such workflows set for all of their jobs: those come before the file's.

@@ -187,8 +187,10 @@ function followInner(name: string, command: PlacedCommand, context: Context): St
     return followNamed(['composer.json'], readPackageScripts, script ? [script] : [], command, context);
   }
   if (/^(?:foreman|honcho|overmind|hivemind)$/.test(name)) {
-    const names = flagless(texts.slice(1)).filter(word => !/^(?:start|run|s)$/.test(word));
-    return followNamed(['Procfile', 'Procfile.dev'], readProcfile, names, command, context, true);
+    const option = texts.findIndex(word => /^(?:-f|--procfile)(?:=|$)/.test(word));
+    const file = option === -1 ? null : (texts[option]?.split('=')[1] ?? texts[option + 1] ?? null);
+    const names = flagless(texts.slice(1)).filter(word => !/^(?:start|run|s)$/.test(word) && word !== file);
+    return followNamed(file ? [file] : ['Procfile', 'Procfile.dev'], readProcfile, names, command, context, true);
   }
   if (name === 'monofy') return followAll(takeApart(dropWords(command, 1)), context);
   if (name === 'supervisord') return followSupervisor(texts, command, context);

@@ -47,7 +47,7 @@ export function imageContexts(
     }
   for (const [path, text] of texts) {
     if (isCiPath(path)) for (const build of workflowBuilds(text)) published.set(build.name, build);
-    if (!/\bdocker\b[^\n]*\bbuild\b/.test(text)) continue;
+    if (!/\bdocker\b[^\n]{0,300}\bbuild\b/.test(text)) continue;
     for (const build of readBuilds(placeWrittenCommands(path, text))) {
       // What a document says is done at the top, what a script does mostly where it stands.
       const folders = /\.mdx?$/i.test(path) ? ['', dirOf(path)] : [dirOf(path), ''];

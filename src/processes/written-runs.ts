@@ -36,7 +36,7 @@ const VALUED =
   /^(?:-e|--env|-u|--user|-w|--workdir|-v|--volume|-p|--publish|--name|--entrypoint|--env-file|-f|--file|--project-name|--profile|--index|--env-from-file)$/;
 
 const MENTIONS =
-  /(?:compose|docker|podman)\b[^\n]*\b(?:run|exec|up|create|start)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
+  /(?:compose|docker|podman)\b[^\n]{0,300}\b(?:run|exec|up|create|start)\b|migrat|alembic|upgrade|prisma|drizzle|knex|sequelize|flyway|liquibase|goose|dbmate|ecto\.|db:|pg_dump|pg_restore/i;
 
 /** `layoutOf`: that of the service that a name means; its files decide what `npm run x` is there. */
 export function writtenRuns(
@@ -106,7 +106,7 @@ export function namedServices(words: readonly string[]): { verb: NamedStart['ver
   const at = words.findIndex((word, i) => VERB.test(word) && !VALUED.test(words[i - 1] ?? ''));
   if (at === -1 || !words.slice(0, at).some(word => /compose/i.test(word))) return null;
   const names = words.flatMap((word, i) =>
-    i > at && /^\w[\w-]*$/.test(word) && !UP_VALUED.test(words[i - 1] ?? '') ? [i] : [],
+    i > at && /^\w[\w.-]*$/.test(word) && !UP_VALUED.test(words[i - 1] ?? '') ? [i] : [],
   );
   return { verb: words[at] as NamedStart['verb'], names };
 }

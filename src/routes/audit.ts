@@ -243,18 +243,18 @@ const commandEvents = (events: readonly Event[]): { name: string; at: number }[]
 
 /** What a migration command is known as. */
 const MIGRATIONS: [command: RegExp, what: string][] = [
-  [/\b(?:rails|rake)\b.*\bdb:(?:migrate|prepare|setup|schema:load)\b/, 'Active Record'],
+  [/\b(?:rails|rake)\b.{0,300}\bdb:(?:migrate|prepare|setup|schema:load)\b/, 'Active Record'],
   [/\bprisma migrate (?:deploy|dev)\b/, 'prisma migrate'],
-  [/\bmigrate\b.* -(?:database|path|source)\b/, 'golang-migrate'],
+  [/\bmigrate\b.{0,300} -(?:database|path|source)\b/, 'golang-migrate'],
   [/\bsqlx migrate run\b/, 'sqlx'],
   [/\bnode-pg-migrate\b/, 'node-pg-migrate'],
-  [/\balembic\b.*\bupgrade\b/, 'Alembic'],
+  [/\balembic\b.{0,300}\bupgrade\b/, 'Alembic'],
   [/\bmanage\.py migrate\b/, 'Django'],
   [/\bartisan migrate\b/, 'artisan migrate'],
   [/\becto\.(?:migrate|setup)\b/, 'Ecto'],
   [/\bdrizzle-kit migrate\b/, 'Drizzle'],
-  [/\bknex\b.*\bmigrate:latest\b/, 'Knex'],
+  [/\bknex\b.{0,300}\bmigrate:latest\b/, 'Knex'],
   [/\bdiesel migration run\b/, 'Diesel'],
-  [/\bgoose\b.*\bup\b/, 'goose'],
+  [/\bgoose\b.{0,300}\bup\b/, 'goose'],
 ];
 const migrationOf = (command: string): string | null => MIGRATIONS.find(([known]) => known.test(command))?.[1] ?? null;

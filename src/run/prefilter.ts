@@ -89,18 +89,29 @@ export function candidateFilter(topology: Topology, config: Config): (text: stri
       `,(?:${ports})\\s*\\)`,
       '\\b(?:PGHOST|PGPORT|PGOPTIONS|POSTGRES\\w*_(?:HOST|PORT|SERVER)\\w*|(?:DB|DATABASE|SQL)_?(?:HOST|PORT|SERVER)\\w*|DATABASE_URL)\\b',
       'create_(?:async_)?engine\\(',
-      '(?:psycopg|asyncpg|aiopg|pg8000)[^]*\\bhost\\b',
-      '\\b(?:Host|Server)\\s*=[^;\\n]*;[^\\n]*\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=',
-      '\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=[^;\\n]*;[^\\n]*\\b(?:Host|Server)\\s*=',
-      '\\b(?:psql|pg_\\w+)\\b[^\\n]*\\s(?:-h|--host)',
+      '\\b(?:Host|Server)\\s*=[^;\\n]{0,300};[^\\n]{0,600}\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=',
+      '\\b(?:Database|Catalog|User|Uid|Port|Pass|Pwd)[\\w ]*=[^;\\n]{0,300};[^\\n]{0,600}\\b(?:Host|Server)\\s*=',
+      '\\b(?:psql|pg_\\w+)\\b[^\\n]{0,300}\\s(?:-h|--host)',
       'pool-migrate',
       'postgresql\\.cnpg\\.io',
       ...named,
     ].join('|'),
     'im',
   );
-  const tests = [site, new RegExp(FACT_PATTERN, 'im'), new RegExp(POOL_PATTERN, 'im')];
-  return (text, groups) => tests.some((test, i) => (groups >> i) & 1 && test.test(text));
+  const facts = new RegExp(FACT_PATTERN, 'im');
+  const pools = new RegExp(POOL_PATTERN, 'im');
+  const tests = [
+    (text: string) => site.test(text) || namesHostOfDriver(text),
+    (text: string) => facts.test(text),
+    (text: string) => pools.test(text),
+  ];
+  return (text, groups) => tests.some((holds, i) => (groups >> i) & 1 && holds(text));
+}
+
+/** A driver, and a host somewhere behind it. */
+function namesHostOfDriver(text: string): boolean {
+  const at = text.search(/psycopg|asyncpg|aiopg|pg8000/i);
+  return at !== -1 && /\bhost\b/i.test(text.slice(at));
 }
 
 const serverPorts = (topology: Topology, config: Config): string[] => {

@@ -103,7 +103,7 @@ function readNamed(paths: readonly string[], read: Read): void {
 
 /** Documents, scripts, Makefiles, packages, workflows: they may run something in a service, or migrate. */
 const COMMAND_FILE =
-  /\.(?:md|mdx|markdown|rst|sh|bash|mk|bat|cmd)$|(?:^|\/)(?:Makefile|makefile|GNUmakefile|package\.json|composer\.json|Procfile[\w.]*|\.?[Jj]ustfile|[Tt]askfile\.ya?ml|[\w-]+\.txt)$|(?:^|\/)\.(?:github\/workflows|circleci)\/[^/]+\.ya?ml$|(?:^|\/)\.gitlab-ci\.ya?ml$/;
+  /\.(?:md|mdx|markdown|rst|sh|bash|mk|bat|cmd|just)$|(?:^|\/)(?:Makefile|makefile|GNUmakefile|package\.json|composer\.json|Procfile[\w.]*|\.?[Jj]ustfile|[Tt]askfile\.ya?ml|[\w-]+\.txt)$|(?:^|\/)\.(?:github\/workflows|circleci)\/[^/]+\.ya?ml$|(?:^|\/)\.gitlab-ci\.ya?ml$/;
 const COMMAND_LITERALS = [
   'compose exec',
   'compose run',
@@ -131,7 +131,7 @@ const COMMAND_LITERALS = [
   '.env',
 ];
 const COMMAND_PATTERN =
-  /(?:compose|COMPOSE)\w*[)}]?[^\n]*\s(?:up|create|start)\s[^\n]*[a-z]|(?:docker|podman)[ -](?:compose\b[^\n]*\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]*\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]*\.env\b/;
+  /(?:compose|COMPOSE)\w*[)}]?[^\n]{0,300}\s(?:up|create|start)\s|(?:docker|podman)[ -](?:compose\b[^\n]{0,300}\b(?:run|exec)|exec|build|buildx)\b|build-push-action|\bpg_(?:dump|dumpall|restore)\b|\bpsql\b[^\n]{0,300}\s(?:-f|--file)\b|good_job start|procrastinate |graphile-worker|raw\.githubusercontent|\/releases\/(?:latest\/)?download\/|\b(?:alembic|drizzle-kit|prisma|goose|dbmate|flyway|liquibase)\s|migrat\w*|\becto\.\w|\bdb:\w|\b(?:cp|mv|source|ln|cat)\b[^\n]{0,300}\.env\b/;
 
 interface Scanned {
   paths: readonly string[];

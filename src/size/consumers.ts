@@ -44,7 +44,7 @@ const TEST =
 
 /** Only files with one of these are parsed: what opens a pool, and for Python the options of one too. */
 const PYTHON =
-  /create_(?:async_)?engine\(|\bCelery\(|create_pool\(|ConnectionPool\(|\b(?:psycopg2?|asyncpg|pg8000)\b[^\n]*connect\(|django\.db\.backends|pool_?size|max_?overflow/i;
+  /create_(?:async_)?engine\(|\bCelery\(|create_pool\(|ConnectionPool\(|\b(?:psycopg2?|asyncpg|pg8000)\b[^\n]{0,300}connect\(|django\.db\.backends|pool_?size|max_?overflow/i;
 const JAVASCRIPT =
   /\b(?:Pool|postgres|Sequelize|[Kk]nex|DataSource|TypeOrmModule\.forRoot|createConnection|PrismaClient)\s*[<(]/;
 
